@@ -1,0 +1,363 @@
+// Engine of the point solver: memory, filling of lanes, the step loop, failures.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "simulate/lane_engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <krogh/base/isa.hpp>
+
+#include "simulate/propagator_cache.hpp"
+
+namespace krogh::simulate {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr int scalar_rows = 11;
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+LaneEngine::LaneEngine(const PointContext& context)
+    : context_(context),
+      program_(*context.program),
+      layout_(program_.layout()),
+      lanes_(context.lanes),
+      n_(program_.num_states()),
+      num_directions_(static_cast<int>(context.options->sensitivities.size())),
+      is_exact_(context.method == Method::propagator) {
+  const std::size_t width = idx(lanes_);
+  const model::TangentProgram* tangent = context.tangents;
+  const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
+  registers_ = AlignedBuffer(idx(count) * width);
+  for (const auto& [r, value] : program_.constants())
+    for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
+  if (tangent != nullptr)
+    for (const auto& [r, value] : tangent->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
+
+  rows_ = AlignedBuffer(idx(scalar_rows) * width);
+  double* next = rows_.data();
+  for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
+                       &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
+                       &block_.max_step, &theta_}) {
+    *row = next;
+    next += lanes_;
+  }
+  const int stages = context.tableau->stages;
+  const std::size_t vector = idx(n_) * width;
+  vectors_ = AlignedBuffer(vector * idx(stages + 5));
+  block_.y = vectors_.data();
+  block_.y_new = block_.y + vector;
+  block_.stage_values = block_.y_new + vector;
+  block_.dense = block_.stage_values + vector * idx(stages);
+
+  block_.lanes = lanes_;
+  block_.num_states = n_;
+  block_.registers = registers_.data();
+  block_.tables = program_.tables().data();
+  block_.time_register = layout_.time;
+  block_.state_register = layout_.states;
+  block_.input_rate_register = layout_.input_rates;
+  block_.inverse_step_register = layout_.inverse_step;
+  block_.sum_register = layout_.sums;
+  block_.solution_register = layout_.solution;
+  block_.slope_register = layout_.slopes;
+  block_.time_slope_register = layout_.time_slopes;
+  block_.input_states = context.input_states.data();
+  block_.num_input_states = static_cast<int>(context.input_states.size());
+  const model::ModelTapes& tapes = program_.tapes();
+  block_.rhs = program_.view(tapes.rhs);
+  block_.rhs_jacobian = program_.view(tapes.rhs_jacobian);
+  block_.factor = program_.view(tapes.factor);
+  block_.stage = program_.view(tapes.stage);
+  block_.solve = program_.view(tapes.solve);
+  block_.atol = context.atol.data();
+  block_.rtol = context.options->rtol;
+  block_.control = context.control;
+
+  if (tangent != nullptr) {
+    const std::size_t all = vector * idx(num_directions_);
+    tangent_memory_ = AlignedBuffer(all * idx(stages + 7));
+    tangents_.count = num_directions_;
+    tangents_.num_entries = static_cast<int>(tangent->rows.size());
+    tangents_.rows = tangent->rows.data();
+    tangents_.columns = tangent->columns.data();
+    tangents_.jacobian_registers = tangent->jacobian_registers.data();
+    tangents_.curvature_registers = tangent->curvature_registers.data();
+    tangents_.source_offsets = tangent->source_offsets.data();
+    tangents_.source_rows = tangent->source_rows.data();
+    tangents_.source_registers = tangent->source_registers.data();
+    tangents_.source_curvature_registers = tangent->source_curvature_registers.data();
+    tangents_.direction_register = tangent->direction_register;
+    tangents_.first_order = program_.view(tangent->first_order);
+    tangents_.second_order = program_.view(tangent->second_order);
+    tangents_.s = tangent_memory_.data();
+    tangents_.s_new = tangents_.s + all;
+    tangents_.stage_values = tangents_.s_new + all;
+    tangent_dense_ = tangents_.stage_values + all * idx(stages);
+    tangent_point_ = tangent_dense_ + 3 * all;
+    tangent_rates_ = tangent_point_ + all;
+    tangents_.input_rates = tangent_rates_;
+  }
+  lanes_state_.resize(width);
+  metrics_.resize(width);
+  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_);
+  // Idle lanes integrate something harmless: a state at rest would do, zero is at hand.
+  for (int l = 0; l < lanes_; ++l) {
+    block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+    block_.error_before[l] = 1.0;
+    for (int s = 0; s < program_.num_surfaces(); ++s) reg(layout_.modes + s, l) = 1.0;
+  }
+}
+
+LaneEngine::~LaneEngine() = default;
+
+void LaneEngine::run_prologue() {
+  expr::run_tape(program_.view(program_.tapes().prologue), registers_.data(), lanes_);
+  if (context_.tangents != nullptr)
+    expr::run_tape(program_.view(context_.tangents->prologue), registers_.data(), lanes_);
+  prologue_is_stale_ = false;
+}
+
+/// Puts the next subject of the queue into a lane; its states are set by start_lanes.
+bool LaneEngine::load(int l) {
+  Lane& lane = this->lane(l);
+  for (;;) {
+    const std::int64_t subject =
+        context_.next_subject.fetch_add(1, std::memory_order_relaxed);
+    if (subject >= context_.num_subjects) {
+      lane.is_active = false;
+      is_drained_ = true;
+      block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+      return false;
+    }
+    const model::Schedule& schedule = *context_.schedule;
+    lane.subject = subject;
+    lane.records = schedule.begin(subject);
+    lane.size = schedule.end(subject) - lane.records;
+    lane.first_record = lane.records - schedule.records().data();
+    lane.cursor = 0;
+    const std::int64_t per_subject = schedule.num_observations(subject);
+    lane.observation = schedule.is_shared() ? subject * per_subject
+                                            : schedule.first_observation(subject);
+    lane.steps = lane.orders = lane.crossings = 0;
+    lane.doses_seen = 0;
+    lane.crossing_surface = -1;
+    lane.pending.clear();
+    lane.doses.clear();
+    lane.stored_next.assign(idx(n_), 0);
+    lane.stats = {};
+    if (lane.size > 0) break;
+    context_.result->status[idx(subject)] = Status::success;
+    context_.finished.fetch_add(1, std::memory_order_relaxed);
+  }
+  lane.is_active = true;
+  block_.time[l] = lane.records[0].time;
+  const int np = program_.num_parameters();
+  const double* values = context_.parameters.data() +
+                         (context_.has_one_parameter_set ? 0 : lane.subject * np);
+  for (int p = 0; p < np; ++p) reg(layout_.parameters + p, l) = values[p];
+  for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
+  return true;
+}
+
+void LaneEngine::start_lanes(std::vector<int>& starting) {
+  if (starting.empty()) return;
+  run_prologue();
+  if (propagators_) propagators_->invalidate();
+  for (int l : starting) {
+    reset_states(l);
+    start_metrics(l);
+    if (!context_.initial_states.empty()) {
+      for (int i = 0; i < n_; ++i)
+        at(block_.y, i, l) = context_.initial_states[idx(lane(l).subject * n_ + i)];
+      reset_modes(l, -1);
+    }
+    block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;
+    if (program_.spec().steady_initial.empty() || !context_.initial_states.empty()) continue;
+    if (!steady_initial(l))
+      fail(l, Status::steady_state_failed, -1, "the initial steady state was not found");
+  }
+}
+
+/// States to their initial values, nothing running in.
+void LaneEngine::reset_states(int l) {
+  if (prologue_is_stale_) run_prologue();
+  expr::run_tape(program_.view(program_.tapes().initial), registers_.data(), lanes_);
+  for (int i = 0; i < n_; ++i) {
+    at(block_.y, i, l) = reg(layout_.solution + i, l);
+    reg(layout_.input_rates + i, l) = 0.0;
+  }
+  if (context_.tangents != nullptr) {
+    for (int k = 0; k < num_directions_; ++k) {
+      const Direction& direction = context_.options->sensitivities[idx(k)];
+      for (int i = 0; i < n_; ++i) {
+        const bool is_own =
+            direction.kind == Direction::Kind::initial && direction.index == i;
+        at(tangents_.s, k * n_ + i, l) = is_own ? 1.0 : 0.0;
+        at(tangent_rates_, k * n_ + i, l) = 0.0;
+      }
+      for (const auto& source : context_.tangents->initial[idx(k)])
+        at(tangents_.s, k * n_ + source.row, l) += reg(source.value, l);
+    }
+  }
+  reset_modes(l, -1);
+  mark_discontinuity(l);
+}
+
+/// The next step is chosen afresh; an earlier proposal is an upper bound.
+void LaneEngine::mark_discontinuity(int l) {
+  block_.restart[l] = context_.options->first_step > 0.0 ? 0.0 : 1.0;
+  if (!(block_.step[l] > 0.0)) block_.step[l] = infinity;
+  block_.error_before[l] = 1.0;
+}
+
+/// Where the lane has to stop next: an action, something pending, or its last record.
+void LaneEngine::update_stop(int l) {
+  Lane& lane = this->lane(l);
+  double stop = infinity;
+  if (lane.cursor < lane.size) {
+    if (is_exact_) {
+      stop = lane.records[lane.cursor].time;
+    } else {
+      const std::int64_t action = context_.next_action[idx(lane.first_record + lane.cursor)];
+      const std::int64_t position = action - lane.first_record;
+      stop = position < lane.size ? lane.records[position].time
+                                  : lane.records[lane.size - 1].time;
+    }
+  }
+  if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
+  lane.stop_time = stop;
+  block_.remaining[l] = stop - block_.time[l];
+  block_.max_step[l] = context_.options->max_step > 0.0 ? context_.options->max_step : infinity;
+}
+
+void LaneEngine::attempt_step() {
+  if (is_exact_) {
+    propagators_->advance(block_);
+    return;
+  }
+  integrate::TangentBlock* tangents = context_.tangents != nullptr ? &tangents_ : nullptr;
+  KROGH_DISPATCH(rosenbrock_step)(*context_.tableau, block_, tangents);
+}
+
+/// Moves an accepted lane to the end of its step.
+void LaneEngine::commit(int l) {
+  Lane& lane = this->lane(l);
+  const bool is_at_stop = block_.step_used[l] >= block_.remaining[l];
+  block_.time[l] = is_at_stop ? lane.stop_time : block_.time[l] + block_.step_used[l];
+  for (int i = 0; i < n_; ++i) at(block_.y, i, l) = at(block_.y_new, i, l);
+  for (int q = 0; q < num_directions_ * n_; ++q) at(tangents_.s, q, l) = at(tangents_.s_new, q, l);
+  block_.remaining[l] = lane.stop_time - block_.time[l];
+}
+
+void LaneEngine::finish(int l, Status status) {
+  Lane& lane = this->lane(l);
+  PointResult& result = *context_.result;
+  result.status[idx(lane.subject)] = status;
+  result.stats[idx(lane.subject)] = lane.stats;
+  const PointOutput& output = *context_.output;
+  if (!output.final_states.empty())
+    for (int i = 0; i < n_; ++i)
+      output.final_states[idx(lane.subject * n_ + i)] =
+          status == Status::success ? at(block_.y, i, l) : std::nan("");
+  if (!context_.final_tangents.empty())
+    for (int q = 0; q < n_ * num_directions_; ++q)
+      context_.final_tangents[idx(lane.subject * n_ * num_directions_ + q)] =
+          at(tangents_.s, q, l);
+  if (!output.metrics.empty()) {
+    const std::size_t size = metrics_[idx(l)].size();
+    for (std::size_t k = 0; k < size; ++k)
+      output.metrics[idx(lane.subject) * size + k] =
+          status == Status::success ? metrics_[idx(l)][k] : std::nan("");
+  }
+  lane.is_active = false;
+  block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+  context_.finished.fetch_add(1, std::memory_order_relaxed);
+}
+
+void LaneEngine::fail(int l, Status status, int state, const std::string& cause) {
+  Lane& lane = this->lane(l);
+  context_.result->failures[idx(lane.subject)] = {
+      .subject = lane.subject, .status = status, .time = block_.time[l], .state = state,
+      .cause = cause};
+  finish(l, status);
+  if (context_.options->stop_on_failure) context_.stop.store(true, std::memory_order_relaxed);
+}
+
+/// Finds which species and which operation made the values of a lane not finite.
+void LaneEngine::name_failure(int l) {
+  for (int i = 0; i < n_; ++i)
+    for (int m = 0; m < lanes_; ++m) reg(layout_.states + i, m) = at(block_.y, i, m);
+  for (int m = 0; m < lanes_; ++m) reg(layout_.time, m) = block_.time[m];
+  const expr::TapeView tape = program_.view(program_.tapes().rhs);
+  const std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  int state = -1;
+  for (int i = n_ - 1; i >= 0; --i)
+    if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  std::string cause = "the step size fell below what the clock resolves";
+  if (position >= 0) {
+    switch (static_cast<expr::Op>(tape.code[position].code)) {
+      case expr::Op::div: cause = "division by zero"; break;
+      case expr::Op::log:
+      case expr::Op::log10:
+      case expr::Op::log1p: cause = "logarithm of a number that is not positive"; break;
+      case expr::Op::sqrt: cause = "square root of a negative number"; break;
+      case expr::Op::pow: cause = "power without a real value, or overflow"; break;
+      case expr::Op::lookup: cause = "argument outside the range of a table"; break;
+      case expr::Op::asin:
+      case expr::Op::acos: cause = "inverse sine or cosine outside [-1, 1]"; break;
+      default: cause = "overflow"; break;
+    }
+  }
+  fail(l, position >= 0 || state >= 0 ? Status::not_finite : Status::step_too_small, state, cause);
+}
+
+/// Works through everything due at the lanes' present times, with outputs taken in between.
+void LaneEngine::work_through_due() {
+  do {
+    ready_.clear();
+    for (int l = 0; l < lanes_; ++l)
+      if (lane(l).is_active && block_.remaining[l] <= 0.0 && process_due(l)) ready_.push_back(l);
+    for (int l : ready_) {
+      for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
+      reg(layout_.time, l) = block_.time[l];
+      for (int q = 0; q < num_directions_ * n_; ++q)
+        at(tangent_point_, q, l) = at(tangents_.s, q, l);
+    }
+    if (!ready_.empty()) emit(ready_);
+  } while (!ready_.empty());
+}
+
+/// Puts the next subjects into lanes that are free. @return whether there was one.
+bool LaneEngine::refill() {
+  std::vector<int> starting;
+  for (int l = 0; l < lanes_; ++l)
+    if (!lane(l).is_active && !is_drained_ && load(l)) starting.push_back(l);
+  start_lanes(starting);
+  for (int l : starting) block_.remaining[l] = 0.0;
+  return !starting.empty();
+}
+
+void LaneEngine::run(const std::function<bool()>& keep_going) {
+  std::int64_t iterations = 0;
+  for (;;) {
+    while (refill()) work_through_due();
+    if (std::none_of(lanes_state_.begin(), lanes_state_.end(),
+                     [](const Lane& lane) { return lane.is_active; }))
+      return;
+    if (context_.stop.load(std::memory_order_relaxed)) return;
+    if (keep_going && iterations++ % 64 == 0 && !keep_going()) {
+      context_.stop.store(true, std::memory_order_relaxed);
+      return;
+    }
+    attempt_step();
+    work_through_step();
+    work_through_due();
+  }
+}
+
+}  // namespace krogh::simulate

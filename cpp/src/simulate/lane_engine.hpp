@@ -1,0 +1,207 @@
+// Engine of the point solver: one block of lanes that works off a queue of subjects.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <krogh/base/aligned.hpp>
+#include <krogh/integrate/tableau.hpp>
+#include <krogh/simulate/point.hpp>
+
+#include "integrate/lane_block.hpp"
+#include "model/tangent_program.hpp"
+
+namespace krogh::simulate {
+
+class PropagatorCache;
+
+/// What all engines of one call share; read-only but for the queue position and the stop flag.
+struct PointContext {
+  const model::Program* program = nullptr;
+  const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::Schedule* schedule = nullptr;
+  const PointOptions* options = nullptr;
+  const PointOutput* output = nullptr;
+  PointResult* result = nullptr;
+  std::span<const double> parameters;
+  std::span<const double> initial_states;  ///< (num_subjects, states), or empty: the model's own
+  std::span<double> final_tangents;        ///< (num_subjects, states, directions), or empty
+  bool ignores_dose_attributes = false;    ///< amounts are what reaches the compartment, at once
+  /// Directions and tapes of the period map: initial states, then this call's own directions, then
+  /// amount and duration of the two doses of an orbit. Present where a steady state may be needed.
+  const std::vector<Direction>* orbit_directions = nullptr;
+  const model::TangentProgram* orbit_tangents = nullptr;
+  bool has_one_parameter_set = false;
+  std::int64_t num_subjects = 0;
+  Method method = Method::rodas5p;
+  const integrate::RosenbrockTableau* tableau = nullptr;
+  int lanes = 32;
+  std::vector<double> atol;
+  std::vector<int> input_states;           ///< states that ever receive an infusion
+  std::vector<std::int32_t> next_action;   ///< first record at or after i that is no observation
+  integrate::StepControl control;
+  mutable std::atomic<std::int64_t> next_subject{0};
+  mutable std::atomic<std::int64_t> finished{0};
+  mutable std::atomic<bool> stop{false};
+};
+
+/// A dose with everything known at its record: amount reaching the compartment, rate, duration.
+struct ActiveDose {
+  std::int32_t state = 0;
+  double amount = 0.0;    ///< F AMT
+  double rate = 0.0;      ///< 0: bolus
+  double duration = 0.0;
+  std::vector<double> d_amount, d_time, d_rate, d_duration;  ///< per direction; or empty
+};
+
+/// Something that will happen to a lane: a dose arrives (perhaps the first of a train), or an
+/// infusion ends.
+struct Pending {
+  double time = 0.0;
+  std::int64_t order = 0;
+  bool is_end = false;
+  int dose = 0;             ///< index into the lane's doses
+  double base = 0.0;        ///< arrival of the first dose of the train
+  double interval = 0.0;
+  std::int32_t next = 0;    ///< doses of the train given so far
+  std::int32_t total = 0;   ///< doses of the train
+};
+
+/// One lane: which subject it holds and where that subject is in its records.
+struct Lane {
+  std::int64_t subject = -1;
+  const model::Record* records = nullptr;
+  std::int64_t cursor = 0;
+  std::int64_t size = 0;
+  std::int64_t first_record = 0;  ///< position of records[0] among all records
+  std::int64_t observation = 0;   ///< row of the next observation in the output
+  std::int64_t steps = 0;
+  std::int64_t orders = 0;
+  std::int32_t doses_seen = 0;
+  double stop_time = 0.0;
+  double failure_time = 0.0;
+  std::vector<Pending> pending;   ///< sorted by time, then order
+  std::vector<ActiveDose> doses;
+  std::vector<int> stored_next;   ///< next slot of stored doses per state
+  std::int64_t crossings = 0;     ///< of switching surfaces at one point in time
+  double crossing_time = 0.0;
+  int crossing_surface = -1;      ///< surface on which the present step shall end
+  SubjectStats stats;
+  bool is_active = false;
+};
+
+/// One block of lanes with its memory. Not shared between threads.
+class LaneEngine {
+ public:
+  explicit LaneEngine(const PointContext& context);
+  ~LaneEngine();
+
+  /// Works until the queue is empty or the context's stop flag is set. `keep_going` is called
+  /// between steps, about every few milliseconds; empty for threads other than the caller's.
+  void run(const std::function<bool()>& keep_going);
+
+ private:
+  // lane_engine.cpp: filling lanes, stepping, finishing
+  bool load(int lane);
+  bool refill();
+  void work_through_due();
+  void start_lanes(std::vector<int>& lanes);
+  void attempt_step();
+  void finish(int lane, Status status);
+  void fail(int lane, Status status, int state, const std::string& cause);
+  void name_failure(int lane);
+  void update_stop(int lane);
+  void commit(int lane);
+
+  // lane_events.cpp: records, doses, observations
+  void work_through_step();
+  bool next_interior_observation(int lane, double& theta);
+  bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
+  void emit(const std::vector<int>& lanes);
+  void give_record_dose(int lane, const model::Record& record);
+  void arrive(int lane, int dose, double time);
+  void end_infusion(int lane, int dose);
+  void add_pending(int lane, Pending pending);
+  void fire_pending(int lane);
+  void refresh_rates(int lane);
+  void reset_states(int lane);
+  void set_parameter(int lane, int parameter, double value);
+  void store_dose(int lane, const ActiveDose& dose);
+  void run_prologue();
+  ActiveDose resolve_dose(int lane, const model::Record& record, double& lag,
+                          std::vector<double>& d_lag);
+  void shift_tangents(int lane, const std::vector<double>& before,
+                      const std::vector<double>& after, const std::vector<double>& d_time);
+  std::vector<double> slopes_at(int lane);
+  void mark_discontinuity(int lane);
+
+  // lane_surfaces.cpp: switching surfaces and events
+  void reset_modes(int lane, int except);
+  void locate_crossings();
+  void cross(int lane);
+  std::vector<double> crossing_time_derivative(int lane, int surface,
+                                               const std::vector<double>& slopes);
+
+  // lane_steady.cpp: steady states
+  bool steady_dose(int lane, const model::Record& record, const ActiveDose& dose, double lag);
+  bool steady_initial(int lane);
+  bool solve_at_rest(int lane, int input_state, double rate, std::vector<double>& y,
+                     const std::vector<char>& is_solved, std::vector<double>& tangents,
+                     const ActiveDose& dose);
+  bool solve_periodic(int lane, const ActiveDose& dose, double interval, std::vector<double>& y,
+                      std::vector<double>& tangents);
+  struct Orbit {
+    std::vector<double> y;         ///< (states)
+    std::vector<double> tangents;  ///< (states, directions of the orbit)
+    bool is_valid = false;
+  };
+  Orbit run_orbit(int lane, const std::vector<double>& y, const ActiveDose& dose, double interval,
+                  double length);
+  double orbit_change(const Orbit& orbit, const ActiveDose& dose, double interval, int direction,
+                      int state, int columns) const;
+  void advance_phase(int lane, const Orbit& orbit, const ActiveDose& dose, double interval,
+                     double phase, std::vector<double>& y, std::vector<double>& tangents);
+
+  // lane_metrics.cpp
+  void start_metrics(int lane);
+  void take_metrics();
+
+  double& at(double* rows, int row, int lane) {
+    return rows[static_cast<std::ptrdiff_t>(row) * lanes_ + lane];
+  }
+  double& reg(int number, int lane) { return at(registers_.data(), number, lane); }
+  Lane& lane(int l) { return lanes_state_[static_cast<std::size_t>(l)]; }
+
+  const PointContext& context_;
+  const model::Program& program_;
+  const model::RegisterLayout& layout_;
+  int lanes_;
+  int n_;
+  int num_directions_;
+  AlignedBuffer registers_;
+  AlignedBuffer rows_;        ///< per-lane scalars
+  AlignedBuffer vectors_;     ///< states, stage values, dense output
+  AlignedBuffer tangent_memory_;
+  integrate::LaneBlock block_;
+  integrate::TangentBlock tangents_;
+  double* tangent_dense_ = nullptr;
+  double* tangent_point_ = nullptr;  ///< tangents where outputs are taken
+  double* tangent_rates_ = nullptr;
+  double* theta_ = nullptr;
+  std::vector<double> tangent_atol_;
+  std::vector<Lane> lanes_state_;
+  std::vector<std::vector<double>> metrics_;
+  std::vector<int> ready_;
+  bool dense_is_ready_ = false;
+  bool prologue_is_stale_ = false;
+  bool is_drained_ = false;  ///< the queue has no more subjects
+  bool is_exact_ = false;  ///< propagators: every record is a stop
+  std::unique_ptr<PropagatorCache> propagators_;
+};
+
+}  // namespace krogh::simulate

@@ -1,0 +1,390 @@
+// Records of a subject as the engine meets them: doses, infusions, resets, observations.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <krogh/base/isa.hpp>
+
+#include "simulate/lane_engine.hpp"
+#include "simulate/propagator_cache.hpp"
+
+namespace krogh::simulate {
+namespace {
+
+using model::Record;
+using model::RecordKind;
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
+double coincidence(double time) { return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time); }
+
+}  // namespace
+
+/// After a step: counts it, ends it early on switching surfaces, takes the outputs inside it.
+void LaneEngine::work_through_step() {
+  dense_is_ready_ = false;
+  for (int l = 0; l < lanes_; ++l) {
+    Lane& lane = this->lane(l);
+    if (!lane.is_active) continue;
+    if (++lane.steps > context_.options->max_steps) {
+      fail(l, Status::max_steps_reached, -1, "too many steps");
+      block_.accepted[l] = 0.0;
+      continue;
+    }
+    if (is_exact_) {
+      ++lane.stats.accepted;
+      continue;
+    }
+    ++lane.stats.jacobians;
+    lane.stats.rhs_evaluations += context_.tableau->stages;
+    if (block_.accepted[l] > 0.0) {
+      ++lane.stats.accepted;
+      continue;
+    }
+    ++lane.stats.rejected;
+    const double smallest = 1e-14 * std::max(std::abs(block_.time[l]), 1e-270);
+    if (block_.step[l] < smallest) name_failure(l);
+  }
+  if (program_.num_surfaces() > 0) locate_crossings();
+  if (!context_.options->windows.empty()) take_metrics();
+  if (!is_exact_) {
+    for (;;) {
+      ready_.clear();
+      for (int l = 0; l < lanes_; ++l) {
+        if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
+        double theta = 0.0;
+        if (!next_interior_observation(l, theta)) continue;
+        theta_[l] = theta;
+        ready_.push_back(l);
+      }
+      if (ready_.empty()) break;
+      if (!dense_is_ready_) {
+        KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, block_.stage_values, n_, lanes_,
+                                         block_.dense);
+        if (num_directions_ > 0)
+          KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, tangents_.stage_values,
+                                           n_ * num_directions_, lanes_, tangent_dense_);
+        dense_is_ready_ = true;
+      }
+      KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
+                                  registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
+      if (num_directions_ > 0)
+        KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
+                                    n_ * num_directions_, lanes_, tangent_point_);
+      for (int l : ready_)
+        reg(layout_.time, l) = lane(l).records[lane(l).cursor].time;
+      emit(ready_);
+    }
+  }
+  for (int l = 0; l < lanes_; ++l) {
+    if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
+    commit(l);
+    if (lane(l).crossing_surface >= 0 && block_.remaining[l] <= 0.0) cross(l);
+  }
+}
+
+/// Whether the lane's next record is an observation inside its present step.
+bool LaneEngine::next_interior_observation(int l, double& theta) {
+  const Lane& lane = this->lane(l);
+  if (lane.cursor >= lane.size) return false;
+  const Record& record = lane.records[lane.cursor];
+  if (record.kind != RecordKind::observe) return false;
+  const double start = block_.time[l];
+  const double h = block_.step_used[l];
+  const bool is_at_stop = h >= block_.remaining[l];
+  const double end = is_at_stop ? lane.stop_time : start + h;
+  if (record.time > end || record.time < start) return false;
+  if (record.time == end && is_at_stop) return false;  // derived doses at this time come first
+  theta = std::min((record.time - start) / h, 1.0);
+  return true;
+}
+
+/// Takes the outputs of the given lanes from the state registers and moves past the observation.
+void LaneEngine::emit(const std::vector<int>& lanes) {
+  expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+  const PointOutput& output = *context_.output;
+  const int num_outputs = program_.num_outputs();
+  const model::TangentProgram* tangent = context_.tangents;
+  if (tangent != nullptr)
+    expr::run_tape(program_.view(tangent->outputs), registers_.data(), lanes_);
+  for (int l : lanes) {
+    Lane& lane = this->lane(l);
+    double* row = output.values.data() + lane.observation * num_outputs;
+    for (int m = 0; m < num_outputs; ++m) row[m] = reg(layout_.outputs + m, l);
+    if (tangent != nullptr && !output.sensitivities.empty()) {
+      double* d = output.sensitivities.data() + lane.observation * num_outputs * num_directions_;
+      std::fill(d, d + num_outputs * num_directions_, 0.0);
+      for (const auto& e : tangent->output_states)
+        for (int k = 0; k < num_directions_; ++k)
+          d[e.row * num_directions_ + k] +=
+              reg(e.value, l) * at(tangent_point_, k * n_ + e.column, l);
+      for (int k = 0; k < num_directions_; ++k)
+        for (const auto& source : tangent->output_parameters[idx(k)])
+          d[source.row * num_directions_ + k] += reg(source.value, l);
+    }
+    ++lane.observation;
+    ++lane.cursor;
+  }
+}
+
+/// Works through what is due at the lane's present time. Derived doses come before records, records
+/// in their order. @return true where an observation waits for its outputs to be taken.
+bool LaneEngine::process_due(int l) {
+  Lane& lane = this->lane(l);
+  while (lane.is_active) {
+    const double now = block_.time[l];
+    if (!lane.pending.empty() && lane.pending.front().time <= now + coincidence(now)) {
+      fire_pending(l);
+      continue;
+    }
+    if (lane.cursor >= lane.size) {
+      finish(l, Status::success);
+      return false;
+    }
+    const Record& record = lane.records[lane.cursor];
+    if (record.time > now) break;
+    switch (record.kind) {
+      case RecordKind::observe: return true;
+      case RecordKind::other: break;
+      case RecordKind::set_parameter: set_parameter(l, record.target, record.amount); break;
+      case RecordKind::dose: give_record_dose(l, record); break;
+      case RecordKind::reset:
+      case RecordKind::reset_dose:
+        block_.time[l] = record.time;
+        lane.pending.clear();
+        lane.stored_next.assign(idx(n_), 0);
+        reset_states(l);
+        if (record.kind == RecordKind::reset_dose) give_record_dose(l, record);
+        break;
+      case RecordKind::turn_off:
+      case RecordKind::turn_on: break;  // refused by simulate_point
+    }
+    ++lane.cursor;
+  }
+  if (lane.is_active) update_stop(l);
+  return false;
+}
+
+void LaneEngine::set_parameter(int l, int parameter, double value) {
+  if (reg(layout_.parameters + parameter, l) == value) return;
+  reg(layout_.parameters + parameter, l) = value;
+  // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
+  run_prologue();
+  if (propagators_) propagators_->invalidate();
+  reset_modes(l, -1);
+  mark_discontinuity(l);
+}
+
+/// Amount, rate and duration of a dose with its bioavailability, and their derivatives.
+/// A rate that is given keeps its value and F scales the duration (NONMEM).
+ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
+                                    std::vector<double>& d_lag) {
+  const auto& registers = program_.dose_registers()[idx(record.target)];
+  const bool ignores = context_.ignores_dose_attributes;
+  auto value = [&](int k, double otherwise) {
+    return ignores || registers[idx(k)] < 0 ? otherwise : reg(registers[idx(k)], l);
+  };
+  const double bioavailability = value(0, 1.0);
+  lag = value(1, 0.0);
+  ActiveDose dose;
+  dose.state = record.target;
+  dose.amount = bioavailability * record.amount;
+  const bool is_constant = record.steady > 0 && record.interval == 0.0;
+  if (record.rate > 0.0) {
+    dose.rate = record.rate;
+    dose.duration = is_constant ? 0.0 : dose.amount / dose.rate;
+  } else if (record.rate == -1.0) {
+    dose.rate = value(3, std::nan(""));
+    dose.duration = dose.amount / dose.rate;
+  } else if (record.rate == -2.0) {
+    dose.duration = value(2, std::nan(""));
+    dose.rate = dose.amount / dose.duration;
+  }
+  const bool is_infusion = record.rate != 0.0;
+  const bool is_valid =
+      bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) && std::isfinite(lag) &&
+      (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
+                        (is_constant || dose.amount == 0.0 ||
+                         (dose.duration > 0.0 && std::isfinite(dose.duration)))));
+  if (!is_valid) {
+    const std::string cause = bioavailability >= 0.0 && lag >= 0.0
+                                  ? "rate or duration of a dose is not positive and finite"
+                                  : "bioavailability or lag of a dose is negative or not finite";
+    fail(l, Status::not_finite, record.target, cause);
+    return dose;
+  }
+  if (context_.tangents == nullptr) return dose;
+  d_lag.assign(idx(num_directions_), 0.0);
+  for (auto* list : {&dose.d_amount, &dose.d_time, &dose.d_rate, &dose.d_duration})
+    list->assign(idx(num_directions_), 0.0);
+  const std::int32_t ordinal = lane(l).doses_seen;
+  for (int k = 0; k < num_directions_; ++k) {
+    const Direction& direction = context_.options->sensitivities[idx(k)];
+    const auto& rows = context_.tangents->doses[idx(k)][idx(record.target)];
+    auto derivative = [&](int a) { return ignores || rows[idx(a)] < 0 ? 0.0 : reg(rows[idx(a)], l); };
+    const bool is_own = direction.index == ordinal;
+    auto along = [&](Direction::Kind kind) {
+      return is_own && direction.kind == kind ? 1.0 : 0.0;
+    };
+    const double d_f = derivative(0) + along(Direction::Kind::bioavailability);
+    const double d_amount = d_f * record.amount + bioavailability * along(Direction::Kind::amount);
+    const double d_own_duration = along(Direction::Kind::duration);
+    d_lag[idx(k)] = derivative(1) + along(Direction::Kind::lag) + along(Direction::Kind::time);
+    dose.d_time[idx(k)] = d_lag[idx(k)];
+    if (!is_infusion) {
+      dose.d_amount[idx(k)] = d_amount;
+    } else if (record.rate == -2.0) {
+      const double d_duration = derivative(2) + d_own_duration;
+      dose.d_duration[idx(k)] = d_duration;
+      dose.d_rate[idx(k)] = (d_amount - dose.rate * d_duration) / dose.duration;
+    } else {
+      const double d_rate = (record.rate == -1.0 ? derivative(3) : 0.0) -
+                            d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
+      dose.d_rate[idx(k)] = d_rate;
+      dose.d_duration[idx(k)] = (d_amount - dose.duration * d_rate) / dose.rate;
+    }
+  }
+  return dose;
+}
+
+void LaneEngine::give_record_dose(int l, const Record& record) {
+  Lane& lane = this->lane(l);
+  double lag = 0.0;
+  std::vector<double> d_lag;
+  const ActiveDose dose = resolve_dose(l, record, lag, d_lag);
+  ++lane.doses_seen;
+  if (!lane.is_active) return;
+  if (record.steady > 0 && !steady_dose(l, record, dose, lag)) return;
+  if (record.steady > 0 && record.interval == 0.0) return;  // a constant infusion stops here
+  lane.doses.push_back(dose);
+  Pending train{.time = record.time + lag,
+                .order = 0,
+                .is_end = false,
+                .dose = static_cast<int>(lane.doses.size()) - 1,
+                .base = record.time + lag,
+                .interval = record.interval,
+                .next = 0,
+                .total = 1 + record.additional};
+  if (lag == 0.0) {
+    arrive(l, train.dose, record.time);
+    if (++train.next >= train.total) return;
+    train.time = train.base + train.interval;
+  }
+  add_pending(l, train);
+}
+
+void LaneEngine::add_pending(int l, Pending pending) {
+  Lane& lane = this->lane(l);
+  pending.order = lane.orders++;
+  const auto place = std::upper_bound(
+      lane.pending.begin(), lane.pending.end(), pending, [](const Pending& a, const Pending& b) {
+        return a.time < b.time || (a.time == b.time && a.order < b.order);
+      });
+  lane.pending.insert(place, pending);
+}
+
+void LaneEngine::fire_pending(int l) {
+  Lane& lane = this->lane(l);
+  Pending pending = lane.pending.front();
+  lane.pending.erase(lane.pending.begin());
+  if (pending.is_end) {
+    end_infusion(l, pending.dose);
+    return;
+  }
+  const int dose = pending.dose;
+  const double time = pending.time;
+  if (++pending.next < pending.total) {
+    pending.time = pending.base + pending.next * pending.interval;  // multiplied, not accumulated
+    add_pending(l, pending);
+  }
+  arrive(l, dose, time);
+}
+
+/// Slopes of the lane at its present state, infusions included.
+std::vector<double> LaneEngine::slopes_at(int l) {
+  for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
+  reg(layout_.time, l) = block_.time[l];
+  expr::run_tape(program_.view(program_.tapes().rhs), registers_.data(), lanes_);
+  std::vector<double> slopes(idx(n_));
+  for (int i = 0; i < n_; ++i)
+    slopes[idx(i)] = reg(layout_.slopes + i, l) + reg(layout_.input_rates + i, l);
+  return slopes;
+}
+
+/// Saltation: an event at time tau(p) changes the slope from `before` to `after`, so the tangent
+/// jumps by (before - after) dtau/dp (Rozenvasser 1967; Galan, Feehery & Barton 1999,
+/// Appl. Numer. Math. 31:17, doi 10.1016/S0168-9274(98)00125-1).
+void LaneEngine::shift_tangents(int l, const std::vector<double>& before,
+                                const std::vector<double>& after,
+                                const std::vector<double>& d_time) {
+  for (int k = 0; k < num_directions_; ++k)
+    for (int i = 0; i < n_; ++i)
+      at(tangents_.s, k * n_ + i, l) += (before[idx(i)] - after[idx(i)]) * d_time[idx(k)];
+}
+
+void LaneEngine::store_dose(int l, const ActiveDose& dose) {
+  const auto& doses = program_.spec().doses;
+  if (doses.empty() || doses[idx(dose.state)].time_parameter < 0) return;
+  const model::DoseAttributes& attributes = doses[idx(dose.state)];
+  int& slot = lane(l).stored_next[idx(dose.state)];
+  reg(layout_.parameters + attributes.time_parameter + slot, l) = block_.time[l];
+  reg(layout_.parameters + attributes.amount_parameter + slot, l) = dose.amount;
+  slot = (slot + 1) % attributes.stored_slots;
+  run_prologue();
+  if (propagators_) propagators_->invalidate();
+}
+
+/// A dose reaches its compartment: a jump, or the start of an infusion.
+void LaneEngine::arrive(int l, int number, double time) {
+  Lane& lane = this->lane(l);
+  const ActiveDose dose = lane.doses[idx(number)];
+  if (!context_.ignores_dose_attributes) store_dose(l, dose);
+  const auto& attributes = program_.spec().doses;
+  const bool adds = attributes.empty() || attributes[idx(dose.state)].adds_amount;
+  if (adds && dose.amount != 0.0) {
+    const bool moves = std::any_of(dose.d_time.begin(), dose.d_time.end(),
+                                   [](double d) { return d != 0.0; });
+    std::vector<double> before;
+    if (moves) before = slopes_at(l);
+    if (dose.rate == 0.0) {
+      at(block_.y, dose.state, l) += dose.amount;
+      for (int k = 0; k < num_directions_; ++k)
+        at(tangents_.s, k * n_ + dose.state, l) += dose.d_amount[idx(k)];
+    } else {
+      add_pending(l, {.time = time + dose.duration, .order = 0, .is_end = true, .dose = number,
+                      .base = 0.0, .interval = 0.0, .next = 0, .total = 0});
+      refresh_rates(l);
+    }
+    if (moves) shift_tangents(l, before, slopes_at(l), dose.d_time);
+  }
+  reset_modes(l, -1);
+  mark_discontinuity(l);
+}
+
+void LaneEngine::end_infusion(int l, int number) {
+  const ActiveDose& dose = lane(l).doses[idx(number)];
+  for (int k = 0; k < num_directions_; ++k)
+    at(tangents_.s, k * n_ + dose.state, l) +=
+        dose.rate * (dose.d_time[idx(k)] + dose.d_duration[idx(k)]);
+  refresh_rates(l);
+  mark_discontinuity(l);
+}
+
+/// Infusion rates from the infusions under way, summed afresh so that no residue stays behind.
+void LaneEngine::refresh_rates(int l) {
+  for (int i : context_.input_states) {
+    reg(layout_.input_rates + i, l) = 0.0;
+    for (int k = 0; k < num_directions_; ++k) at(tangent_rates_, k * n_ + i, l) = 0.0;
+  }
+  for (const Pending& pending : lane(l).pending) {
+    if (!pending.is_end) continue;
+    const ActiveDose& dose = lane(l).doses[idx(pending.dose)];
+    reg(layout_.input_rates + dose.state, l) += dose.rate;
+    for (int k = 0; k < num_directions_; ++k)
+      at(tangent_rates_, k * n_ + dose.state, l) += dose.d_rate[idx(k)];
+  }
+}
+
+}  // namespace krogh::simulate

@@ -1,0 +1,275 @@
+// Point solver: checks, choice of method, threads.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <krogh/simulate/point.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+#include <krogh/base/parallel.hpp>
+
+#include "model/tangent_program.hpp"
+#include "simulate/lane_engine.hpp"
+#include "simulate/point_setup.hpp"
+
+namespace krogh::simulate {
+namespace {
+
+using model::Record;
+using model::RecordKind;
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+std::string shape(std::size_t found, std::int64_t expected) {
+  return "found " + std::to_string(found) + " values, expected " + std::to_string(expected);
+}
+
+bool is_dose(const Record& record) {
+  return record.kind == RecordKind::dose || record.kind == RecordKind::reset_dose;
+}
+
+void validate(const model::Program& program, std::span<const double> parameters,
+              std::int64_t num_subjects, const model::Schedule& schedule,
+              const PointOptions& options, const PointOutput& output) {
+  const std::int64_t np = program.num_parameters();
+  if (num_subjects < 1) throw InvalidInput("num_subjects must be at least 1");
+  if (parameters.size() != idx(np) && parameters.size() != idx(np * num_subjects))
+    throw InvalidInput("parameters: " + shape(parameters.size(), np * num_subjects) + " (" +
+                       std::to_string(num_subjects) + " subjects, " + std::to_string(np) +
+                       " parameters)");
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (!std::isfinite(parameters[i]))
+      throw InvalidInput("parameter '" + program.spec().parameter_names[i % idx(np)] +
+                         "' of subject " + std::to_string(i / idx(np)) + " is not finite");
+  if (!schedule.is_shared() && schedule.num_lists() != num_subjects)
+    throw InvalidInput("schedule has " + std::to_string(schedule.num_lists()) +
+                       " subjects, parameters " + std::to_string(num_subjects));
+  if (schedule.largest_state() >= program.num_states())
+    throw InvalidInput("a dose goes into state " + std::to_string(schedule.largest_state()) +
+                       " of a model with " + std::to_string(program.num_states()));
+  if (schedule.largest_parameter() >= np)
+    throw InvalidInput("a record sets parameter " + std::to_string(schedule.largest_parameter()) +
+                       " of a model with " + std::to_string(np));
+  for (std::size_t i = 0; i < schedule.records().size(); ++i) {
+    const Record& r = schedule.records()[i];
+    if (r.kind == RecordKind::turn_off || r.kind == RecordKind::turn_on)
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": switching compartments off and on is not supported; use a parameter "
+                         "that multiplies the compartment's rates");
+    if (!is_dose(r)) continue;
+    const auto& registers = program.dose_registers()[idx(r.target)];
+    if (r.rate == -1.0 && registers[3] < 0)
+      throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
+                         program.spec().state_names[idx(r.target)] + "'");
+    if (r.rate == -2.0 && registers[2] < 0)
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": RATE = -2 needs a duration in the model for '" +
+                         program.spec().state_names[idx(r.target)] + "'");
+  }
+  const bool is_fixed = options.fixed_step > 0.0;
+  if (!(options.rtol > 0.0 && options.rtol < 1.0) && !is_fixed)
+    throw InvalidInput("rtol must lie between 0 and 1, found " + std::to_string(options.rtol));
+  if (!options.atol.empty() && options.atol.size() != idx(program.num_states()))
+    throw InvalidInput("atol: " + shape(options.atol.size(), program.num_states()));
+  for (double a : options.atol)
+    if (!(a >= 0.0) || !std::isfinite(a)) throw InvalidInput("atol must be finite and not negative");
+  for (double v : {options.max_step, options.first_step, options.fixed_step})
+    if (!(v >= 0.0) || !std::isfinite(v))
+      throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
+  if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
+  if (options.lanes != 0 &&
+      std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts), options.lanes) ==
+          std::end(expr::lane_counts))
+    throw InvalidInput("lanes must be 0, 8, 16 or 32, found " + std::to_string(options.lanes));
+  const auto observations =
+      schedule.is_shared() ? num_subjects * schedule.total_observations()
+                           : schedule.total_observations();
+  const std::int64_t values = observations * program.num_outputs();
+  if (output.values.size() != idx(values))
+    throw InvalidInput("values: " + shape(output.values.size(), values));
+  const auto directions = static_cast<std::int64_t>(options.sensitivities.size());
+  if (!output.sensitivities.empty() && output.sensitivities.size() != idx(values * directions))
+    throw InvalidInput("sensitivities: " + shape(output.sensitivities.size(), values * directions));
+  const auto windows = static_cast<std::int64_t>(options.windows.size());
+  const std::int64_t metrics = num_subjects * windows * program.num_outputs() * num_metrics;
+  if (output.metrics.size() != idx(metrics))
+    throw InvalidInput("metrics: " + shape(output.metrics.size(), metrics));
+  for (const Window& w : options.windows)
+    if (!(w.end > w.begin)) throw InvalidInput("a window must end after it begins");
+  if (!options.thresholds.empty() && options.thresholds.size() != idx(program.num_outputs()))
+    throw InvalidInput("thresholds: " + shape(options.thresholds.size(), program.num_outputs()));
+  if (!output.final_states.empty() &&
+      output.final_states.size() != idx(num_subjects * program.num_states()))
+    throw InvalidInput("final_states: " +
+                       shape(output.final_states.size(), num_subjects * program.num_states()));
+  if (!options.initial_states.empty() &&
+      options.initial_states.size() != idx(num_subjects * program.num_states()))
+    throw InvalidInput("initial_states: " +
+                       shape(options.initial_states.size(), num_subjects * program.num_states()));
+  for (const Direction& d : options.sensitivities) {
+    const std::int64_t limit = d.kind == Direction::Kind::parameter ? np
+                               : d.kind == Direction::Kind::initial ? program.num_states()
+                                                                    : INT32_MAX;
+    if (d.index < 0 || d.index >= limit)
+      throw InvalidInput("a sensitivity names item " + std::to_string(d.index) + " of " +
+                         std::to_string(limit));
+  }
+  const bool has_stored = std::any_of(
+      program.spec().doses.begin(), program.spec().doses.end(),
+      [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
+  for (const Direction& d : options.sensitivities)
+    if (has_stored && d.kind != Direction::Kind::parameter && d.kind != Direction::Kind::initial)
+      throw InvalidInput("sensitivities to dose attributes are not available in models whose input "
+                         "function reads stored doses");
+  if (options.method == Method::propagator && !program.is_linear())
+    throw InvalidInput("propagators need a linear model without events and switches");
+  if (options.method == Method::propagator && (directions > 0 || windows > 0))
+    throw InvalidInput("propagators give values only; use another method for sensitivities and "
+                       "metrics");
+}
+
+/// Tolerances of the error control: the order at which each pays off (measured, bench/README.md).
+Method choose_method(const model::Program& program, const PointOptions& options) {
+  if (options.method != Method::automatic) return options.method;
+  if (program.is_linear() && options.sensitivities.empty() && options.windows.empty())
+    return Method::propagator;
+  return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
+}
+
+const integrate::RosenbrockTableau& tableau_of(Method method) {
+  switch (method) {
+    case Method::rodas4: return integrate::rodas4();
+    case Method::ros34pw2: return integrate::ros34pw2();
+    default: return integrate::rodas5p();
+  }
+}
+
+integrate::StepControl control_of(const integrate::RosenbrockTableau& tableau,
+                                  const PointOptions& options) {
+  integrate::StepControl control;
+  const double order = std::min(tableau.order, tableau.embedded_order) + 1.0;
+  control.exponent = 1.0 / order;
+  control.fixed_step = options.fixed_step;
+  return control;
+}
+
+}  // namespace
+
+void prepare_run(PointContext& context, const model::Program& program,
+                 std::span<const double> parameters, std::int64_t num_subjects,
+                 const model::Schedule& schedule, const PointOptions& options,
+                 const PointOutput& output, PointResult& result) {
+  context.program = &program;
+  context.schedule = &schedule;
+  context.options = &options;
+  context.output = &output;
+  context.result = &result;
+  context.parameters = parameters;
+  context.has_one_parameter_set = parameters.size() == idx(program.num_parameters());
+  context.initial_states = options.initial_states;
+  context.num_subjects = num_subjects;
+  context.atol = options.atol;
+  if (context.atol.empty()) context.atol.assign(idx(program.num_states()), 1e-3 * options.rtol);
+  const auto& records = schedule.records();
+  std::vector<char> receives(idx(program.num_states()), 0);
+  for (const Record& r : records)
+    if (is_dose(r) && r.rate != 0.0) receives[idx(r.target)] = 1;
+  for (int i = 0; i < program.num_states(); ++i)
+    if (receives[idx(i)]) context.input_states.push_back(i);
+  context.next_action.resize(records.size());
+  auto next = static_cast<std::int32_t>(records.size());
+  for (std::size_t i = records.size(); i-- > 0;) {
+    if (records[i].kind != RecordKind::observe) next = static_cast<std::int32_t>(i);
+    context.next_action[i] = next;
+  }
+  result.status.assign(idx(num_subjects), Status::stopped);
+  result.stats.assign(idx(num_subjects), {});
+  result.steady_residual.assign(idx(num_subjects), 0.0);
+  result.failures.assign(idx(num_subjects), {});
+}
+
+PointResult simulate_point(const model::Program& program, std::span<const double> parameters,
+                           std::int64_t num_subjects, const model::Schedule& schedule,
+                           const PointOptions& options, const PointOutput& output,
+                           const RunControl& control) {
+  validate(program, parameters, num_subjects, schedule, options, output);
+  PointResult result;
+  PointContext context;
+  prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
+  context.method = choose_method(program, options);
+  context.tableau = &tableau_of(context.method);
+  context.control = control_of(*context.tableau, options);
+  context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.tableau->stages);
+
+  auto parameters_of = [](const std::vector<Direction>& directions) {
+    std::vector<std::int32_t> indices;
+    for (const Direction& d : directions)
+      indices.push_back(d.kind == Direction::Kind::parameter ? d.index : -1);
+    return indices;
+  };
+  std::unique_ptr<model::TangentProgram> tangents, orbit_tangents;
+  std::vector<Direction> orbit_directions;
+  if (!options.sensitivities.empty()) {
+    tangents = std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
+    context.tangents = tangents.get();
+    if (options.lanes == 0) context.lanes = std::min(context.lanes, 16);
+  }
+  const bool has_steady = std::any_of(schedule.records().begin(), schedule.records().end(),
+                                      [](const Record& r) { return is_dose(r) && r.steady > 0; });
+  if (has_steady && context.method != Method::propagator) {
+    for (int i = 0; i < program.num_states(); ++i)
+      orbit_directions.push_back({Direction::Kind::initial, i});
+    for (const Direction& d : options.sensitivities)
+      orbit_directions.push_back(d.kind == Direction::Kind::parameter
+                                     ? d
+                                     : Direction{Direction::Kind::amount, 1 << 30});
+    for (std::int32_t dose : {0, 1})
+      for (auto kind : {Direction::Kind::amount, Direction::Kind::duration})
+        orbit_directions.push_back({kind, dose});
+    orbit_tangents = std::make_unique<model::TangentProgram>(program, parameters_of(orbit_directions));
+  }
+  context.orbit_directions = &orbit_directions;
+  context.orbit_tangents = orbit_tangents.get();
+
+  const int wanted = granted_threads(control.num_threads);
+  const auto blocks = static_cast<int>(
+      std::min<std::int64_t>((num_subjects + context.lanes - 1) / context.lanes, 1 << 20));
+  const int num_threads = std::max(1, std::min(wanted, blocks));
+  const auto start = std::chrono::steady_clock::now();
+  auto report = [&]() -> bool {
+    if (!control.keep_going) return true;
+    const double elapsed =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return control.keep_going({.done = context.finished.load(std::memory_order_relaxed),
+                               .total = num_subjects,
+                               .elapsed_seconds = elapsed});
+  };
+  parallel_run(num_threads, [&](int thread) {
+    LaneEngine engine(context);
+    engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+  });
+
+  const int num_outputs = program.num_outputs();
+  std::vector<Failure> failures;
+  for (std::int64_t s = 0; s < num_subjects; ++s) {
+    if (result.status[idx(s)] == Status::success) continue;
+    const std::int64_t count = schedule.num_observations(s) * num_outputs;
+    const std::int64_t first =
+        (schedule.is_shared() ? s * schedule.num_observations(s) : schedule.first_observation(s)) *
+        num_outputs;
+    std::fill_n(output.values.begin() + first, count, std::nan(""));
+    const auto k = static_cast<std::int64_t>(options.sensitivities.size());
+    if (!output.sensitivities.empty())
+      std::fill_n(output.sensitivities.begin() + first * k, count * k, std::nan(""));
+    if (result.failures[idx(s)].status != Status::success)
+      failures.push_back(result.failures[idx(s)]);
+  }
+  result.failures = std::move(failures);
+  result.method = context.method;
+  result.lanes = context.lanes;
+  result.num_threads = num_threads;
+  return result;
+}
+
+}  // namespace krogh::simulate
