@@ -12,7 +12,9 @@ Names are loaded when they are first used, so ``import krogh`` costs little:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -105,3 +107,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """The package's module: a submodule never takes the name of a public function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds every submodule in its parent; krogh.simulate is the function.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
