@@ -20,13 +20,13 @@ constexpr int vector_lanes = 2;
 #endif
 using Vec __attribute__((vector_size(sizeof(double) * vector_lanes))) = double;
 
-KROGH_INLINE Vec load(const double *p) {
+KROGH_INLINE Vec load(const double* p) {
   Vec v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
 
-KROGH_INLINE void store(double *p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+KROGH_INLINE void store(double* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
 
 KROGH_INLINE Vec broadcast(double x) { return Vec{} + x; }
 
@@ -46,11 +46,10 @@ KROGH_INLINE Pair exact_product(Vec a, Vec b) {
   return {p, _mm256_fmsub_pd(a, b, p)};
 #elif defined(__aarch64__)
   Vec low;
-  for (int l = 0; l < vector_lanes; ++l)
-    low[l] = __builtin_fma(a[l], b[l], -p[l]);
+  for (int l = 0; l < vector_lanes; ++l) low[l] = __builtin_fma(a[l], b[l], -p[l]);
   return {p, low};
 #else
-  const Vec split_a = a * 134217729.0; // 2^27 + 1 (Dekker 1971)
+  const Vec split_a = a * 134217729.0;  // 2^27 + 1 (Dekker 1971)
   const Vec split_b = b * 134217729.0;
   const Vec a1 = split_a - (split_a - a);
   const Vec b1 = split_b - (split_b - b);
@@ -62,11 +61,10 @@ KROGH_INLINE Pair exact_product(Vec a, Vec b) {
 
 /// sum + rest += a b, with the rounding errors of products and sums kept in
 /// `rest`.
-KROGH_INLINE void accumulate(Vec &sum, Vec &rest, Pair a, Pair b) {
+KROGH_INLINE void accumulate(Vec& sum, Vec& rest, Pair a, Pair b) {
   const Pair product = exact_product(a.high, b.high);
   const Vec cross = product.low + (a.high * b.low + a.low * b.high);
-  const Vec total =
-      sum + product.high; // Knuth's sum: exact error in six operations
+  const Vec total = sum + product.high;  // Knuth's sum: exact error in six operations
   const Vec part = total - sum;
   const Vec error = (sum - (total - part)) + (product.high - part);
   sum = total;
@@ -78,5 +76,5 @@ KROGH_INLINE Pair renormalize(Vec sum, Vec rest) {
   return {high, rest - (high - sum)};
 }
 
-} // namespace
-} // namespace krogh::KROGH_ISA
+}  // namespace
+}  // namespace krogh::KROGH_ISA

@@ -26,7 +26,7 @@ constexpr Factorials inverse_factorials() {
     // Remainders are exact because k has few bits: the product is split into a
     // part without rounding and its rest.
     const double q = f.high[k - 1] / k;
-    const double split = q * 134217729.0; // 2^27 + 1 (Dekker 1971)
+    const double split = q * 134217729.0;  // 2^27 + 1 (Dekker 1971)
     const double q1 = split - (split - q);
     const double q2 = q - q1;
     const double remainder = ((f.high[k - 1] - q1 * k) - q2 * k) + f.low[k - 1];
@@ -45,42 +45,38 @@ constexpr int first_plain = 10;
 
 /// Sum of products of one entry, start value (s, c).
 template <class Left, class Right>
-KROGH_INLINE Pair sum_products(Pair start, const Product *begin,
-                               const Product *end, const Left &left,
-                               const Right &right) {
+KROGH_INLINE Pair sum_products(Pair start, const Product* begin, const Product* end,
+                               const Left& left, const Right& right) {
   Vec sum = start.high;
   Vec rest = start.low;
-  for (const Product *p = begin; p != end; ++p)
+  for (const Product* p = begin; p != end; ++p)
     accumulate(sum, rest, left(p->left), right(p->right));
   return renormalize(sum, rest);
 }
 
 /// One vector of lanes: X, P and the result are arrays of vectors, high parts
 /// then low parts.
-void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
-                double *high, double *low, double *scratch) {
+void one_vector(const ExponentialPlan& plan, const double* x, const double* h, double* high,
+                double* low, double* scratch) {
   constexpr int L = linalg::exponential_lanes;
   const auto num_entries = static_cast<long>(plan.entries().size());
   const auto num_closure = static_cast<long>(plan.closure().size());
-  double *x_high = scratch;
-  double *x_low = x_high + num_entries * L;
-  double *p_high = x_low + num_entries * L;
-  double *p_low = p_high + num_closure * L;
-  double *q_high = p_low + num_closure * L;
-  double *q_low = q_high + num_closure * L;
+  double* x_high = scratch;
+  double* x_low = x_high + num_entries * L;
+  double* p_high = x_low + num_entries * L;
+  double* p_low = p_high + num_closure * L;
+  double* q_high = p_low + num_closure * L;
+  double* q_low = q_high + num_closure * L;
 
   // Largest column sum of |X h|; powers of two bring it to 1/8 or below.
   double norm[vector_lanes];
-  for (double &value : norm)
-    value = 0.0;
+  for (double& value : norm) value = 0.0;
   for (int column = 0; column < plan.leading(); ++column) {
     double sum[vector_lanes] = {};
     for (long e = 0; e < num_entries; ++e)
       if (plan.entries()[static_cast<std::size_t>(e)].second == column)
-        for (int l = 0; l < vector_lanes; ++l)
-          sum[l] += __builtin_fabs(x[e * L + l]);
-    for (int l = 0; l < vector_lanes; ++l)
-      norm[l] = sum[l] > norm[l] ? sum[l] : norm[l];
+        for (int l = 0; l < vector_lanes; ++l) sum[l] += __builtin_fabs(x[e * L + l]);
+    for (int l = 0; l < vector_lanes; ++l) norm[l] = sum[l] > norm[l] ? sum[l] : norm[l];
   }
   int squarings[vector_lanes];
   double scaled[vector_lanes];
@@ -104,39 +100,27 @@ void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
   }
 
   // Taylor polynomial by Horner's rule: P <- I/k! + X P.
-  const auto *multiply = plan.multiply().data();
-  const auto *multiply_offsets = plan.multiply_offsets().data();
-  auto x_pair = [&](std::int32_t e) {
-    return Pair{load(x_high + e * L), load(x_low + e * L)};
-  };
+  const auto* multiply = plan.multiply().data();
+  const auto* multiply_offsets = plan.multiply_offsets().data();
+  auto x_pair = [&](std::int32_t e) { return Pair{load(x_high + e * L), load(x_low + e * L)}; };
   for (long e = 0; e < num_closure; ++e)
     store(p_high + e * L,
-          broadcast(plan.is_diagonal(static_cast<std::size_t>(e))
-                        ? factorials.high[degree]
-                        : 0.0));
+          broadcast(plan.is_diagonal(static_cast<std::size_t>(e)) ? factorials.high[degree] : 0.0));
   for (int k = degree - 1; k >= first_plain; --k) {
     for (long e = 0; e < num_closure; ++e) {
-      Vec sum = broadcast(plan.is_diagonal(static_cast<std::size_t>(e))
-                              ? factorials.high[k]
-                              : 0.0);
-      for (std::int32_t q = multiply_offsets[e]; q < multiply_offsets[e + 1];
-           ++q)
-        sum = load(x_high + multiply[q].left * L) *
-                  load(p_high + multiply[q].right * L) +
-              sum;
+      Vec sum = broadcast(plan.is_diagonal(static_cast<std::size_t>(e)) ? factorials.high[k] : 0.0);
+      for (std::int32_t q = multiply_offsets[e]; q < multiply_offsets[e + 1]; ++q)
+        sum = load(x_high + multiply[q].left * L) * load(p_high + multiply[q].right * L) + sum;
       store(q_high + e * L, sum);
     }
-    double *swap = p_high;
+    double* swap = p_high;
     p_high = q_high;
     q_high = swap;
   }
-  for (long e = 0; e < num_closure; ++e)
-    store(p_low + e * L, broadcast(0.0));
-  auto p_pair = [&](std::int32_t e) {
-    return Pair{load(p_high + e * L), load(p_low + e * L)};
-  };
+  for (long e = 0; e < num_closure; ++e) store(p_low + e * L, broadcast(0.0));
+  auto p_pair = [&](std::int32_t e) { return Pair{load(p_high + e * L), load(p_low + e * L)}; };
   auto swap_pairs = [&] {
-    double *swap = p_high;
+    double* swap = p_high;
     p_high = q_high;
     q_high = swap;
     swap = p_low;
@@ -148,9 +132,8 @@ void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
       const bool is_diagonal = plan.is_diagonal(static_cast<std::size_t>(e));
       const Pair start{broadcast(is_diagonal ? factorials.high[k] : 0.0),
                        broadcast(is_diagonal ? factorials.low[k] : 0.0)};
-      const Pair sum =
-          sum_products(start, multiply + multiply_offsets[e],
-                       multiply + multiply_offsets[e + 1], x_pair, p_pair);
+      const Pair sum = sum_products(start, multiply + multiply_offsets[e],
+                                    multiply + multiply_offsets[e + 1], x_pair, p_pair);
       store(q_high + e * L, sum.high);
       store(q_low + e * L, sum.low);
     }
@@ -158,19 +141,18 @@ void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
   }
 
   // Squaring, each lane as often as it was halved.
-  const auto *square = plan.square().data();
-  const auto *square_offsets = plan.square_offsets().data();
+  const auto* square = plan.square().data();
+  const auto* square_offsets = plan.square_offsets().data();
   for (int round = 0; round < most; ++round) {
     for (long e = 0; e < num_closure; ++e) {
-      const Pair sum = sum_products(
-          Pair{broadcast(0.0), broadcast(0.0)}, square + square_offsets[e],
-          square + square_offsets[e + 1], p_pair, p_pair);
+      const Pair sum =
+          sum_products(Pair{broadcast(0.0), broadcast(0.0)}, square + square_offsets[e],
+                       square + square_offsets[e + 1], p_pair, p_pair);
       store(q_high + e * L, sum.high);
       store(q_low + e * L, sum.low);
     }
     for (int l = 0; l < vector_lanes; ++l) {
-      if (squarings[l] > round)
-        continue;
+      if (squarings[l] > round) continue;
       for (long e = 0; e < num_closure; ++e) {
         q_high[e * L + l] = p_high[e * L + l];
         q_low[e * L + l] = p_low[e * L + l];
@@ -184,7 +166,7 @@ void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
   }
 }
 
-} // namespace
+}  // namespace
 
 /// Scaling and squaring (Moler & Van Loan 2003, SIAM Rev. 45:3,
 /// doi 10.1137/S00361445024180; Higham 2005, SIAM J. Matrix Anal. Appl.
@@ -198,10 +180,10 @@ void one_vector(const ExponentialPlan &plan, const double *x, const double *h,
 /// (Xue & Ye 2013, Math. Comp. 82:1577, doi 10.1090/S0025-5718-2013-02677-4).
 /// Nothing is divided by differences of eigenvalues: equal rates need no
 /// special case.
-void exponential(const linalg::ExponentialPlan &plan, const double *x,
-                 const double *h, double *high, double *low, double *scratch) {
+void exponential(const linalg::ExponentialPlan& plan, const double* x, const double* h,
+                 double* high, double* low, double* scratch) {
   for (int first = 0; first < linalg::exponential_lanes; first += vector_lanes)
     one_vector(plan, x + first, h + first, high + first, low + first, scratch);
 }
 
-} // namespace krogh::KROGH_ISA
+}  // namespace krogh::KROGH_ISA

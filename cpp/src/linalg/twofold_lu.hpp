@@ -16,7 +16,7 @@ struct Twofold {
   double low = 0.0;
 };
 
-inline Twofold sum_of(double a, double b) { // Knuth: exact
+inline Twofold sum_of(double a, double b) {  // Knuth: exact
   const double s = a + b;
   const double part = s - a;
   return {s, (a - (s - part)) + (b - part)};
@@ -34,8 +34,7 @@ inline Twofold operator-(Twofold a, Twofold b) { return a + (-b); }
 
 inline Twofold operator*(Twofold a, Twofold b) {
   const double p = a.high * b.high;
-  const double low =
-      std::fma(a.high, b.high, -p) + (a.high * b.low + a.low * b.high);
+  const double low = std::fma(a.high, b.high, -p) + (a.high * b.low + a.low * b.high);
   const double high = p + low;
   return {high, low - (high - p)};
 }
@@ -51,11 +50,10 @@ inline Twofold operator/(Twofold a, Twofold b) {
 /// Loan 2013, algorithm 3.4.1). A pivot below `smallest` times the largest
 /// entry its column had means singular.
 /// @param a  (n, n), destroyed. @param b  (n, columns), out: x.
-inline bool solve_twofold(std::vector<Twofold> &a, std::vector<Twofold> &b,
-                          int n, int columns, double smallest) {
+inline bool solve_twofold(std::vector<Twofold>& a, std::vector<Twofold>& b, int n, int columns,
+                          double smallest) {
   const auto at = [n](int i, int j) {
-    return static_cast<std::size_t>(i) * static_cast<std::size_t>(n) +
-           static_cast<std::size_t>(j);
+    return static_cast<std::size_t>(i) * static_cast<std::size_t>(n) + static_cast<std::size_t>(j);
   };
   const auto rhs = [columns](int i, int j) {
     return static_cast<std::size_t>(i) * static_cast<std::size_t>(columns) +
@@ -64,40 +62,32 @@ inline bool solve_twofold(std::vector<Twofold> &a, std::vector<Twofold> &b,
   std::vector<double> scale(static_cast<std::size_t>(n), 0.0);
   for (int j = 0; j < n; ++j)
     for (int i = 0; i < n; ++i)
-      scale[static_cast<std::size_t>(j)] = std::fmax(
-          scale[static_cast<std::size_t>(j)], std::abs(a[at(i, j)].high));
+      scale[static_cast<std::size_t>(j)] =
+          std::fmax(scale[static_cast<std::size_t>(j)], std::abs(a[at(i, j)].high));
   for (int k = 0; k < n; ++k) {
     int pivot = k;
     for (int i = k; i < n; ++i)
-      if (std::abs(a[at(i, k)].high) > std::abs(a[at(pivot, k)].high))
-        pivot = i;
-    if (!(std::abs(a[at(pivot, k)].high) >
-          smallest * scale[static_cast<std::size_t>(k)]))
+      if (std::abs(a[at(i, k)].high) > std::abs(a[at(pivot, k)].high)) pivot = i;
+    if (!(std::abs(a[at(pivot, k)].high) > smallest * scale[static_cast<std::size_t>(k)]))
       return false;
     if (pivot != k) {
-      for (int j = 0; j < n; ++j)
-        std::swap(a[at(k, j)], a[at(pivot, j)]);
-      for (int j = 0; j < columns; ++j)
-        std::swap(b[rhs(k, j)], b[rhs(pivot, j)]);
+      for (int j = 0; j < n; ++j) std::swap(a[at(k, j)], a[at(pivot, j)]);
+      for (int j = 0; j < columns; ++j) std::swap(b[rhs(k, j)], b[rhs(pivot, j)]);
     }
     for (int i = k + 1; i < n; ++i) {
-      if (a[at(i, k)].high == 0.0)
-        continue;
+      if (a[at(i, k)].high == 0.0) continue;
       const Twofold factor = a[at(i, k)] / a[at(k, k)];
-      for (int j = k + 1; j < n; ++j)
-        a[at(i, j)] = a[at(i, j)] - factor * a[at(k, j)];
-      for (int j = 0; j < columns; ++j)
-        b[rhs(i, j)] = b[rhs(i, j)] - factor * b[rhs(k, j)];
+      for (int j = k + 1; j < n; ++j) a[at(i, j)] = a[at(i, j)] - factor * a[at(k, j)];
+      for (int j = 0; j < columns; ++j) b[rhs(i, j)] = b[rhs(i, j)] - factor * b[rhs(k, j)];
     }
   }
   for (int i = n - 1; i >= 0; --i)
     for (int j = 0; j < columns; ++j) {
       Twofold sum = b[rhs(i, j)];
-      for (int k = i + 1; k < n; ++k)
-        sum = sum - a[at(i, k)] * b[rhs(k, j)];
+      for (int k = i + 1; k < n; ++k) sum = sum - a[at(i, k)] * b[rhs(k, j)];
       b[rhs(i, j)] = sum / a[at(i, i)];
     }
   return true;
 }
 
-} // namespace krogh::linalg
+}  // namespace krogh::linalg

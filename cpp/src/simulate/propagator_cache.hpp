@@ -24,10 +24,9 @@ namespace krogh::simulate {
 /// length is rounded to 40 bits and the rest, below 2^-40 of it, is a first
 /// step y + rest (A y + ...), whose neglected square is below 2^-55.
 class PropagatorCache {
-public:
+ public:
   /// @param input_states  states that ever receive an infusion.
-  PropagatorCache(const model::Program &program, int lanes,
-                  std::span<const int> input_states);
+  PropagatorCache(const model::Program& program, int lanes, std::span<const int> input_states);
 
   /// The matrix of a lane may have changed (parameters, a new subject,
   /// compartments switched).
@@ -42,36 +41,34 @@ public:
   /// leaves the lane as it is.
   /// @param registers  the block's registers, prologue done. @param y, y_new
   /// (states, lanes).
-  void advance(const double *registers, const double *lengths, const double *y,
-               double *y_new);
+  void advance(const double* registers, const double* lengths, const double* y, double* y_new);
 
   /// Flow of one lane over `length` with the given constant rates (states) in
   /// place of its own.
-  std::vector<double> flow(const double *registers, int lane, double length,
-                           const std::vector<double> &y,
-                           const std::vector<double> &rates);
+  std::vector<double> flow(const double* registers, int lane, double length,
+                           const std::vector<double>& y, const std::vector<double>& rates);
 
   /// State at rest under constant rates for the states in `is_solved`, the
   /// others held.
   /// @return false if there is none (no elimination), or if it is not stable.
-  bool rest(const double *registers, int lane, const std::vector<double> &rates,
-            const std::vector<char> &is_solved, std::vector<double> &y);
+  bool rest(const double* registers, int lane, const std::vector<double>& rates,
+            const std::vector<char>& is_solved, std::vector<double>& y);
 
   /// Periodic state just before a dose of `amount` (rate 0) or an infusion of
   /// `rate` for `duration` (which may exceed the interval: infusions overlap)
   /// into `state`, for the states in `is_solved`, the others held. @return
   /// false if there is none, or if it is not stable.
-  bool periodic(const double *registers, int lane, int state, double amount,
-                double rate, double duration, double interval,
-                const std::vector<char> &is_solved, std::vector<double> &y);
+  bool periodic(const double* registers, int lane, int state, double amount, double rate,
+                double duration, double interval, const std::vector<char>& is_solved,
+                std::vector<double>& y);
 
   int num_states() const { return n_; }
 
-private:
+ private:
   /// Flows of all lanes, and the rounded length of each; NaN where there is
   /// none.
   struct Slot {
-    AlignedBuffer flow; ///< (kept entries, lanes)
+    AlignedBuffer flow;  ///< (kept entries, lanes)
     std::vector<double> lengths;
     std::vector<std::int64_t> last_use;
   };
@@ -80,43 +77,40 @@ private:
     return static_cast<std::size_t>(row) * static_cast<std::size_t>(lanes_) +
            static_cast<std::size_t>(lane);
   }
-  void gather(const double *registers);
-  void gather(const double *registers, int lane);
+  void gather(const double* registers);
+  void gather(const double* registers, int lane);
   double rounded(int lane, double length) const;
   int find(int lane, double length) const;
-  void build(const std::vector<int> &missing);
+  void build(const std::vector<int>& missing);
   struct Exponential {
-    std::vector<double> high, low; ///< (closure)
+    std::vector<double> high, low;  ///< (closure)
   };
   Exponential exponential(int lane, double length);
-  bool solve(const std::vector<char> &is_solved,
-             const std::vector<double> &matrix_high,
-             const std::vector<double> &matrix_low,
-             const std::vector<double> &right, std::vector<double> &y) const;
+  bool solve(const std::vector<char>& is_solved, const std::vector<double>& matrix_high,
+             const std::vector<double>& matrix_low, const std::vector<double>& right,
+             std::vector<double>& y) const;
 
-  const model::Program &program_;
+  const model::Program& program_;
   int lanes_;
   int n_;
   std::vector<int> input_states_;
-  int num_columns_;           ///< infusions and, if there is one, b
-  bool has_constant_ = false; ///< whether b can differ from zero
-  std::vector<std::int32_t>
-      sources_; ///< register of each entry of X; -1: the number 1
+  int num_columns_;                    ///< infusions and, if there is one, b
+  bool has_constant_ = false;          ///< whether b can differ from zero
+  std::vector<std::int32_t> sources_;  ///< register of each entry of X; -1: the number 1
   linalg::ExponentialPlan plan_;
-  std::vector<FlowEntry> kept_;   ///< entries of exp(X) in rows of states
-  std::vector<FlowEntry> drift_;  ///< entries of X
-  AlignedBuffer matrix_;          ///< X of all lanes, (entries, lanes)
-  AlignedBuffer columns_;         ///< rates and 1, (columns, lanes)
-  AlignedBuffer shift_, rounded_; ///< (lanes)
+  std::vector<FlowEntry> kept_;    ///< entries of exp(X) in rows of states
+  std::vector<FlowEntry> drift_;   ///< entries of X
+  AlignedBuffer matrix_;           ///< X of all lanes, (entries, lanes)
+  AlignedBuffer columns_;          ///< rates and 1, (columns, lanes)
+  AlignedBuffer shift_, rounded_;  ///< (lanes)
   AlignedBuffer work_flow_, work_y_;
-  AlignedBuffer
-      group_; ///< matrices, lengths and results of one call of the kernel
-  std::vector<double> norms_; ///< largest column sum of |A|
+  AlignedBuffer group_;        ///< matrices, lengths and results of one call of the kernel
+  std::vector<double> norms_;  ///< largest column sum of |A|
   std::vector<char> is_stale_;
-  std::vector<char> is_off_; ///< (states, lanes), or empty
+  std::vector<char> is_off_;  ///< (states, lanes), or empty
   std::vector<Slot> slots_;
   int last_slot_ = 0;
   std::int64_t uses_ = 0;
 };
 
-} // namespace krogh::simulate
+}  // namespace krogh::simulate
