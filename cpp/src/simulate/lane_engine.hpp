@@ -123,6 +123,7 @@ class LaneEngine {
   bool next_interior_observation(int lane, double& theta);
   bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
   void emit(const std::vector<int>& lanes);
+  bool give_plain_bolus(int lane, const model::Record& record);
   void give_record_dose(int lane, const model::Record& record);
   void arrive(int lane, int dose, double time);
   void end_infusion(int lane, int dose);

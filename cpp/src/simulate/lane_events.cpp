@@ -248,7 +248,29 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   return dose;
 }
 
+/// A bolus that is there at once and changes nothing but its state: most doses of large batches.
+bool LaneEngine::give_plain_bolus(int l, const Record& record) {
+  if (record.rate != 0.0 || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
+      program_.num_surfaces() > 0)
+    return false;
+  const auto& attributes = program_.spec().doses;
+  if (!attributes.empty() && (attributes[idx(record.target)].time_parameter >= 0 ||
+                              !attributes[idx(record.target)].adds_amount))
+    return false;
+  const auto& registers = program_.dose_registers()[idx(record.target)];
+  const bool ignores = context_.ignores_dose_attributes;
+  if (!ignores && registers[1] >= 0 && reg(registers[1], l) != 0.0) return false;
+  const double bioavailability = ignores || registers[0] < 0 ? 1.0 : reg(registers[0], l);
+  const double amount = bioavailability * record.amount;
+  if (!(bioavailability >= 0.0 && std::isfinite(amount))) return false;
+  ++lane(l).doses_seen;
+  at(block_.y, record.target, l) += amount;
+  mark_discontinuity(l);
+  return true;
+}
+
 void LaneEngine::give_record_dose(int l, const Record& record) {
+  if (give_plain_bolus(l, record)) return;
   Lane& lane = this->lane(l);
   double lag = 0.0;
   std::vector<double> d_lag;

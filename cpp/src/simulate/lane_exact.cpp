@@ -56,6 +56,8 @@ void LaneEngine::advance_in_step(int first) {
   const double stop = leader.stop_time;
   const int num_outputs = program_.num_outputs();
   double now = block_.time[first];
+  const auto num_active = std::count_if(lanes_state_.begin(), lanes_state_.end(),
+                                        [](const Lane& lane) { return lane.is_active; });
   std::int64_t taken = 0;
   std::int64_t moves = 0;
   while (taken < longest_run) {
@@ -63,8 +65,12 @@ void LaneEngine::advance_in_step(int first) {
         record != end && record->kind == RecordKind::observe && record->time < stop;
     const double target = is_inside ? record->time : stop;
     if (target > now) {
-      for (int l = 0; l < lanes_; ++l) theta_[l] = lane(l).is_active ? target - now : 0.0;
-      propagators_->advance(registers_.data(), theta_, block_.y, block_.y_new);
+      if (num_active == lanes_) {
+        propagators_->advance_all(registers_.data(), target - now, block_.y, block_.y_new);
+      } else {
+        for (int l = 0; l < lanes_; ++l) theta_[l] = lane(l).is_active ? target - now : 0.0;
+        propagators_->advance(registers_.data(), theta_, block_.y, block_.y_new);
+      }
       std::swap(block_.y, block_.y_new);
       now = target;
       ++moves;

@@ -22,6 +22,12 @@ constexpr std::size_t slot_budget = std::size_t{1} << 17;  ///< doubles of all s
 /// nothing is eliminated.
 constexpr double singular = 64.0 * std::numeric_limits<double>::epsilon();
 
+/// A number rounded to 40 bits.
+double shortened(double x) {
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  return std::bit_cast<double>((bits + 0x800U) & ~std::uint64_t{0xfffU});
+}
+
 /// Registers of X: A without entries that are always zero, inputs, b.
 struct Augmented {
   std::vector<std::pair<int, int>> entries;
@@ -141,8 +147,7 @@ void PropagatorCache::gather(const double* registers, int lane) {
 /// The length whose flow is built: 40 bits of it, unless the rest is too long
 /// for one first-order step (its square below 2^-55).
 double PropagatorCache::rounded(int lane, double length) const {
-  const auto bits = std::bit_cast<std::uint64_t>(length);
-  const double near = std::bit_cast<double>((bits + 0x800U) & ~std::uint64_t{0xfffU});
+  const double near = shortened(length);
   return std::abs(length - near) * norms_[idx(lane)] <= 0x1p-27 ? near : length;
 }
 
@@ -191,21 +196,54 @@ void PropagatorCache::build(const std::vector<int>& missing) {
   }
 }
 
-void PropagatorCache::advance(const double* registers, const double* lengths, const double* y,
-                              double* y_new) {
-  ++uses_;
+void PropagatorCache::take_columns(const double* registers) {
   const std::int32_t rates = program_.layout().input_rates;
   for (std::size_t c = 0; c < input_states_.size(); ++c)
     std::copy_n(registers + index(rates + input_states_[c], 0), lanes_,
                 columns_.data() + index(static_cast<int>(c), 0));
+}
+
+void PropagatorCache::apply(const double* flow, const double* y, double* y_new) const {
+  const FlowView view{.entries = kept_.data(),
+                      .num_entries = static_cast<int>(kept_.size()),
+                      .num_states = n_,
+                      .lanes = lanes_,
+                      .values = flow,
+                      .columns = columns_.data()};
+  KROGH_DISPATCH(flow_apply)(view, y, y_new);
+}
+
+void PropagatorCache::advance_all(const double* registers, double length, const double* y,
+                                  double* y_new) {
+  // A length of at most 40 bits that all lanes have a flow for: nothing else to look at.
+  if (!any_is_stale_ && shortened(length) == length) {
+    for (std::size_t s = 0; s < slots_.size(); ++s) {
+      Slot& slot = slots_[s];
+      bool is_common = true;
+      for (const double known : slot.lengths) is_common = is_common && known == length;
+      if (!is_common) continue;
+      ++uses_;
+      std::fill(slot.last_use.begin(), slot.last_use.end(), uses_);
+      take_columns(registers);
+      apply(slot.flow.data(), y, y_new);
+      return;
+    }
+  }
+  const std::vector<double> lengths(idx(lanes_), length);
+  advance(registers, lengths.data(), y, y_new);
+}
+
+void PropagatorCache::advance(const double* registers, const double* lengths, const double* y,
+                              double* y_new) {
+  ++uses_;
+  take_columns(registers);
   bool shifts = false;
-  bool is_common = true;
   bool has_idle = false;
-  const double* last = slots_[idx(last_slot_)].lengths.data();
+  std::vector<int> missing, found(idx(lanes_), -1);
   for (int l = 0; l < lanes_; ++l) {
+    shift_.data()[l] = 0.0;
     if (lengths[l] == 0.0) {
       has_idle = true;
-      shift_.data()[l] = 0.0;
       continue;
     }
     if (is_stale_[idx(l)] != 0) gather(registers, l);
@@ -213,32 +251,28 @@ void PropagatorCache::advance(const double* registers, const double* lengths, co
     rounded_.data()[l] = near;
     shift_.data()[l] = lengths[l] - near;
     shifts = shifts || shift_.data()[l] != 0.0;
-    is_common = is_common && last[l] == near;
+    found[idx(l)] = find(l, near);
+    if (found[idx(l)] < 0) missing.push_back(l);
   }
+  any_is_stale_ = has_idle && any_is_stale_;
+  if (!missing.empty()) build(missing);
+  int common = -1;
+  bool is_common = true;
+  for (int l = 0; l < lanes_; ++l) {
+    if (lengths[l] == 0.0) continue;
+    if (found[idx(l)] < 0) found[idx(l)] = find(l, rounded_.data()[l]);
+    slots_[idx(found[idx(l)])].last_use[idx(l)] = uses_;
+    if (common < 0) common = found[idx(l)];
+    is_common = is_common && found[idx(l)] == common;
+  }
+  if (common < 0) common = 0;
+  const double* flow = slots_[idx(common)].flow.data();
   if (!is_common) {
-    std::vector<int> missing;
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0 && find(l, rounded_.data()[l]) < 0) missing.push_back(l);
-    if (!missing.empty()) build(missing);
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0) last_slot_ = find(l, rounded_.data()[l]);
-    last = slots_[idx(last_slot_)].lengths.data();
-    is_common = true;
-    for (int l = 0; l < lanes_; ++l)
-      is_common = is_common && (lengths[l] == 0.0 || last[l] == rounded_.data()[l]);
-  }
-  const double* flow = slots_[idx(last_slot_)].flow.data();
-  if (is_common) {
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0) slots_[idx(last_slot_)].last_use[idx(l)] = uses_;
-  } else {
     for (int l = 0; l < lanes_; ++l) {
       if (lengths[l] == 0.0) continue;
-      Slot& slot = slots_[idx(find(l, rounded_.data()[l]))];
-      slot.last_use[idx(l)] = uses_;
+      const double* own = slots_[idx(found[idx(l)])].flow.data();
       for (std::size_t e = 0; e < kept_.size(); ++e)
-        work_flow_.data()[index(static_cast<int>(e), l)] =
-            slot.flow.data()[index(static_cast<int>(e), l)];
+        work_flow_.data()[index(static_cast<int>(e), l)] = own[index(static_cast<int>(e), l)];
     }
     flow = work_flow_.data();
   }
@@ -253,13 +287,7 @@ void PropagatorCache::advance(const double* registers, const double* lengths, co
     KROGH_DISPATCH(flow_shift)(drift, shift_.data(), y, work_y_.data());
     start = work_y_.data();
   }
-  const FlowView view{.entries = kept_.data(),
-                      .num_entries = static_cast<int>(kept_.size()),
-                      .num_states = n_,
-                      .lanes = lanes_,
-                      .values = flow,
-                      .columns = columns_.data()};
-  KROGH_DISPATCH(flow_apply)(view, start, y_new);
+  apply(flow, start, y_new);
   if (!has_idle) return;
   for (int l = 0; l < lanes_; ++l)
     if (lengths[l] == 0.0)

@@ -30,7 +30,10 @@ class PropagatorCache {
 
   /// The matrix of a lane may have changed (parameters, a new subject,
   /// compartments switched).
-  void invalidate(int lane) { is_stale_[static_cast<std::size_t>(lane)] = 1; }
+  void invalidate(int lane) {
+    is_stale_[static_cast<std::size_t>(lane)] = 1;
+    any_is_stale_ = true;
+  }
   /// A state that is off has no derivative of its own and takes nothing in.
   void switch_state(int lane, int state, bool is_on);
   bool is_on(int lane, int state) const {
@@ -42,6 +45,9 @@ class PropagatorCache {
   /// @param registers  the block's registers, prologue done. @param y, y_new
   /// (states, lanes).
   void advance(const double* registers, const double* lengths, const double* y, double* y_new);
+
+  /// The same for one length > 0 in all lanes.
+  void advance_all(const double* registers, double length, const double* y, double* y_new);
 
   /// Flow of one lane over `length` with the given constant rates (states) in
   /// place of its own.
@@ -81,6 +87,8 @@ class PropagatorCache {
   void gather(const double* registers, int lane);
   double rounded(int lane, double length) const;
   int find(int lane, double length) const;
+  void take_columns(const double* registers);
+  void apply(const double* flow, const double* y, double* y_new) const;
   void build(const std::vector<int>& missing);
   struct Exponential {
     std::vector<double> high, low;  ///< (closure)
@@ -107,9 +115,9 @@ class PropagatorCache {
   AlignedBuffer group_;        ///< matrices, lengths and results of one call of the kernel
   std::vector<double> norms_;  ///< largest column sum of |A|
   std::vector<char> is_stale_;
+  bool any_is_stale_ = true;
   std::vector<char> is_off_;  ///< (states, lanes), or empty
   std::vector<Slot> slots_;
-  int last_slot_ = 0;
   std::int64_t uses_ = 0;
 };
 
