@@ -107,6 +107,8 @@ class KROGH_EXPORT Program {
   bool is_linear() const { return is_linear_; }
   /// Registers of A, row by row, (num_states^2,) and of b (num_states,) of a linear model.
   const std::vector<std::int32_t>& linear_registers() const { return linear_registers_; }
+  /// Expressions of A, row by row, and of b of a linear model, shape (num_states^2 + num_states,).
+  const std::vector<expr::NodeId>& linear_nodes() const { return linear_nodes_; }
   /// Nonzero entries of the Jacobian dF_i/dy_j.
   const std::vector<Entry>& jacobian() const { return jacobian_; }
   /// Register that holds each Jacobian entry after the rhs_jacobian tape.
