@@ -37,8 +37,8 @@ void LaneEngine::work_through_step() {
       ++lane.stats.accepted;
       continue;
     }
-    ++lane.stats.jacobians;
-    lane.stats.rhs_evaluations += context_.tableau->stages;
+    lane.stats.jacobians += context_.stepper.needs_jacobian ? 1 : 0;
+    lane.stats.rhs_evaluations += static_cast<std::int64_t>(block_.evaluations[l]);
     if (block_.accepted[l] > 0.0) {
       ++lane.stats.accepted;
       continue;
@@ -60,14 +60,7 @@ void LaneEngine::work_through_step() {
         ready_.push_back(l);
       }
       if (ready_.empty()) break;
-      if (!dense_is_ready_) {
-        KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, block_.stage_values, n_, lanes_,
-                                         block_.dense);
-        if (num_directions_ > 0)
-          KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, tangents_.stage_values,
-                                           n_ * num_directions_, lanes_, tangent_dense_);
-        dense_is_ready_ = true;
-      }
+      prepare_dense();
       KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
                                   registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
       if (num_directions_ > 0)
