@@ -192,6 +192,13 @@ void LaneEngine::start_lanes(std::vector<int>& starting) {
     if (!context_.initial_states.empty()) {
       for (int i = 0; i < n_; ++i)
         at(block_.y, i, l) = context_.initial_states[idx(lane(l).subject * n_ + i)];
+      // Given states do not depend on parameters.
+      for (int k = 0; k < num_directions_; ++k) {
+        const Direction& direction = context_.options->sensitivities[idx(k)];
+        for (int i = 0; i < n_; ++i)
+          at(tangents_.s, k * n_ + i, l) =
+              direction.kind == Direction::Kind::initial && direction.index == i ? 1.0 : 0.0;
+      }
       reset_modes(l, -1);
     }
     block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;

@@ -145,8 +145,15 @@ class LaneEngine {
   void reset_modes(int lane, int except);
   void locate_crossings();
   void cross(int lane);
+  bool settle_after_jump(int lane, std::vector<int> events, int surface,
+                         std::vector<double> before, const std::vector<double>& d_time);
+  void assign(int lane, const std::vector<int>& events, const std::vector<double>& before,
+              const std::vector<double>& d_time, std::vector<double>& tangents);
   std::vector<double> crossing_time_derivative(int lane, int surface,
                                                const std::vector<double>& slopes);
+  void evaluate_surfaces(int lane);
+  void evaluate_crossing_derivatives(int lane, const std::vector<double>& direction,
+                                     double time_direction);
 
   // lane_steady.cpp: steady states
   bool steady_dose(int lane, const model::Record& record, const ActiveDose& dose, double lag);
@@ -166,7 +173,10 @@ class LaneEngine {
   double orbit_change(const Orbit& orbit, const ActiveDose& dose, double interval, int direction,
                       int state, int columns) const;
   void advance_phase(int lane, const Orbit& orbit, const ActiveDose& dose, double interval,
-                     double phase, std::vector<double>& y, std::vector<double>& tangents);
+                     std::vector<double>& y, std::vector<double>& tangents);
+  void move_phase(int lane, const std::vector<double>& y, const ActiveDose& dose,
+                  const std::vector<double>& d_lag, double interval, double phase,
+                  std::vector<double>& tangents);
 
   // lane_metrics.cpp
   void start_metrics(int lane);

@@ -166,7 +166,12 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
   run_prologue();
   if (propagators_) propagators_->invalidate();
-  reset_modes(l, -1);
+  // Values given at the start are part of the subject, not something that happens to it.
+  if (block_.time[l] > lane(l).records[0].time) {
+    settle_after_jump(l, {}, -1, {}, {});
+  } else {
+    reset_modes(l, -1);
+  }
   mark_discontinuity(l);
 }
 
@@ -350,9 +355,11 @@ void LaneEngine::arrive(int l, int number, double time) {
                       .base = 0.0, .interval = 0.0, .next = 0, .total = 0});
       refresh_rates(l);
     }
-    if (moves) shift_tangents(l, before, slopes_at(l), dose.d_time);
+    settle_after_jump(l, {}, -1, std::move(before),
+                      moves ? dose.d_time : std::vector<double>());
+  } else {
+    settle_after_jump(l, {}, -1, {}, {});
   }
-  reset_modes(l, -1);
   mark_discontinuity(l);
 }
 

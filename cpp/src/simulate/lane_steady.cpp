@@ -331,6 +331,20 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   std::vector<double> present(idx(n_)), present_tangents(idx(n_ * num_directions_));
   for (int i = 0; i < n_; ++i) present[idx(i)] = at(block_.y, i, l);
   for (int q = 0; q < n_ * num_directions_; ++q) present_tangents[idx(q)] = at(tangents_.s, q, l);
+  // Directions that move the record itself; what is left of d_time moves the arrival alone.
+  std::vector<double> d_record(idx(num_directions_), 0.0);
+  std::vector<double> d_lag = dose.d_time;
+  for (int k = 0; k < num_directions_; ++k) {
+    const Direction& direction = context_.options->sensitivities[idx(k)];
+    if (direction.kind != Direction::Kind::time || direction.index != lane.doses_seen - 1) continue;
+    d_record[idx(k)] = 1.0;
+    d_lag[idx(k)] -= 1.0;
+  }
+  const bool record_moves =
+      std::any_of(d_record.begin(), d_record.end(), [](double d) { return d != 0.0; });
+  // Where the state is replaced, nothing that went before moves it.
+  std::vector<double> before(idx(n_), 0.0);
+  if (record_moves && !replaces) before = slopes_at(l);
   if (replaces) {
     lane.pending.clear();
     refresh_rates(l);
@@ -359,8 +373,10 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     if (is_found && !is_exact_ && lag > 0.0) {
       const Orbit orbit = run_orbit(l, y, dose, record.interval, phase);
       is_found = orbit.is_valid;
-      if (is_found) advance_phase(l, orbit, dose, record.interval, phase, y, tangents);
+      if (is_found) advance_phase(l, orbit, dose, record.interval, y, tangents);
     }
+    if (is_found && !is_exact_ && num_directions_ > 0)
+      move_phase(l, y, dose, d_lag, record.interval, phase, tangents);
     lane.doses.push_back(dose);
     const int number = static_cast<int>(lane.doses.size()) - 1;
     for (double k = 1.0; k <= past; k += 1.0)
@@ -382,14 +398,14 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     at(tangents_.s, q, l) = tangents[idx(q)] + (replaces ? 0.0 : present_tangents[idx(q)]);
   refresh_rates(l);
   reset_modes(l, -1);
+  if (record_moves) shift_tangents(l, before, slopes_at(l), d_record);
   mark_discontinuity(l);
   return true;
 }
 
 /// State and tangents at the end of a stretch of the orbit whose length is interval - lag.
 void LaneEngine::advance_phase(int l, const Orbit& orbit, const ActiveDose& dose, double interval,
-                               double phase, std::vector<double>& y,
-                               std::vector<double>& tangents) {
+                               std::vector<double>& y, std::vector<double>& tangents) {
   const int columns = static_cast<int>(context_.orbit_directions->size());
   if (num_directions_ > 0) {
     const std::vector<double> start = tangents;
@@ -400,23 +416,32 @@ void LaneEngine::advance_phase(int l, const Orbit& orbit, const ActiveDose& dose
           sum += orbit.tangents[idx(j * n_ + i)] * start[idx(k * n_ + j)];
         tangents[idx(k * n_ + i)] = sum;
       }
-    // A longer lag means an earlier phase: dy/d(lag) = -dy/dt along the orbit.
-    const std::vector<double> kept = [&] {
-      std::vector<double> v(idx(n_));
-      for (int i = 0; i < n_; ++i) v[idx(i)] = at(block_.y, i, l);
-      return v;
-    }();
-    for (int i = 0; i < n_; ++i) at(block_.y, i, l) = orbit.y[idx(i)];
-    std::vector<double> slopes = slopes_at(l);
-    const double overlapping = std::floor(dose.duration / interval);
-    const bool runs = phase < dose.duration - overlapping * interval;
-    slopes[idx(dose.state)] += dose.rate * (overlapping + (runs ? 1.0 : 0.0));
-    for (int i = 0; i < n_; ++i) at(block_.y, i, l) = kept[idx(i)];
-    for (int k = 0; k < num_directions_; ++k)
-      for (int i = 0; i < n_; ++i)
-        tangents[idx(k * n_ + i)] -= slopes[idx(i)] * dose.d_time[idx(k)];
   }
   y = orbit.y;
+}
+
+/// A longer lag means an earlier phase of the orbit: dy/d(lag) = -dy/dt at phase, which lies in
+/// (0, interval] after a dose.
+void LaneEngine::move_phase(int l, const std::vector<double>& y, const ActiveDose& dose,
+                            const std::vector<double>& d_lag, double interval, double phase,
+                            std::vector<double>& tangents) {
+  if (std::all_of(d_lag.begin(), d_lag.end(), [](double d) { return d == 0.0; })) return;
+  std::vector<double> kept(idx(n_));
+  for (int i = 0; i < n_; ++i) {
+    kept[idx(i)] = at(block_.y, i, l);
+    at(block_.y, i, l) = y[idx(i)];
+  }
+  reset_modes(l, -1);
+  // Infusions of the orbit, counted here; the lane's own are those of the dose that is replaced.
+  std::vector<double> slopes = slopes_at(l);
+  for (int i = 0; i < n_; ++i) slopes[idx(i)] -= reg(layout_.input_rates + i, l);
+  const double overlapping = std::floor(dose.duration / interval);
+  const bool runs = phase < dose.duration - overlapping * interval;
+  slopes[idx(dose.state)] += dose.rate * (overlapping + (runs ? 1.0 : 0.0));
+  for (int i = 0; i < n_; ++i) at(block_.y, i, l) = kept[idx(i)];
+  reset_modes(l, -1);
+  for (int k = 0; k < num_directions_; ++k)
+    for (int i = 0; i < n_; ++i) tangents[idx(k * n_ + i)] -= slopes[idx(i)] * d_lag[idx(k)];
 }
 
 }  // namespace krogh::simulate

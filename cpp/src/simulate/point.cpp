@@ -116,6 +116,14 @@ void validate(const model::Program& program, std::span<const double> parameters,
       throw InvalidInput("a sensitivity names item " + std::to_string(d.index) + " of " +
                          std::to_string(limit));
   }
+  for (std::size_t i = 0; i < schedule.records().size(); ++i)
+    for (const Direction& d : options.sensitivities)
+      if (schedule.records()[i].kind == RecordKind::set_parameter &&
+          d.kind == Direction::Kind::parameter && d.index == schedule.records()[i].target)
+        throw InvalidInput("record " + std::to_string(i) + " sets parameter '" +
+                           program.spec().parameter_names[idx(d.index)] +
+                           "', to which a sensitivity is asked for; a value that changes in time "
+                           "has no single derivative");
   const bool has_stored = std::any_of(
       program.spec().doses.begin(), program.spec().doses.end(),
       [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
