@@ -141,6 +141,11 @@ class LaneEngine {
   std::vector<double> slopes_at(int lane);
   void mark_discontinuity(int lane);
 
+  // lane_exact.cpp: linear models
+  void advance_exactly();
+  void advance_in_step(int first);
+  void advance_apart();
+
   // lane_surfaces.cpp: switching surfaces and events
   void reset_modes(int lane, int except);
   void locate_crossings();
@@ -163,6 +168,9 @@ class LaneEngine {
                      const ActiveDose& dose);
   bool solve_periodic(int lane, const ActiveDose& dose, double interval, std::vector<double>& y,
                       std::vector<double>& tangents);
+  bool rest_exactly(int lane, const ActiveDose& dose, std::vector<double>& y);
+  bool periodic_exactly(int lane, const ActiveDose& dose, double interval, double phase,
+                        std::vector<double>& y);
   struct Orbit {
     std::vector<double> y;         ///< (states)
     std::vector<double> tangents;  ///< (states, directions of the orbit)
@@ -213,7 +221,7 @@ class LaneEngine {
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
   bool is_drained_ = false;  ///< the queue has no more subjects
-  bool is_exact_ = false;  ///< propagators: every record is a stop
+  bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
 };
 

@@ -33,10 +33,6 @@ void LaneEngine::work_through_step() {
       block_.accepted[l] = 0.0;
       continue;
     }
-    if (is_exact_) {
-      ++lane.stats.accepted;
-      continue;
-    }
     lane.stats.jacobians += context_.stepper.needs_jacobian ? 1 : 0;
     lane.stats.rhs_evaluations += static_cast<std::int64_t>(block_.evaluations[l]);
     if (block_.accepted[l] > 0.0) {
@@ -49,27 +45,25 @@ void LaneEngine::work_through_step() {
   }
   if (program_.num_surfaces() > 0) locate_crossings();
   if (!context_.options->windows.empty()) take_metrics();
-  if (!is_exact_) {
-    for (;;) {
-      ready_.clear();
-      for (int l = 0; l < lanes_; ++l) {
-        if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
-        double theta = 0.0;
-        if (!next_interior_observation(l, theta)) continue;
-        theta_[l] = theta;
-        ready_.push_back(l);
-      }
-      if (ready_.empty()) break;
-      prepare_dense();
-      KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
-                                  registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
-      if (num_directions_ > 0)
-        KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
-                                    n_ * num_directions_, lanes_, tangent_point_);
-      for (int l : ready_)
-        reg(layout_.time, l) = lane(l).records[lane(l).cursor].time;
-      emit(ready_);
+  for (;;) {
+    ready_.clear();
+    for (int l = 0; l < lanes_; ++l) {
+      if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
+      double theta = 0.0;
+      if (!next_interior_observation(l, theta)) continue;
+      theta_[l] = theta;
+      ready_.push_back(l);
     }
+    if (ready_.empty()) break;
+    prepare_dense();
+    KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
+                                registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
+    if (num_directions_ > 0)
+      KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
+                                  n_ * num_directions_, lanes_, tangent_point_);
+    for (int l : ready_)
+      reg(layout_.time, l) = lane(l).records[lane(l).cursor].time;
+    emit(ready_);
   }
   for (int l = 0; l < lanes_; ++l) {
     if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
@@ -165,7 +159,7 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   reg(layout_.parameters + parameter, l) = value;
   // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
   run_prologue();
-  if (propagators_) propagators_->invalidate();
+  if (propagators_) propagators_->invalidate(l);
   // Values given at the start are part of the subject, not something that happens to it.
   if (block_.time[l] > lane(l).records[0].time) {
     settle_after_jump(l, {}, -1, {}, {});
@@ -331,7 +325,7 @@ void LaneEngine::store_dose(int l, const ActiveDose& dose) {
   reg(layout_.parameters + attributes.amount_parameter + slot, l) = dose.amount;
   slot = (slot + 1) % attributes.stored_slots;
   run_prologue();
-  if (propagators_) propagators_->invalidate();
+  if (propagators_) propagators_->invalidate(l);
 }
 
 /// A dose reaches its compartment: a jump, or the start of an infusion.

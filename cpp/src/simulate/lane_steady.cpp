@@ -19,10 +19,17 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr int most_newton_steps = 60;
 
-/// States that act on no derivative (running integrals) have no steady value and keep theirs.
+/// States that act on no derivative (running integrals), nor on anything that is not itself such a
+/// state, have no steady value and keep theirs.
 std::vector<char> states_that_act(const model::Program& program) {
-  std::vector<char> acts(idx(program.num_states()), 0);
-  for (const model::Entry& e : program.jacobian()) acts[idx(e.column)] = 1;
+  std::vector<char> acts(idx(program.num_states()), 1);
+  for (bool changed = true; changed;) {
+    std::vector<char> now(acts.size(), 0);
+    for (const model::Entry& e : program.jacobian())
+      if (acts[idx(e.row)] != 0 && acts[idx(e.column)] != 0) now[idx(e.column)] = 1;
+    changed = now != acts;
+    acts = now;
+  }
   return acts;
 }
 
@@ -183,7 +190,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
     parameters[p] = reg(layout_.parameters + static_cast<int>(p), l);
   PointOptions options = *context_.options;
   options.windows.clear();
-  options.sensitivities = is_exact_ ? std::vector<Direction>{} : *context_.orbit_directions;
+  options.sensitivities = *context_.orbit_directions;
   Orbit orbit{.y = std::vector<double>(idx(n_)),
               .tangents = std::vector<double>(idx(n_) * options.sensitivities.size())};
   PointOutput output;
@@ -197,7 +204,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.lanes = 8;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
-  inner.tangents = is_exact_ ? nullptr : context_.orbit_tangents;
+  inner.tangents = context_.orbit_tangents;
   inner.final_tangents = orbit.tangents;
   LaneEngine engine(inner);
   engine.run({});
@@ -361,14 +368,14 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   double next_arrival = 0.0;
   bool is_found = false;
   if (record.interval == 0.0) {
-    is_found = is_exact_ ? propagators_->rest(registers_.data(), l, dose, y)
+    is_found = is_exact_ ? rest_exactly(l, dose, y)
                          : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(program_),
                                          tangents, dose);
   } else {
     const double past = lag > 0.0 ? std::ceil(lag / record.interval) - 1.0 : 0.0;
     next_arrival = lag - past * record.interval;
     const double phase = lag > 0.0 ? record.interval - next_arrival : record.interval;
-    is_found = is_exact_ ? propagators_->periodic(registers_.data(), l, dose, record.interval, phase, y)
+    is_found = is_exact_ ? periodic_exactly(l, dose, record.interval, phase, y)
                          : solve_periodic(l, dose, record.interval, y, tangents);
     if (is_found && !is_exact_ && lag > 0.0) {
       const Orbit orbit = run_orbit(l, y, dose, record.interval, phase);
@@ -400,6 +407,47 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   reset_modes(l, -1);
   if (record_moves) shift_tangents(l, before, slopes_at(l), d_record);
   mark_discontinuity(l);
+  return true;
+}
+
+/// State at rest under the rate of a constant infusion, by the linear model's own equations.
+bool LaneEngine::rest_exactly(int l, const ActiveDose& dose, std::vector<double>& y) {
+  std::vector<double> rates(idx(n_), 0.0);
+  rates[idx(dose.state)] = dose.rate;
+  return propagators_->rest(registers_.data(), l, rates, states_that_act(program_), y);
+}
+
+/// Periodic state of a linear model at `phase` in (0, interval] after a dose; overlapping infusions
+/// run on. The residual is what one more period changes.
+bool LaneEngine::periodic_exactly(int l, const ActiveDose& dose, double interval, double phase,
+                                  std::vector<double>& y) {
+  const std::vector<char> acts = states_that_act(program_);
+  const std::vector<double> cold = y;
+  if (!propagators_->periodic(registers_.data(), l, dose.state, dose.amount, dose.rate,
+                              dose.duration, interval, acts, y))
+    return false;
+  const double overlapping = dose.rate > 0.0 ? std::floor(dose.duration / interval) : 0.0;
+  const double rest = dose.rate > 0.0 ? dose.duration - overlapping * interval : 0.0;
+  auto after = [&](double length) {
+    std::vector<double> rates(idx(n_), 0.0);
+    std::vector<double> moved = y;
+    if (dose.rate == 0.0) moved[idx(dose.state)] += dose.amount;
+    const double first = std::min(rest, length);
+    rates[idx(dose.state)] = (overlapping + 1.0) * dose.rate;
+    if (first > 0.0) moved = propagators_->flow(registers_.data(), l, first, moved, rates);
+    rates[idx(dose.state)] = overlapping * dose.rate;
+    return propagators_->flow(registers_.data(), l, length - first, moved, rates);
+  };
+  const std::vector<double> next = after(interval);
+  double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
+  for (int i = 0; i < n_; ++i)
+    if (acts[idx(i)] != 0 && y[idx(i)] != 0.0)
+      recorded = std::max(recorded, std::abs(next[idx(i)] - y[idx(i)]) / std::abs(y[idx(i)]));
+  if (phase < interval) {
+    y = after(phase);
+    for (int i = 0; i < n_; ++i)
+      if (acts[idx(i)] == 0) y[idx(i)] = cold[idx(i)];
+  }
   return true;
 }
 
