@@ -121,16 +121,18 @@ _MICRO: Final = re.compile(r"u(?=(?:m|g|L|mol|M|s|Ci|Pa|IU|U)$)")
 
 
 def unit_latex(unit: str) -> str:
-    r"""Return a unit for LaTeX: ``\mathrm{L\,d^{-1}}`` of ``L/d``; as written if it holds a number."""
+    r"""Return a unit for LaTeX: ``\mathrm{L\,d^{-1}}`` of ``L/d``; as written with a number."""
     parsed = parse_unit(unit)
     product = math.prod(parse_unit(symbol).exact ** p for symbol, p in parsed.parts)
     if not parsed.parts or product != parsed.exact:
         return rf"\text{{{_latex_text(unit)}}}"
     shown = []
     for symbol, power in parsed.parts:
-        name = _latex_text(_MICRO.sub("\N{MICRO SIGN}", symbol)).replace("\N{MICRO SIGN}", r"\mu ")
+        plain = _MICRO.sub("", symbol)
+        name = rf"\mu {plain}" if plain != symbol else _latex_text(symbol)
         shown.append(name if power == 1 else f"{name}^{{{power}}}")
-    return rf"\mathrm{{{r'\,'.join(shown)}}}"
+    joined = r"\,".join(shown)
+    return rf"\mathrm{{{joined}}}"
 
 
 _LATEX_SPECIAL: Final = {
