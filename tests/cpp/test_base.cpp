@@ -104,7 +104,8 @@ TEST_CASE("a request is granted as it is, and by default the smallest limit") {
   CHECK(granted_threads(-1) == thread_limits().smallest());
   if (thread_backend() == "OpenMP") {
     std::vector<int> inside(2, 0);
-    parallel_run(2, [&](int thread) { inside[static_cast<std::size_t>(thread)] = granted_threads(5); });
+    parallel_run(
+        2, [&](int thread) { inside[static_cast<std::size_t>(thread)] = granted_threads(5); });
     CHECK(inside == std::vector<int>{1, 1});
   }
 }

@@ -16,8 +16,8 @@
 
 using namespace krogh;
 using expr::Graph;
-using expr::NodeId;
 using expr::no_node;
+using expr::NodeId;
 
 namespace {
 
@@ -93,8 +93,8 @@ TEST_CASE("an arrow matrix is eliminated without fill") {
       if (i == j || i == 0 || j == 0)
         matrix[static_cast<std::size_t>(i * n + j)] = graph.parameter(count++);
   const linalg::SymbolicLu lu = linalg::factorize(graph, matrix, n);
-  const auto stored = std::count_if(lu.entries.begin(), lu.entries.end(),
-                                    [](NodeId id) { return id != no_node; });
+  const auto stored =
+      std::count_if(lu.entries.begin(), lu.entries.end(), [](NodeId id) { return id != no_node; });
   CHECK(stored == count - n);  // the diagonal is held as inverse pivots
   CHECK(lu.inverse_pivots.size() == static_cast<std::size_t>(n));
   CHECK(lu.needed().size() == static_cast<std::size_t>(count));

@@ -95,7 +95,8 @@ TEST_CASE_FIXTURE(Fixture, "saturable laws") {
   CHECK(value(hill(x, k, n), 0.0) == 0.0);
   CHECK(value(hill(x, k, n), 3.0) == 0.5);
   CHECK(value(michaelis_menten(x, y, k)) == doctest::Approx(2.0));
-  const expr::Table line{.kind = expr::Interpolation::linear, .x = {0, 4}, .y = {1, 9}, .slope = {}};
+  const expr::Table line{
+      .kind = expr::Interpolation::linear, .x = {0, 4}, .y = {1, 9}, .slope = {}};
   CHECK(value(lookup(line, x)) == 5.0);
 }
 
