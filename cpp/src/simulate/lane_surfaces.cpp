@@ -58,12 +58,7 @@ void LaneEngine::locate_crossings() {
         return true;
     return false;
   };
-  KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, block_.stage_values, n_, lanes_,
-                                   block_.dense);
-  if (num_directions_ > 0)
-    KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, tangents_.stage_values,
-                                     n_ * num_directions_, lanes_, tangent_dense_);
-  dense_is_ready_ = true;
+  prepare_dense();
   std::fill(theta_, theta_ + lanes_, 1.0);
   evaluate_at(theta_);
   std::vector<int> crossing;
