@@ -30,13 +30,18 @@ LaneEngine::LaneEngine(const PointContext& context)
       is_exact_(context.method == Method::propagator) {
   const std::size_t width = idx(lanes_);
   const model::TangentProgram* tangent = context.tangents;
-  const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
+  const int count = context.linear_form != nullptr ? context.linear_form->num_registers
+                    : tangent != nullptr           ? tangent->num_registers
+                                                   : layout_.count;
   const int slots = context.stepper.slots;
   registers_ = AlignedBuffer(idx(count + slots * n_) * width);
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
     for (const auto& [r, value] : tangent->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
+  if (context.linear_form != nullptr)
+    for (const auto& [r, value] : context.linear_form->constants)
       for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
 
   rows_ = AlignedBuffer(idx(scalar_rows) * width);
@@ -121,7 +126,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   }
   lanes_state_.resize(width);
   metrics_.resize(width);
-  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_, context.input_states);
+  if (is_exact_) start_propagators();
   // Idle lanes integrate something harmless: a state at rest would do, zero is at hand.
   for (int l = 0; l < lanes_; ++l) {
     block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
@@ -136,6 +141,8 @@ void LaneEngine::run_prologue() {
   expr::run_tape(program_.view(program_.tapes().prologue), registers_.data(), lanes_);
   if (context_.tangents != nullptr)
     expr::run_tape(program_.view(context_.tangents->prologue), registers_.data(), lanes_);
+  if (context_.linear_form != nullptr)
+    expr::run_tape(program_.view(context_.linear_form->prologue), registers_.data(), lanes_);
   prologue_is_stale_ = false;
 }
 
@@ -239,6 +246,7 @@ void LaneEngine::mark_discontinuity(int l) {
   block_.stale[l] = 1.0;
   if (!(block_.step[l] > 0.0)) block_.step[l] = infinity;
   block_.error_before[l] = 1.0;
+  if (is_exact_) calm_[idx(l)] = 0.0;
 }
 
 /// Where the lane has to stop next: an action, something pending, or its last record.

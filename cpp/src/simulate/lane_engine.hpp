@@ -14,16 +14,19 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
+#include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
 
 namespace krogh::simulate {
 
 class PropagatorCache;
+struct Motion;
 
 /// What all engines of one call share; read-only but for the queue position and the stop flag.
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::LinearForm* linear_form = nullptr;   ///< of linear models moved by propagators
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
   const PointOutput* output = nullptr;
@@ -143,9 +146,31 @@ class LaneEngine {
   void mark_discontinuity(int lane);
 
   // lane_exact.cpp: linear models
+  void start_propagators();
   void advance_exactly();
   void advance_in_step(int first);
   void advance_apart();
+  Motion motion();
+  void swap_motion();
+
+  // lane_exact_metrics.cpp
+  void move_in_panels(const double* lengths);
+  void take_outputs(const double* y, double* values, double* slopes);
+  struct Panel {
+    double start = 0.0;
+    double length = 0.0;
+    double value[2] = {0.0, 0.0};  ///< of an output at both ends
+    double slope[2] = {0.0, 0.0};
+  };
+  /// What an output does inside a panel.
+  struct PanelFinding {
+    std::vector<std::pair<double, double>> extremes;  ///< (time, value)
+    double time_above = 0.0;
+  };
+  void account_panel(int lane, int output, const Panel& panel, double integral,
+                     const double* y_start);
+  void inspect_panel(int lane, int output, const Panel& panel, const std::vector<double>& y,
+                     const std::vector<double>& system, PanelFinding& finding);
 
   // lane_surfaces.cpp: switching surfaces and events
   void reset_modes(int lane, int except);
@@ -169,9 +194,11 @@ class LaneEngine {
                      const ActiveDose& dose);
   bool solve_periodic(int lane, const ActiveDose& dose, double interval, std::vector<double>& y,
                       std::vector<double>& tangents);
-  bool rest_exactly(int lane, const ActiveDose& dose, std::vector<double>& y);
+  bool rest_exactly(int lane, int input_state, const ActiveDose& dose,
+                    const std::vector<char>& is_solved, std::vector<double>& y,
+                    std::vector<double>& tangents);
   bool periodic_exactly(int lane, const ActiveDose& dose, double interval, double phase,
-                        std::vector<double>& y);
+                        std::vector<double>& y, std::vector<double>& tangents);
   struct Orbit {
     std::vector<double> y;         ///< (states)
     std::vector<double> tangents;  ///< (states, directions of the orbit)
@@ -224,6 +251,8 @@ class LaneEngine {
   bool is_drained_ = false;  ///< the queue has no more subjects
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
+  AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel
+  std::vector<double> calm_;   ///< per lane: time since something last happened to it
 };
 
 }  // namespace krogh::simulate

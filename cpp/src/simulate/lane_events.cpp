@@ -252,7 +252,7 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
 
 /// A bolus that is there at once and changes nothing but its state: most doses of large batches.
 bool LaneEngine::give_plain_bolus(int l, const Record& record) {
-  if (record.rate != 0.0 || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
+  if (record.is_infusion() || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
       program_.num_surfaces() > 0)
     return false;
   const auto& attributes = program_.spec().doses;
@@ -263,7 +263,8 @@ bool LaneEngine::give_plain_bolus(int l, const Record& record) {
   const bool ignores = context_.ignores_dose_attributes;
   if (!ignores && registers[1] >= 0 && reg(registers[1], l) != 0.0) return false;
   const double bioavailability = ignores || registers[0] < 0 ? 1.0 : reg(registers[0], l);
-  const double amount = bioavailability * record.amount;
+  const double scale = ignores || registers[4] < 0 ? 1.0 : reg(registers[4], l);
+  const double amount = bioavailability * record.amount * scale;
   if (!(bioavailability >= 0.0 && std::isfinite(amount))) return false;
   ++lane(l).doses_seen;
   at(block_.y, record.target, l) += amount;

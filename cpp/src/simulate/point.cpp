@@ -10,6 +10,7 @@
 #include <krogh/base/parallel.hpp>
 #include <krogh/integrate/tableau.hpp>
 
+#include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
 #include "simulate/point_setup.hpp"
@@ -140,15 +141,17 @@ void validate(const model::Program& program, std::span<const double> parameters,
                          "function reads stored doses");
   if (options.method == Method::propagator && !program.is_linear())
     throw InvalidInput("propagators need a linear model without events and switches");
-  if (options.method == Method::propagator && (directions > 0 || windows > 0))
-    throw InvalidInput("propagators give values only; use another method for sensitivities and "
-                       "metrics");
+  if (options.method == Method::propagator && windows > 0 &&
+      !model::LinearForm::has_linear_outputs(program))
+    throw InvalidInput("propagators take metrics of outputs that are sums of states with constant "
+                       "coefficients; use another method for metrics of other outputs");
 }
 
 /// Tolerances of the error control: the order at which each pays off (measured, bench/README.md).
 Method choose_method(const model::Program& program, const PointOptions& options) {
   if (options.method != Method::automatic) return options.method;
-  if (program.is_linear() && options.sensitivities.empty() && options.windows.empty())
+  if (program.is_linear() &&
+      (options.windows.empty() || model::LinearForm::has_linear_outputs(program)))
     return Method::propagator;
   return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
 }
@@ -235,6 +238,13 @@ PointResult simulate_point(const model::Program& program, std::span<const double
     tangents = std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
     context.tangents = tangents.get();
     if (options.lanes == 0) context.lanes = std::min(context.lanes, 16);
+  }
+  std::unique_ptr<model::LinearForm> linear_form;
+  if (context.method == Method::propagator) {
+    linear_form = std::make_unique<model::LinearForm>(
+        program, !options.windows.empty(), parameters_of(options.sensitivities),
+        tangents != nullptr ? tangents->num_registers : program.layout().count);
+    context.linear_form = linear_form.get();
   }
   const bool has_steady = std::any_of(schedule.records().begin(), schedule.records().end(),
                                       [](const Record& r) { return is_dose(r) && r.steady > 0; });
