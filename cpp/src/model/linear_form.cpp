@@ -9,9 +9,9 @@ namespace krogh::model {
 namespace {
 
 using expr::Graph;
+using expr::no_node;
 using expr::Node;
 using expr::NodeId;
-using expr::no_node;
 using expr::Op;
 using expr::TapeRoot;
 using expr::Variability;
@@ -28,9 +28,8 @@ std::vector<std::vector<NodeId>> output_coefficients(Graph& graph, const Program
     columns.push_back(graph.differentiate(outputs, [&](const Node& node) {
       return node.op == Op::state && node.index == j ? one : no_node;
     }));
-  columns.push_back(graph.substitute(outputs, [&](NodeId, const Node& node) {
-    return node.op == Op::state ? zero : no_node;
-  }));
+  columns.push_back(graph.substitute(
+      outputs, [&](NodeId, const Node& node) { return node.op == Op::state ? zero : no_node; }));
   return columns;
 }
 

@@ -166,11 +166,12 @@ class LaneEngine {
   struct PanelFinding {
     std::vector<std::pair<double, double>> extremes;  ///< (time, value)
     double time_above = 0.0;
+    double reached = 0.0;  ///< first time at or above the threshold, NaN if never
   };
   void account_panel(int lane, int output, const Panel& panel, double integral,
                      const double* y_start);
   void inspect_panel(int lane, int output, const Panel& panel, const std::vector<double>& y,
-                     const std::vector<double>& system, PanelFinding& finding);
+                     PanelFinding& finding);
 
   // lane_surfaces.cpp: switching surfaces and events
   void reset_modes(int lane, int except);
@@ -252,6 +253,8 @@ class LaneEngine {
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
   AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel
+  PanelFinding finding_;
+  std::vector<double> panel_state_, panel_system_, panel_derivative_, panel_next_;
   std::vector<double> calm_;   ///< per lane: time since something last happened to it
 };
 

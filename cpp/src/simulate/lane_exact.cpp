@@ -52,8 +52,7 @@ void LaneEngine::advance_exactly() {
     if (!lane.is_active) continue;
     if (first < 0) first = l;
     in_step = in_step && lane.cursor == this->lane(first).cursor &&
-              block_.time[l] == block_.time[first] &&
-              lane.stop_time == this->lane(first).stop_time;
+              block_.time[l] == block_.time[first] && lane.stop_time == this->lane(first).stop_time;
   }
   if (in_step) {
     advance_in_step(first);
@@ -157,8 +156,7 @@ void LaneEngine::advance_apart() {
   if (ready_.empty()) return;
   for (int l : ready_) {
     for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
-    for (int q = 0; q < num_directions_ * n_; ++q)
-      at(tangent_point_, q, l) = at(tangents_.s, q, l);
+    for (int q = 0; q < num_directions_ * n_; ++q) at(tangent_point_, q, l) = at(tangents_.s, q, l);
     reg(layout_.time, l) = block_.time[l];
   }
   emit(ready_);

@@ -13,32 +13,48 @@ namespace {
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-/// Terms of the Taylor series over a panel on which |A| h <= 1: the remainder is below 1/20! of the
-/// state.
-constexpr int terms = 20;
-using Series = std::array<double, terms>;
+/// Most terms of a Taylor series over a panel on which |A| h <= 1: the remainder is below 1/20! of
+/// the state.
+constexpr std::size_t most_terms = 20;
 
-double value_at(const Series& c, double x) {
-  double sum = 0.0;
-  for (std::size_t k = terms; k-- > 0;) sum = sum * x + c[k];
-  return sum;
-}
+/// A polynomial in the position x of [0, 1] inside a panel.
+struct Series {
+  std::array<double, most_terms> c{};
+  std::size_t size = 1;
 
-double slope_at(const Series& c, double x) {
-  double sum = 0.0;
-  for (std::size_t k = terms; k-- > 1;) sum = sum * x + static_cast<double>(k) * c[k];
-  return sum;
-}
-
-/// Root between low and high, where f changes sign, to the last bit (bisection).
-template <class Function>
-double root_between(const Function& f, double low, double high) {
-  const bool rises = f(high) > 0.0;
-  for (int k = 0; k < 54; ++k) {
-    const double middle = 0.5 * (low + high);
-    ((f(middle) < 0.0) == rises ? low : high) = middle;
+  double value(double x) const {
+    double sum = 0.0;
+    for (std::size_t k = size; k-- > 0;) sum = sum * x + c[k];
+    return sum;
   }
-  return 0.5 * (low + high);
+  Series derivative() const {
+    Series d;
+    d.size = size - 1;
+    for (std::size_t k = 1; k < size; ++k) d.c[k - 1] = static_cast<double>(k) * c[k];
+    return d;
+  }
+};
+
+/// Root of f - level between low and high, where it changes sign: Newton's method, with bisection
+/// where that would leave the bracket or does not halve the step.
+double root_between(const Series& f, const Series& slope, double level, double low, double high) {
+  const double left = f.value(low) - level;
+  const double right = f.value(high) - level;
+  const bool rises = right > 0.0;
+  double x = low + (high - low) * (left / (left - right));
+  if (!(x > low && x < high)) x = 0.5 * (low + high);
+  double step = high - low;
+  for (int k = 0; k < 120; ++k) {
+    const double rest = f.value(x) - level;
+    ((rest < 0.0) == rises ? low : high) = x;
+    double next = x - rest / slope.value(x);
+    const bool is_sound = next >= low && next <= high && std::abs(next - x) <= 0.5 * step;
+    if (!is_sound) next = 0.5 * (low + high);
+    step = std::abs(next - x);
+    x = next;
+    if (step <= 1e-16) break;
+  }
+  return x;
 }
 
 }  // namespace
@@ -94,7 +110,8 @@ void LaneEngine::move_in_panels(const double* lengths) {
       const double fastest = propagators_->fastest(registers_.data(), l);
       const double wanted = std::max(1.0 / fastest, 0.5 * calm_[idx(l)]);
       // A remainder of less than half a panel more is taken along.
-      if (left[l] > 1.5 * wanted) panel[l] = std::min(std::exp2(std::floor(std::log2(wanted))), left[l]);
+      if (left[l] > 1.5 * wanted)
+        panel[l] = std::min(std::exp2(std::floor(std::log2(wanted))), left[l]);
     }
     propagators_->advance(registers_.data(), panel, motion());
     swap_motion();
@@ -123,7 +140,9 @@ void LaneEngine::move_in_panels(const double* lengths) {
 /// Adds one panel of one output to the metrics of the windows that it lies in.
 void LaneEngine::account_panel(int l, int m, const Panel& panel, double integral,
                                const double* y_start) {
-  const auto& windows = context_.options->windows;
+  const std::int64_t own = context_.options->windows_per_subject;
+  const std::size_t num_windows = own > 0 ? idx(own) : context_.options->windows.size();
+  const Window* windows = context_.options->windows.data() + (own > 0 ? lane(l).subject * own : 0);
   const auto& thresholds = context_.options->thresholds;
   const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
   const double middle = panel.start + 0.5 * panel.length;
@@ -140,21 +159,25 @@ void LaneEngine::account_panel(int l, int m, const Panel& panel, double integral
   const double highest = std::max({panel.value[0], panel.value[1], reach[0], reach[1]});
   const double lowest = std::min({panel.value[0], panel.value[1], reach[0], reach[1]});
   bool is_of_interest =
-      above[0] != above[1] || (turns && highest > threshold && lowest < threshold);
-  for (std::size_t w = 0; w < windows.size() && turns && !is_of_interest; ++w)
+      above[0] != above[1] || (turns && highest >= threshold && lowest <= threshold);
+  for (std::size_t w = 0; w < num_windows && turns && !is_of_interest; ++w)
     is_of_interest = middle >= windows[w].begin && middle <= windows[w].end &&
                      (highest > metrics(w)[0] || lowest < metrics(w)[2]);
-  PanelFinding finding;
+  PanelFinding& finding = finding_;
+  finding.extremes.clear();
+  finding.time_above = 0.0;
+  finding.reached = panel.value[0] >= threshold ? panel.start : std::nan("");
   if (is_of_interest) {
-    std::vector<double> y(idx(n_));
-    for (int i = 0; i < n_; ++i) y[idx(i)] = y_start[std::ptrdiff_t{i} * lanes_ + l];
-    inspect_panel(l, m, panel, y, propagators_->system(registers_.data(), l), finding);
+    panel_state_.resize(idx(n_));
+    for (int i = 0; i < n_; ++i) panel_state_[idx(i)] = y_start[std::ptrdiff_t{i} * lanes_ + l];
+    propagators_->system(registers_.data(), l, panel_system_);
+    inspect_panel(l, m, panel, panel_state_, finding);
   } else if (above[0] || above[1]) {
     finding.time_above = panel.length;
   }
-  for (std::size_t w = 0; w < windows.size(); ++w) {
+  for (std::size_t w = 0; w < num_windows; ++w) {
     // The middle of the panel decides, which no rounding of the stops can move across an edge.
-    if (middle < windows[w].begin || middle > windows[w].end) continue;
+    if (!(middle >= windows[w].begin && middle <= windows[w].end)) continue;
     double* out = metrics(w);
     auto consider = [out](double time, double value) {
       if (value > out[0]) {
@@ -171,22 +194,25 @@ void LaneEngine::account_panel(int l, int m, const Panel& panel, double integral
     consider(end, panel.value[1]);
     out[4] += integral;
     out[5] += finding.time_above;
+    out[6] = panel.value[1];
+    if (std::isnan(out[7])) out[7] = finding.reached;
   }
 }
 
-/// Finds where an output turns and where it crosses its threshold in a panel that starts at `y`.
+/// Finds where an output turns and where it crosses its threshold in a panel that starts at `y`;
+/// panel_system_ holds the lane's matrix and its constant input.
 void LaneEngine::inspect_panel(int l, int m, const Panel& panel, const std::vector<double>& y,
-                               const std::vector<double>& system, PanelFinding& finding) {
+                               PanelFinding& finding) {
   const int width = n_ + 1;
   const double fastest = propagators_->fastest(registers_.data(), l);
-  auto slopes_of = [&](const std::vector<double>& x, double one) {
-    std::vector<double> slopes(idx(n_));
+  const auto& thresholds = context_.options->thresholds;
+  const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
+  auto slopes_of = [&](const std::vector<double>& x, double one, std::vector<double>& slopes) {
     for (int i = 0; i < n_; ++i) {
-      double sum = system[idx(i * width + n_)] * one;
-      for (int j = 0; j < n_; ++j) sum += system[idx(i * width + j)] * x[idx(j)];
+      double sum = panel_system_[idx(i * width + n_)] * one;
+      for (int j = 0; j < n_; ++j) sum += panel_system_[idx(i * width + j)] * x[idx(j)];
       slopes[idx(i)] = sum;
     }
-    return slopes;
   };
   auto output_of = [&](const std::vector<double>& x, double one) {
     double sum = 0.0;
@@ -201,46 +227,62 @@ void LaneEngine::inspect_panel(int l, int m, const Panel& panel, const std::vect
     for (int i = 0; i < n_; ++i) rates.y[idx(i)] = reg(layout_.input_rates + i, l);
     const std::vector<double> middle =
         propagators_->flow(registers_.data(), l, 0.5 * panel.length, {y, rates.tangents}, rates).y;
+    std::vector<double> slopes(idx(n_));
+    slopes_of(middle, 1.0, slopes);
     const double value = output_of(middle, 1.0);
-    const double slope = output_of(slopes_of(middle, 1.0), 0.0);
-    const Panel first{panel.start, 0.5 * panel.length, {panel.value[0], value},
-                      {panel.slope[0], slope}};
-    const Panel second{panel.start + 0.5 * panel.length, 0.5 * panel.length,
-                       {value, panel.value[1]}, {slope, panel.slope[1]}};
-    inspect_panel(l, m, first, y, system, finding);
-    inspect_panel(l, m, second, middle, system, finding);
+    const double slope = output_of(slopes, 0.0);
+    const Panel first{
+        panel.start, 0.5 * panel.length, {panel.value[0], value}, {panel.slope[0], slope}};
+    const Panel second{panel.start + 0.5 * panel.length,
+                       0.5 * panel.length,
+                       {value, panel.value[1]},
+                       {slope, panel.slope[1]}};
+    const std::vector<double> start = y;
+    inspect_panel(l, m, first, start, finding);
+    inspect_panel(l, m, second, middle, finding);
     return;
   }
-  const auto& thresholds = context_.options->thresholds;
-  const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
-  Series series{};
-  series[0] = panel.value[0];
-  std::vector<double> derivative = y;
-  for (std::size_t k = 1; k < terms; ++k) {
-    derivative = slopes_of(derivative, k == 1 ? 1.0 : 0.0);
-    for (double& d : derivative) d *= panel.length / static_cast<double>(k);
-    series[k] = output_of(derivative, 0.0);
+  Series series;
+  series.c[0] = panel.value[0];
+  std::vector<double>& derivative = panel_derivative_;
+  std::vector<double>& next = panel_next_;
+  derivative = y;
+  next.resize(idx(n_));
+  double size = 1.0;  // of a term, relative to the state
+  for (std::size_t k = 1; k < most_terms && size > 1e-19; ++k) {
+    slopes_of(derivative, k == 1 ? 1.0 : 0.0, next);
+    for (double& d : next) d *= panel.length / static_cast<double>(k);
+    derivative.swap(next);
+    series.c[k] = output_of(derivative, 0.0);
+    series.size = k + 1;
+    size *= fastest * panel.length / static_cast<double>(k);
   }
-  std::vector<double> ends{0.0};
+  const Series slope = series.derivative();
+  double ends[3] = {0.0, 1.0, 1.0};
+  double values[3] = {panel.value[0], panel.value[1], panel.value[1]};
+  int pieces = 1;
   if (panel.slope[0] * panel.slope[1] < 0.0) {
-    const double turn = root_between([&](double x) { return slope_at(series, x); }, 0.0, 1.0);
-    finding.extremes.emplace_back(panel.start + turn * panel.length, value_at(series, turn));
-    ends.push_back(turn);
+    ends[1] = root_between(slope, slope.derivative(), 0.0, 0.0, 1.0);
+    values[1] = series.value(ends[1]);
+    finding.extremes.emplace_back(panel.start + ends[1] * panel.length, values[1]);
+    pieces = 2;
   }
-  ends.push_back(1.0);
-  for (std::size_t k = 0; k + 1 < ends.size(); ++k) {
+  auto reach = [&](double x) {
+    if (std::isnan(finding.reached)) finding.reached = panel.start + x * panel.length;
+  };
+  for (int k = 0; k < pieces; ++k) {
     const double low = ends[k];
     const double high = ends[k + 1];
-    const bool starts = (k == 0 ? panel.value[0] : value_at(series, low)) > threshold;
-    const bool stops =
-        (k + 2 == ends.size() ? panel.value[1] : value_at(series, high)) > threshold;
+    const bool starts = values[k] > threshold;
+    const bool stops = values[k + 1] > threshold;
+    if (values[k] >= threshold) reach(low);
     if (starts == stops) {
       if (starts) finding.time_above += (high - low) * panel.length;
       continue;
     }
-    const double root =
-        root_between([&](double x) { return value_at(series, x) - threshold; }, low, high);
+    const double root = root_between(series, slope, threshold, low, high);
     finding.time_above += (starts ? root - low : high - root) * panel.length;
+    reach(root);
   }
 }
 

@@ -193,6 +193,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
     parameters[p] = reg(layout_.parameters + static_cast<int>(p), l);
   PointOptions options = *context_.options;
   options.windows.clear();
+  options.windows_per_subject = 0;
   options.sensitivities = *context_.orbit_directions;
   Orbit orbit{.y = std::vector<double>(idx(n_)),
               .tangents = std::vector<double>(idx(n_) * options.sensitivities.size())};

@@ -105,9 +105,9 @@ PropagatorCache::PropagatorCache(const model::Program& program, int lanes,
   rounded_ = filled(width, 0.0);
   work_flow_ = filled(plan_.closure().size() * width, 0.0);
   work_ = filled(target_rows_.size() * width, 0.0);
-  group_ = AlignedBuffer((sources_.size() + 1 + 2 * plan_.closure().size()) *
-                             linalg::exponential_lanes +
-                         plan_.scratch_size());
+  group_ =
+      AlignedBuffer((sources_.size() + 1 + 2 * plan_.closure().size()) * linalg::exponential_lanes +
+                    plan_.scratch_size());
   norms_.assign(width, 0.0);
   is_stale_.assign(width, 1);
   const std::size_t slots =
@@ -353,8 +353,7 @@ void PropagatorCache::advance(const double* registers, const double* lengths,
   apply(flow);
   if (shifts)
     for (int m = 0; m < num_integrals_; ++m)
-      for (int l = 0; l < lanes_; ++l)
-        motion.integrals[index(m, l)] += work_rows_[idx(n_ + m)][l];
+      for (int l = 0; l < lanes_; ++l) motion.integrals[index(m, l)] += work_rows_[idx(n_ + m)][l];
   if (!has_idle) return;
   for (int l = 0; l < lanes_; ++l) {
     if (lengths[l] != 0.0) continue;
@@ -390,10 +389,10 @@ void PropagatorCache::slopes(const double* registers, const double* y, double* t
   KROGH_DISPATCH(flow_apply)(view);
 }
 
-std::vector<double> PropagatorCache::system(const double* registers, int lane) {
+void PropagatorCache::system(const double* registers, int lane, std::vector<double>& a) {
   if (is_stale_[idx(lane)] != 0) gather(registers, lane);
   const int width = n_ + 1;
-  std::vector<double> a(idx(n_ * width), 0.0);
+  a.assign(idx(n_ * width), 0.0);
   for (int i = 0; i < n_; ++i)
     for (int state : input_states_)
       if (state == i)
@@ -405,7 +404,6 @@ std::vector<double> PropagatorCache::system(const double* registers, int lane) {
     if (column < n_) a[idx(row * width + column)] = value;
     if (column == constant_column_) a[idx(row * width + n_)] += value;
   }
-  return a;
 }
 
 PropagatorCache::Exponential PropagatorCache::exponential(int lane, double length) {

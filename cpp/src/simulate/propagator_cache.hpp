@@ -63,7 +63,7 @@ class PropagatorCache {
     return norms_[static_cast<std::size_t>(lane)];
   }
   /// A of one lane, (states, states), with b + rates in a last column.
-  std::vector<double> system(const double* registers, int lane);
+  void system(const double* registers, int lane, std::vector<double>& target);
 
   /// States and tangents of one lane.
   struct State {
@@ -122,17 +122,17 @@ class PropagatorCache {
   int num_directions_;
   int num_integrals_ = 0;
   std::vector<int> input_states_;
-  bool has_constant_ = false;          ///< whether there is a constant column
+  bool has_constant_ = false;  ///< whether there is a constant column
   int constant_column_ = 0;
   std::vector<std::int32_t> sources_;  ///< register of each entry of X; -1: the number 1
   linalg::ExponentialPlan plan_;
-  std::vector<FlowEntry> products_;    ///< of a flow with what it moves
-  std::vector<FlowEntry> drift_;       ///< of X with the same
+  std::vector<FlowEntry> products_;        ///< of a flow with what it moves
+  std::vector<FlowEntry> drift_;           ///< of X with the same
   std::vector<FlowEntry> slope_products_;  ///< of A alone
-  AlignedBuffer matrix_;               ///< X and derivatives of all lanes, (entries, lanes)
+  AlignedBuffer matrix_;                   ///< X and derivatives of all lanes, (entries, lanes)
   AlignedBuffer one_, zero_, shift_, rounded_;  ///< (lanes)
   AlignedBuffer work_flow_, work_;
-  AlignedBuffer group_;                ///< matrices, lengths and results of one call of the kernel
+  AlignedBuffer group_;  ///< matrices, lengths and results of one call of the kernel
   std::vector<const double*> source_rows_, shifted_rows_, start_rows_;
   std::vector<double*> target_rows_, work_rows_;
   std::vector<double> norms_;

@@ -27,13 +27,13 @@ struct FlowView {
 
 }  // namespace krogh::simulate
 
-/// flow_apply: targets = M sources. flow_shift: targets = starts + shift M sources, where a shift of
-/// zero changes nothing.
-#define KROGH_DECLARE_FLOW_KERNELS(isa)                                                           \
-  namespace krogh::isa {                                                                          \
-  void flow_apply(const simulate::FlowView& view);                                                \
-  void flow_shift(const simulate::FlowView& view, const double* shift,                            \
-                  const double* const* starts);                                                   \
+/// flow_apply: targets = M sources. flow_shift: targets = starts + shift M sources, where a shift
+/// of zero changes nothing.
+#define KROGH_DECLARE_FLOW_KERNELS(isa)                                \
+  namespace krogh::isa {                                               \
+  void flow_apply(const simulate::FlowView& view);                     \
+  void flow_shift(const simulate::FlowView& view, const double* shift, \
+                  const double* const* starts);                        \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_FLOW_KERNELS)
 #undef KROGH_DECLARE_FLOW_KERNELS

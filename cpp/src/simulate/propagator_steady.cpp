@@ -48,8 +48,7 @@ bool solve_chosen(const std::vector<Twofold>& matrix, const std::vector<Twofold>
   for (const Twofold& value : b)
     if (!std::isfinite(value.high)) return false;
   for (int i = 0; i < m; ++i)
-    for (int k = 0; k < columns; ++k)
-      y[idx(k * n + chosen[idx(i)])] = b[idx(i * columns + k)].high;
+    for (int k = 0; k < columns; ++k) y[idx(k * n + chosen[idx(i)])] = b[idx(i * columns + k)].high;
   return true;
 }
 
@@ -103,8 +102,7 @@ PropagatorCache::State PropagatorCache::flow(const double* registers, int lane, 
   State end = start;
   for (int i = 0; i < n_; ++i) {
     Twofold sum;
-    for (int j = 0; j < columns; ++j)
-      sum = sum + entry(i, j, 0) * Twofold{source[idx(j)], 0.0};
+    for (int j = 0; j < columns; ++j) sum = sum + entry(i, j, 0) * Twofold{source[idx(j)], 0.0};
     end.y[idx(i)] = sum.high;
     for (int k = 0; k < num_directions_; ++k) {
       Twofold tangent;
@@ -125,7 +123,8 @@ bool PropagatorCache::rest(const double* registers, int lane, const Rates& rates
                            const std::vector<char>& is_solved, State& state) {
   if (is_stale_[idx(lane)] != 0) gather(registers, lane);
   const std::vector<int> chosen = chosen_states(is_solved);
-  std::vector<Twofold> matrix(idx(n_ * n_)), right(idx(n_)), tangent_right(idx(n_ * num_directions_));
+  std::vector<Twofold> matrix(idx(n_ * n_)), right(idx(n_)),
+      tangent_right(idx(n_ * num_directions_));
   for (int i = 0; i < n_; ++i) right[idx(i)].high = rates.y[idx(i)];
   for (std::size_t e = 0; e < sources_.size(); ++e) {
     const auto& [row, column, block] = plan_.entries()[e];
@@ -147,7 +146,8 @@ bool PropagatorCache::rest(const double* registers, int lane, const Rates& rates
     std::vector<Twofold> step(idx(n_ * n_));
     for (int i = 0; i < n_; ++i)
       for (int j = 0; j < n_; ++j)
-        if (plan_.position(i, j) >= 0) step[idx(i * n_ + j)].high = e.high[idx(plan_.position(i, j))];
+        if (plan_.position(i, j) >= 0)
+          step[idx(i * n_ + j)].high = e.high[idx(plan_.position(i, j))];
     if (!decays(step, chosen, n_)) return false;
   }
   // -A s = A_k y + b_k + d(rates).
@@ -162,8 +162,8 @@ bool PropagatorCache::rest(const double* registers, int lane, const Rates& rates
     Twofold& sum = tangent_right[idx((block - 1) * n_ + row)];
     sum = sum + value * Twofold{with, 0.0};
   }
-  return num_directions_ == 0 || solve_chosen(matrix, tangent_right, n_, num_directions_, chosen,
-                                              state.tangents);
+  return num_directions_ == 0 ||
+         solve_chosen(matrix, tangent_right, n_, num_directions_, chosen, state.tangents);
 }
 
 PropagatorCache::State PropagatorCache::orbit(const double* registers, int lane,
