@@ -44,11 +44,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.dosing import conversion
 from krogh.dosing.cells import from_frame, read_cells
 from krogh.dosing.columns import Numbers, Place, shown, texts
+from krogh.dosing.expansion import expanded
 from krogh.dosing.interpolation import interpolate
 from krogh.dosing.reading import Interpolation, Options, Parts, assemble
+from krogh.dosing.table_regimen import to_regimen
 from krogh.errors import SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -343,8 +344,8 @@ class EventTable:
     # --- conversion -----------------------------------------------------------------------------
 
     def expanded(self) -> EventTable:
-        """Return the table with each dose of ADDL as a row; see `krogh.dosing.conversion`."""
-        return conversion.expanded(self)
+        """Return the table with each dose of ADDL as a row; see `krogh.dosing.expansion`."""
+        return expanded(self)
 
     def to_regimen(self, subject: Any = None) -> Regimen:
         """Return the doses of a subject (or of the only one) as a regimen.
@@ -358,7 +359,7 @@ class EventTable:
         SpecError
             KG-101 for an unknown subject, or none named where there are several.
         """
-        return conversion.to_regimen(self, subject)
+        return to_regimen(self, subject)
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return all columns in a dictionary that `from_frame` reads back.
