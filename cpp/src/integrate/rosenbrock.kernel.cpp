@@ -243,15 +243,31 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
   judge_step<L>(b, total);
 }
 
+template <int L, int S>
+void dense_rows_of(const RosenbrockTableau& tableau, const double* u, int rows, double* dense) {
+  const long stride = static_cast<long>(rows) * L;
+  const int used = tableau.dense_rows;
+  for (long at = 0; at < stride; at += L) {
+    for (int r = 0; r < used; ++r) {
+      KROGH_SIMD
+      for (int l = 0; l < L; ++l) {
+        double sum = 0.0;
+        for (int j = 0; j < S; ++j) sum = fma_(tableau.h[r][j], u[j * stride + at + l], sum);
+        dense[r * stride + at + l] = sum;
+      }
+    }
+    for (int r = used; r < 3; ++r)
+      for (int l = 0; l < L; ++l) dense[r * stride + at + l] = 0.0;
+  }
+}
+
 template <int L>
 void dense_rows(const RosenbrockTableau& tableau, const double* u, int rows, double* dense) {
-  const long stride = static_cast<long>(rows) * L;
-  for (int r = 0; r < 3; ++r)
-    for (long k = 0; k < stride; ++k) {
-      double sum = 0.0;
-      for (int j = 0; j < tableau.stages; ++j) sum = fma_(tableau.h[r][j], u[j * stride + k], sum);
-      dense[r * stride + k] = sum;
-    }
+  switch (tableau.stages) {
+    case 4: dense_rows_of<L, 4>(tableau, u, rows, dense); break;
+    case 6: dense_rows_of<L, 6>(tableau, u, rows, dense); break;
+    default: dense_rows_of<L, 8>(tableau, u, rows, dense);
+  }
 }
 
 /// y(theta) = (1 - theta) y + theta (y_new + (1 - theta) (k1 + theta (k2 + theta k3))).

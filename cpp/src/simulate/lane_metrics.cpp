@@ -74,14 +74,7 @@ void LaneEngine::take_metrics() {
   const int num_outputs = program_.num_outputs();
   const auto& windows = context_.options->windows;
   const auto& thresholds = context_.options->thresholds;
-  if (!dense_is_ready_) {
-    KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, block_.stage_values, n_, lanes_,
-                                     block_.dense);
-    if (num_directions_ > 0)
-      KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, tangents_.stage_values,
-                                       n_ * num_directions_, lanes_, tangent_dense_);
-    dense_is_ready_ = true;
-  }
+  prepare_dense();
   std::vector<double> sampled(idx(samples) * idx(num_outputs) * idx(lanes_));
   auto sample = [&](int k, int m, int l) -> double& {
     return sampled[(idx(k) * idx(num_outputs) + idx(m)) * idx(lanes_) + idx(l)];

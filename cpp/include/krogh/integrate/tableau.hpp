@@ -28,6 +28,7 @@ struct RosenbrockTableau {
   double gamma_i[8];
   double m[8];
   double e[8];
+  int dense_rows;  ///< rows of h that are not zero
   double h[3][8];
 };
 
