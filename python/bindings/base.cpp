@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <krogh/base/isa.hpp>
 #include <krogh/base/parallel.hpp>
+#include <krogh/base/thread_limits.hpp>
 #include <krogh/base/version.hpp>
 
 #include "bindings.hpp"
@@ -31,6 +32,15 @@ void register_base(py::module_& module) {
                      InstructionSet::x86_v4})
       if (name_of(set) == name) return select_instruction_set(set);
     throw InvalidInput("unknown instruction set '" + name + "'");
+  });
+  module.def("thread_limits", [] {
+    const ThreadLimits limits = thread_limits();
+    py::dict found;
+    found["processors"] = limits.processors;
+    found["cgroup"] = limits.cgroup;
+    found["openmp"] = limits.openmp;
+    found["slurm"] = limits.slurm;
+    return found;
   });
   module.def("granted_threads", &granted_threads, py::arg("wanted") = 0);
   module.def("thread_backend", [] { return std::string(thread_backend()); });

@@ -1,4 +1,121 @@
 """krogh: a drug's way from the dose to the tumour's response.
 
 SPDX-License-Identifier: BSD-3-Clause
+
+Names are loaded when they are first used, so ``import krogh`` costs little:
+
+>>> import krogh as kg
+>>> model = kg.library.model("trastuzumab_quartino_2019")
+>>> regimen = kg.Regimen("8 mg/kg then 6 mg/kg every 3 weeks x 6")
+>>> result = kg.simulate(model, regimen, subjects=100, variability=True, until="126 d")
 """
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from krogh import data, dosing, errors, library, model, units
+    from krogh._core import __version__
+    from krogh.data import cmake_dir
+    from krogh.dosing import Dose, EventTable, Regimen
+    from krogh.errors import (
+        DataError,
+        Error,
+        InvalidInput,
+        MissingExtra,
+        NumericalFailure,
+        SolverError,
+        SpecError,
+        UnitError,
+    )
+    from krogh.library import cite
+    from krogh.model import (
+        Compartment,
+        Covariate,
+        DoseInput,
+        Event,
+        Model,
+        Output,
+        Parameter,
+        Rate,
+        Reaction,
+        Rule,
+        Species,
+        Table,
+        Variability,
+        symbol,
+    )
+    from krogh.simulate import simulate, steady_state
+
+_MODULES = ("data", "dosing", "errors", "library", "model", "units")
+
+_NAMES = {
+    "krogh._core": ("__version__",),
+    "krogh.data": ("cmake_dir",),
+    "krogh.dosing": ("Dose", "EventTable", "Regimen"),
+    "krogh.errors": (
+        "DataError",
+        "Error",
+        "InvalidInput",
+        "MissingExtra",
+        "NumericalFailure",
+        "SolverError",
+        "SpecError",
+        "UnitError",
+    ),
+    "krogh.library": ("cite",),
+    "krogh.model": (
+        "Compartment",
+        "Covariate",
+        "DoseInput",
+        "Event",
+        "Model",
+        "Output",
+        "Parameter",
+        "Rate",
+        "Reaction",
+        "Rule",
+        "Species",
+        "Table",
+        "Variability",
+        "symbol",
+    ),
+    "krogh.simulate": ("simulate", "steady_state"),
+}
+
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - built from the tables above, one place to change
+    *_MODULES,
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"krogh.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'krogh' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """The package's module: a submodule never takes the name of a public function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds every submodule in its parent; krogh.simulate is the function.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -8,14 +8,12 @@
 #include <thread>
 #include <vector>
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
 
 #include <krogh/base/errors.hpp>
+#include <krogh/base/thread_limits.hpp>
 
 namespace krogh {
 namespace {
@@ -26,16 +24,6 @@ bool is_in_parallel() {
 #else
   return false;
 #endif
-}
-
-int processors() {
-#if defined(__linux__)
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-#endif
-  const unsigned count = std::thread::hardware_concurrency();
-  return count > 0 ? static_cast<int>(count) : 1;
 }
 
 /// Keeps the first exception of a team.
@@ -63,7 +51,7 @@ class FirstException {
 
 int granted_threads(int wanted) {
   if (is_in_parallel()) return 1;
-  return wanted > 0 ? wanted : processors();
+  return wanted > 0 ? wanted : thread_limits().smallest();
 }
 
 void parallel_run(int num_threads, const std::function<void(int)>& work) {

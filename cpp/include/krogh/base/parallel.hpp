@@ -9,8 +9,8 @@
 
 namespace krogh {
 
-/// Threads that a request is granted: `wanted` if positive, else what the process's affinity allows
-/// (or hardware concurrency where affinity is not known); 1 inside another parallel region.
+/// Threads that a request is granted: `wanted` if positive, else the smallest of thread_limits();
+/// 1 inside another parallel region.
 KROGH_EXPORT int granted_threads(int wanted);
 
 /// Runs `work(thread)` for thread = 0 .. num_threads - 1 at the same time and waits; thread 0 is the
