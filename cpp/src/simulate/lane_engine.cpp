@@ -308,8 +308,15 @@ void LaneEngine::name_failure(int l) {
   for (int i = 0; i < n_; ++i)
     for (int m = 0; m < lanes_; ++m) reg(layout_.states + i, m) = at(block_.y, i, m);
   for (int m = 0; m < lanes_; ++m) reg(layout_.time, m) = block_.time[m];
-  const expr::TapeView tape = program_.view(program_.tapes().rhs);
-  const std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  // What depends on parameters alone comes first: an infinite reciprocal is a division by zero.
+  expr::TapeView tape = program_.view(program_.tapes().prologue);
+  std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  if (position >= 0) {
+    expr::run_tape(program_.view(program_.tapes().rhs), registers_.data(), lanes_);
+  } else {
+    tape = program_.view(program_.tapes().rhs);
+    position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  }
   int state = -1;
   for (int i = n_ - 1; i >= 0; --i)
     if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
