@@ -1,10 +1,11 @@
-// Target-mediated drug disposition written with C++ operators and solved for a hundred doses at once.
-// SPDX-License-Identifier: BSD-3-Clause
+// Target-mediated drug disposition written with C++ operators and solved for a hundred doses at
+// once. SPDX-License-Identifier: BSD-3-Clause
 //
 //   cmake -B build && cmake --build build && ./build/cpp/examples/krogh_tmdd
 //
 // The drug C binds the receptor R to the complex RC, which is taken up with its own rate (Mager &
-// Jusko 2001, J. Pharmacokinet. Pharmacodyn. 28:507, doi 10.1023/A:1014414520282). Units: nM, L, day.
+// Jusko 2001, J. Pharmacokinet. Pharmacodyn. 28:507, doi 10.1023/A:1014414520282). Units: nM, L,
+// day.
 #include <cstdio>
 
 #include <krogh/model/builder.hpp>

@@ -111,7 +111,10 @@ PointRun run_point(const model::Program& program, const Array<double>& parameter
   PointRun run;
   py::array_t<double> values = room(shape, arguments.out);
   const auto directions = static_cast<py::ssize_t>(arguments.options.sensitivities.size());
-  const auto windows = static_cast<py::ssize_t>(arguments.options.windows.size());
+  const auto windows = static_cast<py::ssize_t>(
+      arguments.options.windows_per_subject > 0
+          ? arguments.options.windows_per_subject
+          : static_cast<std::int64_t>(arguments.options.windows.size()));
   shape.push_back(directions);
   py::array_t<double> sensitivities(directions > 0 ? shape : std::vector<py::ssize_t>{0});
   py::array_t<double> metrics(
@@ -201,6 +204,7 @@ void register_simulate(py::module_& module) {
          double fixed_step, std::int64_t max_steps, int lanes,
          const std::vector<std::pair<std::string, int>>& sensitivities, bool control_sensitivities,
          const std::vector<std::pair<double, double>>& windows, std::vector<double> thresholds,
+         std::optional<Array<double>> subject_windows,
          std::optional<Array<double>> initial_states, bool final_states, bool stop_on_failure,
          int num_threads, py::object progress, std::optional<Array<double>> out) {
         Arguments arguments;
@@ -217,6 +221,15 @@ void register_simulate(py::module_& module) {
         o.control_sensitivities = control_sensitivities;
         for (const auto& [begin, end] : windows) o.windows.push_back({begin, end});
         o.thresholds = std::move(thresholds);
+        if (subject_windows) {
+          if (subject_windows->ndim() != 3 || subject_windows->shape(2) != 2 || !windows.empty())
+            throw InvalidInput("subject_windows must have shape (num_subjects, num_windows, 2) and "
+                               "stands in place of windows");
+          const auto span = view(*subject_windows);
+          for (std::size_t k = 0; k + 1 < span.size(); k += 2)
+            o.windows.push_back({span[k], span[k + 1]});
+          o.windows_per_subject = subject_windows->shape(1);
+        }
         if (initial_states) {
           const auto span = view(*initial_states);
           o.initial_states.assign(span.begin(), span.end());
@@ -236,7 +249,8 @@ void register_simulate(py::module_& module) {
       py::arg("sensitivities") = std::vector<std::pair<std::string, int>>{},
       py::arg("control_sensitivities") = false,
       py::arg("windows") = std::vector<std::pair<double, double>>{},
-      py::arg("thresholds") = std::vector<double>{}, py::arg("initial_states") = py::none(),
+      py::arg("thresholds") = std::vector<double>{}, py::arg("subject_windows") = py::none(),
+      py::arg("initial_states") = py::none(),
       py::arg("final_states") = false, py::arg("stop_on_failure") = false,
       py::arg("num_threads") = 0, py::arg("progress") = py::none(), py::arg("out") = py::none());
 }

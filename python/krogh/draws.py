@@ -104,7 +104,7 @@ def _philox_normals(
 def uniforms(
     seed: int, purpose: int, subjects: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
-    """Return independent numbers of (0, 1), shape (num_subjects, count): Phi of `standard_normals`."""
+    """Return independent numbers of (0, 1), shape (num_subjects, count): Phi of the normals."""
     from scipy.special import ndtr
 
     values: NDArray[np.float64] = ndtr(standard_normals(seed, purpose, subjects, count))

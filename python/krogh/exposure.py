@@ -130,9 +130,7 @@ class Exposure:
         if name in ("Tmax", "Tmin", "time_above", "half_life", "time_to_threshold"):
             return self.time_unit
         if name in ("AUC", "AUC_inf"):
-            return f"{unit} {self.time_unit}".strip() if "/" not in unit else (
-                f"{unit} * {self.time_unit}"
-            )
+            return f"{unit}*{self.time_unit}" if unit not in ("", "1") else self.time_unit
         return "1" if name == "extrapolated" else unit
 
     def _metrics_of(self, m: int, w: int) -> dict[str, NDArray[np.float64]]:
@@ -219,7 +217,7 @@ class Exposure:
         window: str | Sequence[str] | None = None,
         level: float = 0.9,
     ) -> ResultTable:
-        """Return median and interval over the subjects, a row for each output, window and metric."""
+        """Return median and interval over subjects: a row per output, window and metric."""
         low, high = (1.0 - level) / 2.0, (1.0 + level) / 2.0
         rows: list[tuple[str, str, str, float, float, float, str]] = []
         for m in _chosen(output, self.outputs, self.output_index):

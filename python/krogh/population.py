@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from krogh import units
-from krogh.errors import SpecError, did_you_mean
 from krogh.draws import cholesky, purpose_of, standard_normals
+from krogh.errors import SpecError, did_you_mean
 
 __all__ = [
     "Categorical",
@@ -329,9 +329,7 @@ class VirtualPopulation:
         return [n for n, d in self.covariates.items() if isinstance(d, Distribution)]
 
     def _lower(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-        names = tuple(
-            n for n in self._drawn() if any(n in pair for pair in self.correlation)
-        )
+        names = tuple(n for n in self._drawn() if any(n in pair for pair in self.correlation))
         matrix = np.eye(len(names))
         for (first, second), value in self.correlation.items():
             i, j = names.index(first), names.index(second)
@@ -415,9 +413,7 @@ class ParameterUncertainty:
 
     def __post_init__(self) -> None:
         if self.level not in _LEVELS:
-            raise SpecError(
-                f"KG-117: level must be 'subject' or 'population', not {self.level!r}."
-            )
+            raise SpecError(f"KG-117: level must be 'subject' or 'population', not {self.level!r}.")
         cholesky(self.covariance, tuple(self.names))
 
     def draw(self, seed: int, subjects: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -84,8 +84,8 @@ class Verification:
     def __str__(self) -> str:
         verdict = "within" if self.is_within else "NOT within"
         return (
-            f"verified by {self.method}: largest difference {self.largest:.2g} of the largest value,"
-            f" {verdict} twice the tolerance {self.tolerance:g}"
+            f"verified by {self.method}: largest difference {self.largest:.2g} of the largest"
+            f" value, {verdict} twice the tolerance {self.tolerance:g}"
         )
 
 
@@ -446,7 +446,9 @@ class SimulationResult:
         return _summary(self)
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *self._lines(), str(_summary(self)), str(self.provenance)])
+        return "\n".join(
+            [self._headline(), *self._lines(), str(_summary(self)), str(self.provenance)]
+        )
 
     __repr__ = __str__
 
@@ -494,7 +496,7 @@ def _middle(values: NDArray[np.float64]) -> str:
 
 
 def _summary(result: SimulationResult) -> ResultTable:
-    """A row per output and window (medians with 90 % intervals), or final values without metrics."""
+    """Return medians with 90 % intervals per output and window, or final values without metrics."""
     exposure = result.exposures
     rows: dict[str, list[str]] = {}
 

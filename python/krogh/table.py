@@ -153,7 +153,8 @@ class ResultTable:
     def _repr_html_(self) -> str:
         head, body, hidden = self._shown()
         cells = "".join(f"<th>{html.escape(c)}</th>" for c in head)
-        rows = ["<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in body]
+        lines = ["".join(f"<td>{html.escape(c)}</td>" for c in row) for row in body]
+        rows = [f"<tr>{line}</tr>" for line in lines]
         if hidden:
             gap = f'<tr><td colspan="{len(head)}">&hellip; {hidden:,} more rows &hellip;</td></tr>'
             rows.insert(_ROWS_SHOWN // 2, gap)
@@ -165,12 +166,12 @@ class ResultTable:
     def to_frame(self) -> Any:
         """Return a pandas DataFrame; units are in ``frame.attrs["units"]``."""
         pandas = require_extra("pandas", "a data frame")
-        frame = pandas.DataFrame({name: array for name, array in self._columns.items()})
+        frame = pandas.DataFrame(dict(self._columns))
         frame.attrs["units"] = dict(self._units)
         return frame
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """Return the table as CSV text with units in the header, and write it where a path is given.
+        """Return the table as CSV text, units in the header, and write it where a path is given.
 
         Numbers are written so that they read back exactly.
         """

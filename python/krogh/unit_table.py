@@ -196,6 +196,7 @@ _ALIASES = {
     "percent": "%",
     "unit": "IU",
     "cc": "mL",
+    "mcg": "ug",
     "millimeter_Hg": "mmHg",
     "centimeter_H2O": "cmH2O",
     "standard_atmosphere": "atm",

@@ -9,9 +9,9 @@
 namespace krogh::model {
 namespace {
 
+using expr::no_node;
 using expr::Node;
 using expr::NodeId;
-using expr::no_node;
 using expr::Op;
 
 void require_new(const std::vector<std::string>& taken, const std::string& name) {

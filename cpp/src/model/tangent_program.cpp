@@ -81,6 +81,15 @@ TangentProgram::TangentProgram(const Program& program,
     output_y.push_back(graph.differentiate(spec.outputs, [&](const Node& node) {
       return node.op == Op::state && node.index == j ? one : no_node;
     }));
+  // What happens at crossings: all surfaces, then all assigned values of the events.
+  std::vector<NodeId> at_crossings = program.surface_nodes();
+  for (const Event& event : spec.events)
+    for (const auto& [state, value] : event.assignments) at_crossings.push_back(value);
+  const std::vector<NodeId> crossing_along = graph.differentiate(at_crossings, along_direction);
+  std::vector<std::vector<NodeId>> crossing_p;
+  for (const std::int32_t p : parameter_of_direction)
+    crossing_p.push_back(p < 0 ? std::vector<NodeId>(at_crossings.size(), no_node)
+                               : graph.differentiate(at_crossings, along_parameter(p)));
 
   // Registers: constants and expressions of parameters that the program does not have yet.
   std::vector<NodeId> all;
@@ -93,6 +102,8 @@ TangentProgram::TangentProgram(const Program& program,
   for (const auto& nodes : output_p) gather(nodes);
   for (const auto& nodes : output_y) gather(nodes);
   for (const auto& nodes : initial_p) gather(nodes);
+  gather(crossing_along);
+  for (const auto& nodes : crossing_p) gather(nodes);
   for (const auto& direction : dose_p)
     for (const auto& row : direction) gather({row.begin(), row.end()});
   expr::RegisterMap base = program.base_registers();
@@ -165,6 +176,21 @@ TangentProgram::TangentProgram(const Program& program,
           row[a] = static_cast<std::int32_t>(base.at(dose_p[k][idx(i)][a]));
     }
   }
+  std::vector<TapeRoot> crossing_roots;
+  auto place_crossing = [&](std::size_t m) {
+    CrossingDerivative derivative{.along = place(crossing_along[m], crossing_roots)};
+    for (std::size_t k = 0; k < count; ++k)
+      derivative.by_parameter.push_back(place(crossing_p[k][m], crossing_roots));
+    return derivative;
+  };
+  std::size_t position = 0;
+  for (; position < program.surface_nodes().size(); ++position)
+    surfaces.push_back(place_crossing(position));
+  for (const Event& event : spec.events) {
+    auto& row = assignments.emplace_back();
+    for (std::size_t a = 0; a < event.assignments.size(); ++a)
+      row.push_back(place_crossing(position++));
+  }
   const auto first_temporary = static_cast<std::uint32_t>(next);
   std::uint32_t high_water = first_temporary;
   prologue = expr::compile_tape(graph, prologue_roots, prologue_available, first_temporary,
@@ -172,6 +198,7 @@ TangentProgram::TangentProgram(const Program& program,
   first_order = expr::compile_tape(graph, first_roots, base, first_temporary, high_water);
   second_order = expr::compile_tape(graph, second_roots, base, first_temporary, high_water);
   outputs = expr::compile_tape(graph, output_roots, base, first_temporary, high_water);
+  crossings = expr::compile_tape(graph, crossing_roots, base, first_temporary, high_water);
   num_registers = static_cast<int>(high_water);
 }
 

@@ -30,12 +30,20 @@ class TangentProgram {
     std::int32_t value = 0;
   };
 
+  /// Derivatives of a surface or of a value that an event assigns: along the direction of
+  /// differentiation (states, then time), and to the parameter of each direction; -1: zero.
+  struct CrossingDerivative {
+    std::int32_t along = -1;
+    std::vector<std::int32_t> by_parameter;
+  };
+
   int num_registers = 0;
   int direction_register = 0;  ///< (states + 1) rows
   std::vector<expr::Instruction> prologue;      ///< more expressions of parameters alone
   std::vector<expr::Instruction> first_order;   ///< Jacobian and dF/dp
   std::vector<expr::Instruction> second_order;  ///< their derivative along the direction
   std::vector<expr::Instruction> outputs;       ///< derivatives of the outputs
+  std::vector<expr::Instruction> crossings;     ///< derivatives of surfaces and assigned values
   std::vector<int> rows, columns, jacobian_registers, curvature_registers;
   std::vector<int> source_offsets, source_rows, source_registers, source_curvature_registers;
   std::vector<OutputEntry> output_states;
@@ -43,6 +51,8 @@ class TangentProgram {
   std::vector<std::vector<Source>> initial;             ///< per direction: d(initial)/dp
   /// Registers of dF, dlag, dD, dR per direction and state; -1: zero.
   std::vector<std::vector<std::array<std::int32_t, 4>>> doses;
+  std::vector<CrossingDerivative> surfaces;                   ///< per surface
+  std::vector<std::vector<CrossingDerivative>> assignments;   ///< per event and assignment
   std::vector<std::pair<std::int32_t, double>> constants;
 };
 

@@ -107,7 +107,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   }
   lanes_state_.resize(width);
   metrics_.resize(width);
-  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_);
+  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_, context.input_states);
   // Idle lanes integrate something harmless: a state at rest would do, zero is at hand.
   for (int l = 0; l < lanes_; ++l) {
     block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
@@ -173,13 +173,20 @@ bool LaneEngine::load(int l) {
 void LaneEngine::start_lanes(std::vector<int>& starting) {
   if (starting.empty()) return;
   run_prologue();
-  if (propagators_) propagators_->invalidate();
   for (int l : starting) {
+    if (propagators_) propagators_->invalidate(l);
     reset_states(l);
     start_metrics(l);
     if (!context_.initial_states.empty()) {
       for (int i = 0; i < n_; ++i)
         at(block_.y, i, l) = context_.initial_states[idx(lane(l).subject * n_ + i)];
+      // Given states do not depend on parameters.
+      for (int k = 0; k < num_directions_; ++k) {
+        const Direction& direction = context_.options->sensitivities[idx(k)];
+        for (int i = 0; i < n_; ++i)
+          at(tangents_.s, k * n_ + i, l) =
+              direction.kind == Direction::Kind::initial && direction.index == i ? 1.0 : 0.0;
+      }
       reset_modes(l, -1);
     }
     block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;
@@ -226,14 +233,9 @@ void LaneEngine::update_stop(int l) {
   Lane& lane = this->lane(l);
   double stop = infinity;
   if (lane.cursor < lane.size) {
-    if (is_exact_) {
-      stop = lane.records[lane.cursor].time;
-    } else {
-      const std::int64_t action = context_.next_action[idx(lane.first_record + lane.cursor)];
-      const std::int64_t position = action - lane.first_record;
-      stop = position < lane.size ? lane.records[position].time
-                                  : lane.records[lane.size - 1].time;
-    }
+    const std::int64_t action = context_.next_action[idx(lane.first_record + lane.cursor)];
+    const std::int64_t position = action - lane.first_record;
+    stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
   rows_of_.stop_time[l] = stop;
@@ -243,10 +245,6 @@ void LaneEngine::update_stop(int l) {
 }
 
 void LaneEngine::attempt_step() {
-  if (is_exact_) {
-    propagators_->advance(block_);
-    return;
-  }
   integrate::TangentBlock* tangents = context_.tangents != nullptr ? &tangents_ : nullptr;
   KROGH_DISPATCH(rosenbrock_step)(*context_.tableau, block_, tangents);
 }
@@ -376,8 +374,12 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
       context_.stop.store(true, std::memory_order_relaxed);
       return;
     }
-    attempt_step();
-    work_through_step();
+    if (is_exact_) {
+      advance_exactly();
+    } else {
+      attempt_step();
+      work_through_step();
+    }
     work_through_due();
   }
 }

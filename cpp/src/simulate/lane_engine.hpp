@@ -140,12 +140,24 @@ class LaneEngine {
   std::vector<double> slopes_at(int lane);
   void mark_discontinuity(int lane);
 
+  // lane_exact.cpp: linear models
+  void advance_exactly();
+  void advance_in_step(int first);
+  void advance_apart();
+
   // lane_surfaces.cpp: switching surfaces and events
   void reset_modes(int lane, int except);
   void locate_crossings();
   void cross(int lane);
+  bool settle_after_jump(int lane, std::vector<int> events, int surface,
+                         std::vector<double> before, const std::vector<double>& d_time);
+  void assign(int lane, const std::vector<int>& events, const std::vector<double>& before,
+              const std::vector<double>& d_time, std::vector<double>& tangents);
   std::vector<double> crossing_time_derivative(int lane, int surface,
                                                const std::vector<double>& slopes);
+  void evaluate_surfaces(int lane);
+  void evaluate_crossing_derivatives(int lane, const std::vector<double>& direction,
+                                     double time_direction);
 
   // lane_steady.cpp: steady states
   bool steady_dose(int lane, const model::Record& record, const ActiveDose& dose, double lag);
@@ -155,6 +167,9 @@ class LaneEngine {
                      const ActiveDose& dose);
   bool solve_periodic(int lane, const ActiveDose& dose, double interval, std::vector<double>& y,
                       std::vector<double>& tangents);
+  bool rest_exactly(int lane, const ActiveDose& dose, std::vector<double>& y);
+  bool periodic_exactly(int lane, const ActiveDose& dose, double interval, double phase,
+                        std::vector<double>& y);
   struct Orbit {
     std::vector<double> y;         ///< (states)
     std::vector<double> tangents;  ///< (states, directions of the orbit)
@@ -165,7 +180,10 @@ class LaneEngine {
   double orbit_change(const Orbit& orbit, const ActiveDose& dose, double interval, int direction,
                       int state, int columns) const;
   void advance_phase(int lane, const Orbit& orbit, const ActiveDose& dose, double interval,
-                     double phase, std::vector<double>& y, std::vector<double>& tangents);
+                     std::vector<double>& y, std::vector<double>& tangents);
+  void move_phase(int lane, const std::vector<double>& y, const ActiveDose& dose,
+                  const std::vector<double>& d_lag, double interval, double phase,
+                  std::vector<double>& tangents);
 
   // lane_metrics.cpp
   void start_metrics(int lane);
@@ -201,7 +219,7 @@ class LaneEngine {
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
   bool is_drained_ = false;  ///< the queue has no more subjects
-  bool is_exact_ = false;  ///< propagators: every record is a stop
+  bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
 };
 

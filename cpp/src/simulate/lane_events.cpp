@@ -28,7 +28,7 @@ void LaneEngine::work_through_step() {
   if (KROGH_DISPATCH(tally_step)(block_, rows_of_)) give_up_lanes();
   if (program_.num_surfaces() > 0) locate_crossings();
   if (!context_.options->windows.empty()) take_metrics();
-  if (!is_exact_) observe_inside_step();
+  observe_inside_step();
   KROGH_DISPATCH(commit_step)(block_, rows_of_, num_directions_ > 0 ? &tangents_ : nullptr);
   if (program_.num_surfaces() == 0) return;
   for (int l = 0; l < lanes_; ++l)
@@ -156,8 +156,13 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   reg(layout_.parameters + parameter, l) = value;
   // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
   run_prologue();
-  if (propagators_) propagators_->invalidate();
-  reset_modes(l, -1);
+  if (propagators_) propagators_->invalidate(l);
+  // Values given at the start are part of the subject, not something that happens to it.
+  if (block_.time[l] > lane(l).records[0].time) {
+    settle_after_jump(l, {}, -1, {}, {});
+  } else {
+    reset_modes(l, -1);
+  }
   mark_discontinuity(l);
 }
 
@@ -317,7 +322,7 @@ void LaneEngine::store_dose(int l, const ActiveDose& dose) {
   reg(layout_.parameters + attributes.amount_parameter + slot, l) = dose.amount;
   slot = (slot + 1) % attributes.stored_slots;
   run_prologue();
-  if (propagators_) propagators_->invalidate();
+  if (propagators_) propagators_->invalidate(l);
 }
 
 /// A dose reaches its compartment: a jump, or the start of an infusion.
@@ -341,9 +346,11 @@ void LaneEngine::arrive(int l, int number, double time) {
                       .base = 0.0, .interval = 0.0, .next = 0, .total = 0});
       refresh_rates(l);
     }
-    if (moves) shift_tangents(l, before, slopes_at(l), dose.d_time);
+    settle_after_jump(l, {}, -1, std::move(before),
+                      moves ? dose.d_time : std::vector<double>());
+  } else {
+    settle_after_jump(l, {}, -1, {}, {});
   }
-  reset_modes(l, -1);
   mark_discontinuity(l);
 }
 

@@ -58,12 +58,14 @@ double bisect(const Function& f, double low, double high) {
 }  // namespace
 
 void LaneEngine::start_metrics(int l) {
-  const std::size_t windows = context_.options->windows.size();
+  const PointOptions& options = *context_.options;
+  const std::size_t windows =
+      options.windows_per_subject > 0 ? idx(options.windows_per_subject) : options.windows.size();
   std::vector<double>& m = metrics_[idx(l)];
   m.assign(windows * idx(program_.num_outputs()) * num_metrics, 0.0);
   for (std::size_t k = 0; k + num_metrics <= m.size(); k += num_metrics) {
     m[k] = -infinity;
-    m[k + 1] = m[k + 3] = std::nan("");
+    m[k + 1] = m[k + 3] = m[k + 6] = m[k + 7] = std::nan("");
     m[k + 2] = infinity;
   }
 }
@@ -72,7 +74,8 @@ void LaneEngine::start_metrics(int l) {
 /// lies in a window or outside of it.
 void LaneEngine::take_metrics() {
   const int num_outputs = program_.num_outputs();
-  const auto& windows = context_.options->windows;
+  const std::int64_t own = context_.options->windows_per_subject;
+  const std::size_t num_windows = own > 0 ? idx(own) : context_.options->windows.size();
   const auto& thresholds = context_.options->thresholds;
   prepare_dense();
   std::vector<double> sampled(idx(samples) * idx(num_outputs) * idx(lanes_));
@@ -93,10 +96,12 @@ void LaneEngine::take_metrics() {
     if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
     const double start = block_.time[l];
     const double h = block_.step_used[l];
-    for (std::size_t w = 0; w < windows.size(); ++w) {
+    const Window* windows =
+        context_.options->windows.data() + (own > 0 ? lane(l).subject * own : 0);
+    for (std::size_t w = 0; w < num_windows; ++w) {
       // The middle of the step decides, which no rounding of the stops can move across an edge.
       const double middle = start + 0.5 * h;
-      if (middle < windows[w].begin || middle > windows[w].end) continue;
+      if (!(middle >= windows[w].begin && middle <= windows[w].end)) continue;
       for (int m = 0; m < num_outputs; ++m) {
         double v[samples];
         double c[samples];
@@ -122,16 +127,22 @@ void LaneEngine::take_metrics() {
           consider(th, value_at(c, th));
         }
         out[4] += h / 90.0 * (7.0 * (v[0] + v[4]) + 32.0 * (v[1] + v[3]) + 12.0 * v[2]);
+        out[6] = v[samples - 1];
         const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
+        auto reach = [&](double th) {
+          if (std::isnan(out[7])) out[7] = start + th * h;
+        };
         for (int k = 0; k + 1 < samples; ++k) {
           const double a = 0.25 * k;
           const double left = v[k] - threshold;
           const double right = v[k + 1] - threshold;
+          if (left >= 0.0) reach(a);
           if (left > 0.0 && right > 0.0) {
             out[5] += 0.25 * h;
           } else if (left * right < 0.0) {
             const double th = bisect([&](double x) { return value_at(c, x) - threshold; }, a, a + 0.25);
             out[5] += h * (left > 0.0 ? th - a : a + 0.25 - th);
+            reach(th);
           }
         }
       }

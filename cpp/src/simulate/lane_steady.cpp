@@ -19,10 +19,17 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr int most_newton_steps = 60;
 
-/// States that act on no derivative (running integrals) have no steady value and keep theirs.
+/// States that act on no derivative (running integrals), nor on anything that is not itself such a
+/// state, have no steady value and keep theirs.
 std::vector<char> states_that_act(const model::Program& program) {
-  std::vector<char> acts(idx(program.num_states()), 0);
-  for (const model::Entry& e : program.jacobian()) acts[idx(e.column)] = 1;
+  std::vector<char> acts(idx(program.num_states()), 1);
+  for (bool changed = true; changed;) {
+    std::vector<char> now(acts.size(), 0);
+    for (const model::Entry& e : program.jacobian())
+      if (acts[idx(e.row)] != 0 && acts[idx(e.column)] != 0) now[idx(e.column)] = 1;
+    changed = now != acts;
+    acts = now;
+  }
   return acts;
 }
 
@@ -183,7 +190,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
     parameters[p] = reg(layout_.parameters + static_cast<int>(p), l);
   PointOptions options = *context_.options;
   options.windows.clear();
-  options.sensitivities = is_exact_ ? std::vector<Direction>{} : *context_.orbit_directions;
+  options.sensitivities = *context_.orbit_directions;
   Orbit orbit{.y = std::vector<double>(idx(n_)),
               .tangents = std::vector<double>(idx(n_) * options.sensitivities.size())};
   PointOutput output;
@@ -197,7 +204,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.lanes = 8;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
-  inner.tangents = is_exact_ ? nullptr : context_.orbit_tangents;
+  inner.tangents = context_.orbit_tangents;
   inner.final_tangents = orbit.tangents;
   LaneEngine engine(inner);
   engine.run({});
@@ -331,6 +338,20 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   std::vector<double> present(idx(n_)), present_tangents(idx(n_ * num_directions_));
   for (int i = 0; i < n_; ++i) present[idx(i)] = at(block_.y, i, l);
   for (int q = 0; q < n_ * num_directions_; ++q) present_tangents[idx(q)] = at(tangents_.s, q, l);
+  // Directions that move the record itself; what is left of d_time moves the arrival alone.
+  std::vector<double> d_record(idx(num_directions_), 0.0);
+  std::vector<double> d_lag = dose.d_time;
+  for (int k = 0; k < num_directions_; ++k) {
+    const Direction& direction = context_.options->sensitivities[idx(k)];
+    if (direction.kind != Direction::Kind::time || direction.index != lane.doses_seen - 1) continue;
+    d_record[idx(k)] = 1.0;
+    d_lag[idx(k)] -= 1.0;
+  }
+  const bool record_moves =
+      std::any_of(d_record.begin(), d_record.end(), [](double d) { return d != 0.0; });
+  // Where the state is replaced, nothing that went before moves it.
+  std::vector<double> before(idx(n_), 0.0);
+  if (record_moves && !replaces) before = slopes_at(l);
   if (replaces) {
     lane.pending.clear();
     refresh_rates(l);
@@ -347,20 +368,22 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   double next_arrival = 0.0;
   bool is_found = false;
   if (record.interval == 0.0) {
-    is_found = is_exact_ ? propagators_->rest(registers_.data(), l, dose, y)
+    is_found = is_exact_ ? rest_exactly(l, dose, y)
                          : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(program_),
                                          tangents, dose);
   } else {
     const double past = lag > 0.0 ? std::ceil(lag / record.interval) - 1.0 : 0.0;
     next_arrival = lag - past * record.interval;
     const double phase = lag > 0.0 ? record.interval - next_arrival : record.interval;
-    is_found = is_exact_ ? propagators_->periodic(registers_.data(), l, dose, record.interval, phase, y)
+    is_found = is_exact_ ? periodic_exactly(l, dose, record.interval, phase, y)
                          : solve_periodic(l, dose, record.interval, y, tangents);
     if (is_found && !is_exact_ && lag > 0.0) {
       const Orbit orbit = run_orbit(l, y, dose, record.interval, phase);
       is_found = orbit.is_valid;
-      if (is_found) advance_phase(l, orbit, dose, record.interval, phase, y, tangents);
+      if (is_found) advance_phase(l, orbit, dose, record.interval, y, tangents);
     }
+    if (is_found && !is_exact_ && num_directions_ > 0)
+      move_phase(l, y, dose, d_lag, record.interval, phase, tangents);
     lane.doses.push_back(dose);
     const int number = static_cast<int>(lane.doses.size()) - 1;
     for (double k = 1.0; k <= past; k += 1.0)
@@ -382,14 +405,55 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     at(tangents_.s, q, l) = tangents[idx(q)] + (replaces ? 0.0 : present_tangents[idx(q)]);
   refresh_rates(l);
   reset_modes(l, -1);
+  if (record_moves) shift_tangents(l, before, slopes_at(l), d_record);
   mark_discontinuity(l);
+  return true;
+}
+
+/// State at rest under the rate of a constant infusion, by the linear model's own equations.
+bool LaneEngine::rest_exactly(int l, const ActiveDose& dose, std::vector<double>& y) {
+  std::vector<double> rates(idx(n_), 0.0);
+  rates[idx(dose.state)] = dose.rate;
+  return propagators_->rest(registers_.data(), l, rates, states_that_act(program_), y);
+}
+
+/// Periodic state of a linear model at `phase` in (0, interval] after a dose; overlapping infusions
+/// run on. The residual is what one more period changes.
+bool LaneEngine::periodic_exactly(int l, const ActiveDose& dose, double interval, double phase,
+                                  std::vector<double>& y) {
+  const std::vector<char> acts = states_that_act(program_);
+  const std::vector<double> cold = y;
+  if (!propagators_->periodic(registers_.data(), l, dose.state, dose.amount, dose.rate,
+                              dose.duration, interval, acts, y))
+    return false;
+  const double overlapping = dose.rate > 0.0 ? std::floor(dose.duration / interval) : 0.0;
+  const double rest = dose.rate > 0.0 ? dose.duration - overlapping * interval : 0.0;
+  auto after = [&](double length) {
+    std::vector<double> rates(idx(n_), 0.0);
+    std::vector<double> moved = y;
+    if (dose.rate == 0.0) moved[idx(dose.state)] += dose.amount;
+    const double first = std::min(rest, length);
+    rates[idx(dose.state)] = (overlapping + 1.0) * dose.rate;
+    if (first > 0.0) moved = propagators_->flow(registers_.data(), l, first, moved, rates);
+    rates[idx(dose.state)] = overlapping * dose.rate;
+    return propagators_->flow(registers_.data(), l, length - first, moved, rates);
+  };
+  const std::vector<double> next = after(interval);
+  double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
+  for (int i = 0; i < n_; ++i)
+    if (acts[idx(i)] != 0 && y[idx(i)] != 0.0)
+      recorded = std::max(recorded, std::abs(next[idx(i)] - y[idx(i)]) / std::abs(y[idx(i)]));
+  if (phase < interval) {
+    y = after(phase);
+    for (int i = 0; i < n_; ++i)
+      if (acts[idx(i)] == 0) y[idx(i)] = cold[idx(i)];
+  }
   return true;
 }
 
 /// State and tangents at the end of a stretch of the orbit whose length is interval - lag.
 void LaneEngine::advance_phase(int l, const Orbit& orbit, const ActiveDose& dose, double interval,
-                               double phase, std::vector<double>& y,
-                               std::vector<double>& tangents) {
+                               std::vector<double>& y, std::vector<double>& tangents) {
   const int columns = static_cast<int>(context_.orbit_directions->size());
   if (num_directions_ > 0) {
     const std::vector<double> start = tangents;
@@ -400,23 +464,32 @@ void LaneEngine::advance_phase(int l, const Orbit& orbit, const ActiveDose& dose
           sum += orbit.tangents[idx(j * n_ + i)] * start[idx(k * n_ + j)];
         tangents[idx(k * n_ + i)] = sum;
       }
-    // A longer lag means an earlier phase: dy/d(lag) = -dy/dt along the orbit.
-    const std::vector<double> kept = [&] {
-      std::vector<double> v(idx(n_));
-      for (int i = 0; i < n_; ++i) v[idx(i)] = at(block_.y, i, l);
-      return v;
-    }();
-    for (int i = 0; i < n_; ++i) at(block_.y, i, l) = orbit.y[idx(i)];
-    std::vector<double> slopes = slopes_at(l);
-    const double overlapping = std::floor(dose.duration / interval);
-    const bool runs = phase < dose.duration - overlapping * interval;
-    slopes[idx(dose.state)] += dose.rate * (overlapping + (runs ? 1.0 : 0.0));
-    for (int i = 0; i < n_; ++i) at(block_.y, i, l) = kept[idx(i)];
-    for (int k = 0; k < num_directions_; ++k)
-      for (int i = 0; i < n_; ++i)
-        tangents[idx(k * n_ + i)] -= slopes[idx(i)] * dose.d_time[idx(k)];
   }
   y = orbit.y;
+}
+
+/// A longer lag means an earlier phase of the orbit: dy/d(lag) = -dy/dt at phase, which lies in
+/// (0, interval] after a dose.
+void LaneEngine::move_phase(int l, const std::vector<double>& y, const ActiveDose& dose,
+                            const std::vector<double>& d_lag, double interval, double phase,
+                            std::vector<double>& tangents) {
+  if (std::all_of(d_lag.begin(), d_lag.end(), [](double d) { return d == 0.0; })) return;
+  std::vector<double> kept(idx(n_));
+  for (int i = 0; i < n_; ++i) {
+    kept[idx(i)] = at(block_.y, i, l);
+    at(block_.y, i, l) = y[idx(i)];
+  }
+  reset_modes(l, -1);
+  // Infusions of the orbit, counted here; the lane's own are those of the dose that is replaced.
+  std::vector<double> slopes = slopes_at(l);
+  for (int i = 0; i < n_; ++i) slopes[idx(i)] -= reg(layout_.input_rates + i, l);
+  const double overlapping = std::floor(dose.duration / interval);
+  const bool runs = phase < dose.duration - overlapping * interval;
+  slopes[idx(dose.state)] += dose.rate * (overlapping + (runs ? 1.0 : 0.0));
+  for (int i = 0; i < n_; ++i) at(block_.y, i, l) = kept[idx(i)];
+  reset_modes(l, -1);
+  for (int k = 0; k < num_directions_; ++k)
+    for (int i = 0; i < n_; ++i) tangents[idx(k * n_ + i)] -= slopes[idx(i)] * d_lag[idx(k)];
 }
 
 }  // namespace krogh::simulate

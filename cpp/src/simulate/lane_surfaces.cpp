@@ -115,78 +115,150 @@ void LaneEngine::cross(int l) {
   }
   double& mode = reg(layout_.modes + surface, l);
   const int direction = mode < 0.0 ? 1 : -1;
-  std::vector<double> before, surface_slopes;
-  const bool has_tangents = num_directions_ > 0;
-  std::vector<double> d_time;
-  if (has_tangents) {
+  std::vector<double> before, d_time;
+  if (num_directions_ > 0) {
     before = slopes_at(l);
     d_time = crossing_time_derivative(l, surface, before);
   }
   mode = -mode;
+  std::vector<int> fired;
   for (std::size_t e = 0; e < program_.spec().events.size(); ++e) {
-    const model::Event& event = program_.spec().events[e];
-    if (program_.event_surfaces()[e] != surface) continue;
-    if (event.direction != 0 && event.direction != direction) continue;
-    for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
-    reg(layout_.time, l) = now;
-    expr::run_tape(program_.view(program_.tapes().surfaces), registers_.data(), lanes_);
-    for (const auto& [state, r] : program_.event_values()[e]) at(block_.y, state, l) = reg(r, l);
+    const int wanted = program_.spec().events[e].direction;
+    if (program_.event_surfaces()[e] == surface && (wanted == 0 || wanted == direction))
+      fired.push_back(static_cast<int>(e));
   }
-  reset_modes(l, surface);
-  if (has_tangents) shift_tangents(l, before, slopes_at(l), d_time);
+  if (!settle_after_jump(l, std::move(fired), surface, std::move(before), d_time)) return;
   mark_discontinuity(l);
   update_stop(l);
 }
 
-/// dtau/dp of a crossing g(y, t, p) = 0: -(g_y s + g_p)/(g_y f + g_t), by central differences of g
-/// along the tangents, whose step balances truncation and round-off.
+/// After a jump at a time tau(p): does what `events` assign, looks at the sides of all surfaces
+/// afresh, and goes on with the events whose condition the jump made true, until none is left.
+/// The lane stands on `surface` (or -1) to within rounding, so its side stays as it was set unless
+/// an assignment moves the lane away from it. Tangents jump with the slopes and the assignments.
+/// @return false if the lane failed.
+bool LaneEngine::settle_after_jump(int l, std::vector<int> events, int surface,
+                                   std::vector<double> before,
+                                   const std::vector<double>& d_time) {
+  const int count = program_.num_surfaces();
+  const bool moves = std::any_of(d_time.begin(), d_time.end(), [](double d) { return d != 0.0; });
+  std::vector<double> sides(idx(count)), tangents;
+  for (int round = 0;; ++round) {
+    if (round > most_crossings_at_once) {
+      fail(l, Status::not_finite, -1, "events at one point in time trigger each other without end");
+      return false;
+    }
+    for (int s = 0; s < count; ++s) sides[idx(s)] = reg(layout_.modes + s, l);
+    if (!events.empty()) {
+      evaluate_surfaces(l);
+      const double value = surface < 0 ? 0.0 : reg(layout_.surfaces + surface, l);
+      assign(l, events, before, d_time, tangents);
+      evaluate_surfaces(l);
+      if (surface >= 0 && reg(layout_.surfaces + surface, l) != value) surface = -1;
+    }
+    reset_modes(l, surface);
+    if (num_directions_ > 0 && (moves || !events.empty())) {
+      std::vector<double> after = slopes_at(l);
+      if (moves) shift_tangents(l, before, after, d_time);
+      for (const int e : events)
+        for (const auto& [state, value] : program_.spec().events[idx(e)].assignments)
+          for (int k = 0; k < num_directions_; ++k)
+            at(tangents_.s, k * n_ + state, l) =
+                tangents[idx(k * n_ + state)] -
+                (moves ? after[idx(state)] * d_time[idx(k)] : 0.0);
+      before = std::move(after);
+    }
+    const std::vector<int> done = std::move(events);
+    events.clear();
+    for (std::size_t e = 0; e < program_.spec().events.size(); ++e) {
+      // An event does not answer to its own assignment.
+      if (std::find(done.begin(), done.end(), static_cast<int>(e)) != done.end()) continue;
+      const int s = program_.event_surfaces()[e];
+      const double side = reg(layout_.modes + s, l);
+      const int wanted = program_.spec().events[e].direction;
+      if (side != sides[idx(s)] && (wanted == 0 || wanted == (side > 0.0 ? 1 : -1)))
+        events.push_back(static_cast<int>(e));
+    }
+    if (events.empty()) return true;
+    if (num_directions_ > 0 && before.empty()) before = slopes_at(l);
+  }
+}
+
+/// Gives the assigned states their new values, all taken at the state before. `tangents` receives
+/// their total derivatives dh/dp + dh/dy s + (dh/dy f + dh/dt) dtau/dp.
+void LaneEngine::assign(int l, const std::vector<int>& events, const std::vector<double>& before,
+                        const std::vector<double>& d_time, std::vector<double>& tangents) {
+  tangents.assign(idx(n_ * num_directions_), 0.0);
+  auto for_each_assignment = [&](auto&& act) {
+    for (const int e : events)
+      for (std::size_t a = 0; a < program_.event_values()[idx(e)].size(); ++a)
+        act(idx(e), a, program_.event_values()[idx(e)][a].first);
+  };
+  if (num_directions_ > 0) {
+    const auto& derivatives = context_.tangents->assignments;
+    std::vector<double> along_time(idx(n_), 0.0);
+    if (!d_time.empty()) {
+      evaluate_crossing_derivatives(l, before, 1.0);
+      for_each_assignment([&](std::size_t e, std::size_t a, int state) {
+        const std::int32_t r = derivatives[e][a].along;
+        along_time[idx(state)] = r < 0 ? 0.0 : reg(r, l);
+      });
+    }
+    std::vector<double> direction(idx(n_));
+    for (int k = 0; k < num_directions_; ++k) {
+      for (int i = 0; i < n_; ++i) direction[idx(i)] = at(tangents_.s, k * n_ + i, l);
+      evaluate_crossing_derivatives(l, direction, 0.0);
+      for_each_assignment([&](std::size_t e, std::size_t a, int state) {
+        const std::int32_t r = derivatives[e][a].along;
+        const std::int32_t p = derivatives[e][a].by_parameter[idx(k)];
+        tangents[idx(k * n_ + state)] =
+            (r < 0 ? 0.0 : reg(r, l)) + (p < 0 ? 0.0 : reg(p, l)) +
+            (d_time.empty() ? 0.0 : along_time[idx(state)] * d_time[idx(k)]);
+      });
+    }
+  }
+  evaluate_surfaces(l);
+  std::vector<std::pair<int, double>> values;
+  for_each_assignment([&](std::size_t e, std::size_t a, int state) {
+    values.emplace_back(state, reg(program_.event_values()[e][a].second, l));
+  });
+  for (const auto& [state, value] : values) at(block_.y, state, l) = value;
+}
+
+/// Surfaces and the values that events assign, at the lane's present state.
+void LaneEngine::evaluate_surfaces(int l) {
+  for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
+  reg(layout_.time, l) = block_.time[l];
+  expr::run_tape(program_.view(program_.tapes().surfaces), registers_.data(), lanes_);
+}
+
+/// Derivatives of surfaces and assigned values at the lane's present state along a direction.
+void LaneEngine::evaluate_crossing_derivatives(int l, const std::vector<double>& direction,
+                                               double time_direction) {
+  for (int i = 0; i < n_; ++i) {
+    reg(layout_.states + i, l) = at(block_.y, i, l);
+    reg(tangents_.direction_register + i, l) = direction[idx(i)];
+  }
+  reg(layout_.time, l) = block_.time[l];
+  reg(tangents_.direction_register + n_, l) = time_direction;
+  expr::run_tape(program_.view(context_.tangents->crossings), registers_.data(), lanes_);
+}
+
+/// dtau/dp of a crossing g(y, t, p) = 0: -(g_y s + g_p)/(g_y f + g_t).
 std::vector<double> LaneEngine::crossing_time_derivative(int l, int surface,
                                                          const std::vector<double>& slopes) {
-  const expr::TapeView tape = program_.view(program_.tapes().surfaces);
-  double size = 0.0;
-  for (int i = 0; i < n_; ++i) size = std::max(size, std::abs(at(block_.y, i, l)));
-  auto along = [&](const std::vector<double>& direction, double time_direction) {
-    double length = std::abs(time_direction);
-    for (double d : direction) length = std::max(length, std::abs(d));
-    if (length == 0.0) return 0.0;
-    const double h = 6e-6 * std::max({size, std::abs(block_.time[l]), 1e-30}) / length;
-    double value[2];
-    for (int side = 0; side < 2; ++side) {
-      const double sign = side == 0 ? -h : h;
-      for (int i = 0; i < n_; ++i)
-        reg(layout_.states + i, l) = at(block_.y, i, l) + sign * direction[idx(i)];
-      reg(layout_.time, l) = block_.time[l] + sign * time_direction;
-      expr::run_tape(tape, registers_.data(), lanes_);
-      value[side] = reg(layout_.surfaces + surface, l);
-    }
-    return (value[1] - value[0]) / (2.0 * h);
-  };
-  const double rate = along(slopes, 1.0);
+  const auto& derivative = context_.tangents->surfaces[idx(surface)];
+  auto value = [&](std::int32_t r) { return r < 0 ? 0.0 : reg(r, l); };
   std::vector<double> d_time(idx(num_directions_), 0.0);
-  if (rate == 0.0) return d_time;
+  evaluate_crossing_derivatives(l, slopes, 1.0);
+  const double rate = value(derivative.along);
+  if (rate == 0.0) return d_time;  // the surface is touched, not crossed
+  std::vector<double> direction(idx(n_));
   for (int k = 0; k < num_directions_; ++k) {
-    std::vector<double> tangent(idx(n_));
-    for (int i = 0; i < n_; ++i) tangent[idx(i)] = at(tangents_.s, k * n_ + i, l);
-    double change = along(tangent, 0.0);
-    const Direction& direction = context_.options->sensitivities[idx(k)];
-    if (direction.kind == Direction::Kind::parameter) {
-      double& parameter = reg(layout_.parameters + direction.index, l);
-      const double value = parameter;
-      const double h = 6e-6 * std::max(std::abs(value), 1e-12);
-      for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
-      reg(layout_.time, l) = block_.time[l];
-      double g[2];
-      for (int side = 0; side < 2; ++side) {
-        parameter = value + (side == 0 ? -h : h);
-        run_prologue();
-        expr::run_tape(tape, registers_.data(), lanes_);
-        g[side] = reg(layout_.surfaces + surface, l);
-      }
-      parameter = value;
-      run_prologue();
-      change += (g[1] - g[0]) / (2.0 * h);
-    }
-    d_time[idx(k)] = -change / rate;
+    for (int i = 0; i < n_; ++i) direction[idx(i)] = at(tangents_.s, k * n_ + i, l);
+    evaluate_crossing_derivatives(l, direction, 0.0);
+    d_time[idx(k)] =
+        -(value(derivative.along) + value(derivative.by_parameter[idx(k)])) / rate;
   }
   return d_time;
 }

@@ -91,12 +91,19 @@ void validate(const model::Program& program, std::span<const double> parameters,
   const auto directions = static_cast<std::int64_t>(options.sensitivities.size());
   if (!output.sensitivities.empty() && output.sensitivities.size() != idx(values * directions))
     throw InvalidInput("sensitivities: " + shape(output.sensitivities.size(), values * directions));
-  const auto windows = static_cast<std::int64_t>(options.windows.size());
+  const bool has_own_windows = options.windows_per_subject > 0;
+  if (has_own_windows &&
+      options.windows.size() != idx(num_subjects * options.windows_per_subject))
+    throw InvalidInput("windows: " +
+                       shape(options.windows.size(), num_subjects * options.windows_per_subject));
+  const auto windows = has_own_windows ? options.windows_per_subject
+                                       : static_cast<std::int64_t>(options.windows.size());
   const std::int64_t metrics = num_subjects * windows * program.num_outputs() * num_metrics;
   if (output.metrics.size() != idx(metrics))
     throw InvalidInput("metrics: " + shape(output.metrics.size(), metrics));
   for (const Window& w : options.windows)
-    if (!(w.end > w.begin)) throw InvalidInput("a window must end after it begins");
+    if (!(w.end > w.begin) && !(has_own_windows && std::isnan(w.begin) && std::isnan(w.end)))
+      throw InvalidInput("a window must end after it begins");
   if (!options.thresholds.empty() && options.thresholds.size() != idx(program.num_outputs()))
     throw InvalidInput("thresholds: " + shape(options.thresholds.size(), program.num_outputs()));
   if (!output.final_states.empty() &&
@@ -115,6 +122,14 @@ void validate(const model::Program& program, std::span<const double> parameters,
       throw InvalidInput("a sensitivity names item " + std::to_string(d.index) + " of " +
                          std::to_string(limit));
   }
+  for (std::size_t i = 0; i < schedule.records().size(); ++i)
+    for (const Direction& d : options.sensitivities)
+      if (schedule.records()[i].kind == RecordKind::set_parameter &&
+          d.kind == Direction::Kind::parameter && d.index == schedule.records()[i].target)
+        throw InvalidInput("record " + std::to_string(i) + " sets parameter '" +
+                           program.spec().parameter_names[idx(d.index)] +
+                           "', to which a sensitivity is asked for; a value that changes in time "
+                           "has no single derivative");
   const bool has_stored = std::any_of(
       program.spec().doses.begin(), program.spec().doses.end(),
       [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });

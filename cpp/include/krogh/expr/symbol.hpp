@@ -9,8 +9,8 @@
 
 namespace krogh::expr {
 
-/// A node of a graph that behaves like a number: `k * x / (km + x)` builds the expression instead of
-/// a value. Cheap to copy.
+/// A node of a graph that behaves like a number: `k * x / (km + x)` builds the expression instead
+/// of a value. Cheap to copy.
 /// @note A symbol refers to its graph and must not outlive it. Symbols of two graphs do not mix.
 class Symbol {
  public:
@@ -57,9 +57,9 @@ inline Symbol operator-(const Symbol& a) { return Symbol::unary(Op::neg, a); }
 inline Symbol operator+(const Symbol& a) { return a; }
 
 // Binary operators and functions, each with a symbol or a number on either side.
-#define KROGH_SYMBOL_BINARY(function, op)                                                          \
-  inline Symbol function(const Symbol& a, const Symbol& b) { return Symbol::binary(op, a, b); }    \
-  inline Symbol function(const Symbol& a, double b) { return function(a, a.constant(b)); }         \
+#define KROGH_SYMBOL_BINARY(function, op)                                                       \
+  inline Symbol function(const Symbol& a, const Symbol& b) { return Symbol::binary(op, a, b); } \
+  inline Symbol function(const Symbol& a, double b) { return function(a, a.constant(b)); }      \
   inline Symbol function(double a, const Symbol& b) { return function(b.constant(a), b); }
 KROGH_SYMBOL_BINARY(operator+, Op::add)
 KROGH_SYMBOL_BINARY(operator-, Op::sub)
@@ -91,9 +91,11 @@ KROGH_SYMBOL_UNARY(abs)
 KROGH_SYMBOL_UNARY(lgamma)
 #undef KROGH_SYMBOL_UNARY
 
-#define KROGH_SYMBOL_COMPARISON(op, larger, smaller)                                               \
-  inline Condition operator op(const Symbol& a, const Symbol& b) { return {(larger) - (smaller)}; } \
-  inline Condition operator op(const Symbol& a, double b) { return a op a.constant(b); }           \
+#define KROGH_SYMBOL_COMPARISON(op, larger, smaller)                                     \
+  inline Condition operator op(const Symbol& a, const Symbol& b) {                       \
+    return {(larger) - (smaller)};                                                       \
+  }                                                                                      \
+  inline Condition operator op(const Symbol& a, double b) { return a op a.constant(b); } \
   inline Condition operator op(double a, const Symbol& b) { return b.constant(a) op b; }
 KROGH_SYMBOL_COMPARISON(>, a, b)
 KROGH_SYMBOL_COMPARISON(>=, a, b)

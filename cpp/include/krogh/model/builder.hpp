@@ -69,7 +69,8 @@ class KROGH_EXPORT ModelBuilder {
   void dose(const Symbol& state, const DoseInput& input);
   /// When the condition becomes true, each state takes its new value.
   /// @throws InvalidInput if a target is not a state of this model.
-  void event(const expr::Condition& when, const std::vector<std::pair<Symbol, Symbol>>& assignments);
+  void event(const expr::Condition& when,
+             const std::vector<std::pair<Symbol, Symbol>>& assignments);
 
   /// Nominal values of the parameters, shape (num_parameters,).
   const std::vector<double>& nominal() const;

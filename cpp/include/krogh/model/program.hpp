@@ -117,6 +117,8 @@ class KROGH_EXPORT Program {
   const std::vector<std::pair<std::int32_t, double>>& constants() const { return constants_; }
   /// Registers of dose attributes of each state: F, lag, D, R; -1 where there is none.
   const std::vector<std::array<std::int32_t, 4>>& dose_registers() const { return dose_registers_; }
+  /// Expressions whose zeros are the switching surfaces.
+  const std::vector<expr::NodeId>& surface_nodes() const { return surfaces_; }
   /// Surface that belongs to each event, in the order of the specification.
   const std::vector<int>& event_surfaces() const { return event_surfaces_; }
   /// Registers (within the surfaces tape's results) of the events' new values.

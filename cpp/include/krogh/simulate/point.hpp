@@ -53,6 +53,9 @@ struct PointOptions {
   std::vector<Direction> sensitivities;
   bool control_sensitivities = false;  ///< include the tangents in the error norm
   std::vector<Window> windows;     ///< metrics are taken over these
+  /// > 0: every subject has windows of its own, `windows` has shape (num_subjects, this); a window
+  /// of NaN is none.
+  std::int64_t windows_per_subject = 0;
   std::vector<double> thresholds;  ///< per output, for the time above; empty: zero
   bool stop_on_failure = false;    ///< give up the batch at the first failed subject
 };
@@ -74,8 +77,9 @@ struct Failure {
   std::string cause;        ///< "division by zero", "logarithm of a negative number", ...
 };
 
-/// Metrics of one output over one window.
-inline constexpr int num_metrics = 6;  ///< maximum, its time, minimum, its time, integral, time above
+/// Metrics of one output over one window: maximum, its time, minimum, its time, integral, time above
+/// the threshold, last value, first time at or above the threshold (NaN if never).
+inline constexpr int num_metrics = 8;
 
 struct PointResult {
   Method method = Method::automatic;  ///< the method that ran

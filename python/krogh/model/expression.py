@@ -1,0 +1,550 @@
+"""Immutable expression trees: numbers with units, symbols, operators and function calls.
+
+SPDX-License-Identifier: BSD-3-Clause
+
+Trees are built by `krogh.model.grammar.parse` or by Python operators on symbols.  They compare and
+hash by structure, so ``==`` is a plain bool; every algorithm on them walks an explicit stack, so a
+sum of thousands of terms needs no deep recursion.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from krogh.errors import SpecError, did_you_mean
+from krogh.units import format_number, parse_unit
+
+__all__ = [
+    "COMPARISONS",
+    "FUNCTIONS",
+    "RESERVED",
+    "Call",
+    "Expression",
+    "Number",
+    "Operation",
+    "Symbol",
+    "as_expression",
+    "call",
+    "fold",
+    "number",
+    "substitute",
+    "symbol",
+    "symbols_of",
+    "tables_of",
+    "valid_name",
+]
+
+Result = TypeVar("Result")
+
+FUNCTIONS: Final[dict[str, tuple[int, ...]]] = {
+    "exp": (1,),
+    "log": (1,),
+    "log10": (1,),
+    "log1p": (1,),
+    "expm1": (1,),
+    "sqrt": (1,),
+    "sin": (1,),
+    "cos": (1,),
+    "tan": (1,),
+    "asin": (1,),
+    "acos": (1,),
+    "atan": (1,),
+    "sinh": (1,),
+    "cosh": (1,),
+    "tanh": (1,),
+    "abs": (1,),
+    "lgamma": (1,),
+    "gamma": (1,),
+    "expit": (1,),
+    "logit": (1,),
+    "min": (2, 3, 4, 5, 6, 7, 8),
+    "max": (2, 3, 4, 5, 6, 7, 8),
+    "if": (3,),
+    "hill": (3,),
+    "michaelis_menten": (3,),
+}
+"""Functions of the language with the numbers of arguments that they take.
+
+``hill(x, k, n) = x^n / (k^n + x^n)``; ``michaelis_menten(x, vmax, km) = vmax x / (km + x)``;
+``expit(x) = 1 / (1 + exp(-x))`` and ``logit`` is its inverse; ``gamma(x) = exp(lgamma(x))``;
+``log`` is the natural logarithm; ``if(condition, a, b)``.
+"""
+
+RESERVED: Final = frozenset({"t", "pi", "if", "and", "or", "not"})
+"""Names that no component may bear: time, the circle constant, and words of the grammar."""
+
+COMPARISONS: Final = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+_ARITHMETIC: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
+_CONDITIONS: Final = frozenset({*COMPARISONS, "and", "or", "not"})
+
+_MAX_DEPTH: Final = 20_000
+_MAX_CONDITION_DEPTH: Final = 100
+MAX_NAME: Final = 100
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+
+
+def valid_name(name: str) -> bool:
+    """Return whether `name` may name a component: letters, digits, ``_``, parts joined by dots."""
+    return len(name) <= MAX_NAME and name not in RESERVED and _NAME.match(name) is not None
+
+
+class Expression:
+    """A node of an expression tree; see the subclasses.
+
+    Attributes
+    ----------
+    args : tuple of Expression
+        Operands or arguments, empty for numbers and symbols.
+    depth : int
+        Levels below and including this node.
+    """
+
+    __slots__ = ("_hash", "args", "depth")
+
+    args: tuple[Expression, ...]
+    depth: int
+    _hash: int
+
+    def _init(self, key: tuple[Any, ...], args: tuple[Expression, ...]) -> None:
+        depth = 1 + max((a.depth for a in args), default=0)
+        if depth > _MAX_DEPTH:
+            raise SpecError(f"KG-105: an expression is more than {_MAX_DEPTH} levels deep.")
+        set_ = object.__setattr__
+        set_(self, "args", args)
+        set_(self, "depth", depth)
+        set_(self, "_hash", hash((type(self).__name__, *key, *(a._hash for a in args))))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("expressions are immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("expressions are immutable")
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells this node from others of its class, operands aside."""
+        raise NotImplementedError
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether the value is a truth value, not a number."""
+        return False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Expression):
+            return NotImplemented
+        stack: list[tuple[Expression, Expression]] = [(self, other)]
+        while stack:
+            a, b = stack.pop()
+            if a is b:
+                continue
+            if a._hash != b._hash or type(a) is not type(b) or a.key != b.key:
+                return False
+            if len(a.args) != len(b.args):
+                return False
+            stack.extend(zip(a.args, b.args, strict=True))
+        return True
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "an expression has no truth value; a chain such as a < b < c is written"
+            " (a < b) & (b < c), and conditions belong into call('if', condition, a, b)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from krogh.model.grammar import parse
+
+        return (parse, (str(self),))
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Expression:
+        return self
+
+    def __str__(self) -> str:
+        from krogh.model.notation import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        return f"parse({str(self)!r})"
+
+    def _repr_latex_(self) -> str:
+        from krogh.model.notation import to_latex
+
+        return f"${to_latex(self)}$"
+
+    # --- operators --------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Expression:
+        return Operation("add", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return Operation("add", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return Operation("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return Operation("sub", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return Operation("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return Operation("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return Operation("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return Operation("div", other, self)
+
+    def __pow__(self, other: Any) -> Expression:
+        return Operation("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Expression:
+        return Operation("pow", other, self)
+
+    def __neg__(self) -> Expression:
+        return Operation("neg", self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return Call("abs", self)
+
+    def __lt__(self, other: Any) -> Expression:
+        return Operation("lt", self, other)
+
+    def __le__(self, other: Any) -> Expression:
+        return Operation("le", self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return Operation("gt", self, other)
+
+    def __ge__(self, other: Any) -> Expression:
+        return Operation("ge", self, other)
+
+    def __and__(self, other: Any) -> Expression:
+        return Operation("and", self, other)
+
+    def __or__(self, other: Any) -> Expression:
+        return Operation("or", self, other)
+
+    def __invert__(self) -> Expression:
+        return Operation("not", self)
+
+
+class Number(Expression):
+    """A non-negative finite number, with a unit or without (``5[nM]``, ``2``).
+
+    A negative number is the negation of a `Number`, as in the grammar.
+    """
+
+    __slots__ = ("unit", "value")
+
+    value: float
+    unit: str | None
+
+    def __init__(self, value: float, unit: str | None = None) -> None:
+        value = float(value)
+        if not math.isfinite(value) or math.copysign(1.0, value) < 0:
+            raise SpecError(
+                f"KG-105: a number in an expression must be finite and not negative, not {value}."
+            )
+        if unit is not None:
+            unit = " ".join(parse_unit(unit).text.split())
+            if not unit:
+                raise SpecError("KG-105: the unit in the brackets is empty; write for example 5[nM].")
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "unit", unit)
+        self._init((value, unit), ())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Value and unit."""
+        return (self.value, self.unit)
+
+    @property
+    def text(self) -> str:
+        """As written in the language."""
+        value = format_number(self.value)
+        return value if self.unit is None else f"{value}[{self.unit}]"
+
+
+class Symbol(Expression):
+    """The name of a parameter, covariate, random effect, species, rule or output; `t` is time."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not (name in ("t", "pi") or valid_name(name)):
+            raise SpecError(
+                f"KG-104: {str(name)[:MAX_NAME]!r} cannot be a name; names are letters, digits and"
+                f" '_', start with a letter, and are none of {', '.join(sorted(RESERVED))}."
+            )
+        object.__setattr__(self, "name", name)
+        self._init((name,), ())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The name."""
+        return (self.name,)
+
+
+class Operation(Expression):
+    """An operator and its operands.
+
+    Parameters
+    ----------
+    op
+        ``"neg"``, ``"add"``, ``"sub"``, ``"mul"``, ``"div"``, ``"pow"``, a comparison (``"lt"``,
+        ``"le"``, ``"gt"``, ``"ge"``, ``"eq"``, ``"ne"``) or ``"and"``, ``"or"``, ``"not"``.
+    *args
+        Expressions, numbers, or text.
+
+    Raises
+    ------
+    SpecError
+        KG-106 where a condition stands for a number or the reverse.
+    """
+
+    __slots__ = ("op",)
+
+    op: str
+
+    def __init__(self, op: str, *args: Any) -> None:
+        nodes = tuple(as_expression(a) for a in args)
+        count = 1 if op in ("neg", "not") else 2
+        if op not in _CONDITIONS and op not in _ARITHMETIC and op != "neg":
+            raise SpecError(f"KG-105: {op!r} is not an operation of the language.")
+        if op in ("and", "or"):
+            if len(nodes) < 2:
+                raise SpecError(f"KG-105: '{op}' joins two conditions or more.")
+            flat: list[Expression] = []
+            for node in nodes:
+                flat.extend(node.args if isinstance(node, Operation) and node.op == op else (node,))
+            nodes = tuple(flat)
+        elif len(nodes) != count:
+            raise SpecError(f"KG-105: {op!r} takes {count} operands, not {len(nodes)}.")
+        wants_condition = op in ("and", "or", "not")
+        for node in nodes:
+            if node.is_condition != wants_condition:
+                raise SpecError(mixed_message(node, wants_condition))
+        object.__setattr__(self, "op", op)
+        self._init((op,), nodes)
+        if wants_condition and _condition_depth(self) > _MAX_CONDITION_DEPTH:
+            raise SpecError(
+                f"KG-105: a condition nests 'and', 'or' and 'not' deeper than"
+                f" {_MAX_CONDITION_DEPTH} levels."
+            )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The operator."""
+        return (self.op,)
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether this is a comparison or a combination of comparisons."""
+        return self.op in _CONDITIONS
+
+
+class Call(Expression):
+    """A function of the language, or an interpolation table, applied to arguments."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    def __init__(self, name: str, *args: Any) -> None:
+        nodes = tuple(as_expression(a) for a in args)
+        counts = FUNCTIONS.get(name, (1,))
+        if name not in FUNCTIONS and not valid_name(name):
+            raise SpecError(
+                f"KG-107: {name[:MAX_NAME]!r} is not a function.{did_you_mean(name, FUNCTIONS)}"
+            )
+        if len(nodes) not in counts:
+            raise SpecError(count_message(name, len(nodes)))
+        for i, node in enumerate(nodes):
+            wants_condition = name == "if" and i == 0
+            if node.is_condition != wants_condition:
+                raise SpecError(mixed_message(node, wants_condition))
+        object.__setattr__(self, "name", name)
+        self._init((name,), nodes)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The function's name."""
+        return (self.name,)
+
+
+def _condition_depth(node: Expression) -> int:
+    """Return how deep and/or/not are nested (the constructor keeps this small)."""
+    if not (isinstance(node, Operation) and node.op in ("and", "or", "not")):
+        return 0
+    return 1 + max(_condition_depth(a) for a in node.args)
+
+
+def count_message(name: str, found: int) -> str:
+    """Return the message for a wrong number of arguments."""
+    counts = FUNCTIONS.get(name, (1,))
+    wanted = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    usage = {
+        "if": "if(condition, a, b)",
+        "hill": "hill(x, k, n)",
+        "michaelis_menten": "michaelis_menten(x, vmax, km)",
+    }.get(name)
+    hint = f": {usage}" if usage else ""
+    plural = "" if wanted == "1" else "s"
+    return f"KG-107: {name} takes {wanted} argument{plural}{hint}, not {found}."
+
+
+def mixed_message(node: Expression, wants_condition: bool) -> str:
+    """Return the message for a condition where a number belongs, or the reverse."""
+    text = shortened(node)
+    if wants_condition:
+        return f"KG-106: '{text}' is a number; a comparison such as C > 5[nM] belongs here."
+    return (
+        f"KG-106: '{text}' is true or false; a number belongs here."
+        "  Write if(condition, a, b) to choose between values."
+    )
+
+
+def shortened(node: Expression, limit: int = 80) -> str:
+    """Return the text of an expression, cut in the middle if it is long."""
+    text = str(node)
+    if len(text) <= limit:
+        return text
+    half = (limit - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+# --- building -------------------------------------------------------------------------------------
+
+
+def as_expression(value: Any) -> Expression:
+    """Return `value` as an expression: itself, a number, or parsed text.
+
+    Raises
+    ------
+    SpecError
+        KG-105 for anything else, and the errors of the grammar for text.
+    """
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, str):
+        from krogh.model.grammar import parse
+
+        return parse(value)
+    if isinstance(value, bool):
+        raise SpecError(f"KG-105: {value!r} is no expression; write a number or a comparison.")
+    try:
+        return number(float(value))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(
+            f"KG-105: {type(value).__name__} is no expression; give text, a number, or symbols"
+            " joined by operators."
+        ) from None
+
+
+def number(value: float, unit: str | None = None) -> Expression:
+    """Return a number with an optional unit: ``number(5, "nM")``."""
+    value = float(value)
+    if math.copysign(1.0, value) < 0 and value != 0.0 and not math.isnan(value):
+        return Operation("neg", Number(-value, unit))
+    return Number(abs(value), unit)
+
+
+def symbol(name: str) -> Symbol:
+    """Return the symbol `name`, to be combined by operators: ``symbol("kon") * symbol("C")``."""
+    return Symbol(name)
+
+
+def call(name: str, *args: Any) -> Expression:
+    """Return a function applied to expressions: ``call("exp", -symbol("k") * symbol("t"))``."""
+    return Call(name, *args)
+
+
+# --- walking --------------------------------------------------------------------------------------
+
+
+def fold(root: Expression, visit: Callable[[Expression, list[Result]], Result]) -> Result:
+    """Return ``visit(root, results of its operands)``, computed from the leaves up.
+
+    Equal subtrees that are one object are visited once.
+    """
+    done: dict[int, Result] = {}
+    stack: list[tuple[Expression, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in done:
+            continue
+        if ready or not node.args:
+            done[id(node)] = visit(node, [done[id(a)] for a in node.args])
+            continue
+        stack.append((node, True))
+        stack.extend((a, False) for a in reversed(node.args))
+    return done[id(root)]
+
+
+def nodes_of(root: Expression) -> Iterator[Expression]:
+    """Yield every distinct node object, parents before their operands, left to right."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        stack.extend(reversed(node.args))
+
+
+def symbols_of(root: Expression) -> tuple[str, ...]:
+    """Return the names of the symbols in an expression, in order of appearance, `pi` left out."""
+    names = (n.name for n in nodes_of(root) if isinstance(n, Symbol) and n.name != "pi")
+    return tuple(dict.fromkeys(names))
+
+
+def tables_of(root: Expression) -> tuple[str, ...]:
+    """Return the names called that are no functions of the language: interpolation tables."""
+    names = (n.name for n in nodes_of(root) if isinstance(n, Call) and n.name not in FUNCTIONS)
+    return tuple(dict.fromkeys(names))
+
+
+def substitute(
+    root: Expression,
+    symbols: Mapping[str, Expression],
+    tables: Mapping[str, str] | None = None,
+) -> Expression:
+    """Return a copy with symbols replaced by expressions and tables by other names."""
+    renamed = tables or {}
+
+    def visit(node: Expression, args: list[Expression]) -> Expression:
+        if isinstance(node, Symbol):
+            return symbols.get(node.name, node)
+        if isinstance(node, Call):
+            if node.name in renamed or any(a is not b for a, b in zip(args, node.args, strict=True)):
+                return Call(renamed.get(node.name, node.name), *args)
+        elif isinstance(node, Operation) and any(
+            a is not b for a, b in zip(args, node.args, strict=True)
+        ):
+            return Operation(node.op, *args)
+        return node
+
+    return fold(root, visit)

@@ -1,0 +1,218 @@
+"""Field types of the components and the translation of pydantic's errors into krogh's.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, NoReturn
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from krogh.errors import Error, SpecError, UnitError, did_you_mean
+from krogh.model.expression import RESERVED, Expression, as_expression, valid_name
+from krogh.units import Quantity, parse_quantity, parse_unit
+
+__all__ = [
+    "Component",
+    "Formula",
+    "Measure",
+    "Name",
+    "UnitText",
+    "as_measure",
+    "raise_spec_error",
+]
+
+
+def as_measure(value: Any, what: str = "the value") -> Quantity:
+    """Return a quantity; a bare number is dimensionless, as in expressions.
+
+    Raises
+    ------
+    UnitError
+        The errors of `krogh.units.parse_quantity`.
+    SpecError
+        KG-108 for a value that is not finite.
+    """
+    if isinstance(value, bool):
+        raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
+    if isinstance(value, int | float):
+        quantity = Quantity(float(value), "")
+    elif isinstance(value, str) and _is_number(value):
+        quantity = Quantity(float(value), "")
+    else:
+        quantity = parse_quantity(value, what)
+    if not math.isfinite(quantity.value):
+        raise SpecError(f"KG-108: {what} must be finite, not {quantity}.")
+    unit = quantity.unit
+    return Quantity(quantity.value, "" if unit in ("dimensionless", "1") else unit)
+
+
+def _is_number(text: str) -> bool:
+    if not text.isascii() or "_" in text:
+        return False
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _name(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not valid_name(value):
+        shown = value if len(value) <= 60 else value[:57] + "..."
+        why = (
+            "that word belongs to the language"
+            if value in RESERVED
+            else "a name is letters, digits and '_' and starts with a letter; parts may be joined"
+            " by dots; it has at most 100 characters"
+        )
+        raise SpecError(f"KG-104: {shown!r} cannot be a name: {why}.")
+    return value
+
+
+def _unit(value: Any) -> Any:
+    if value is None:
+        return value
+    text = " ".join(parse_unit(value).text.split())
+    return "" if text in ("dimensionless", "1") else text
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+"""The name of a component."""
+
+UnitText = Annotated[str, BeforeValidator(_unit)]
+"""A unit as text, checked; empty for dimensionless."""
+
+Formula = Annotated[
+    Expression,
+    BeforeValidator(as_expression),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": "expression, for example kon*C*S - koff*B"}),
+]
+"""An expression, given as text or built by operators."""
+
+Measure = Annotated[
+    Quantity,
+    BeforeValidator(as_measure),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": "number with unit, for example 0.2 L/d"}),
+]
+"""A quantity, as text with its unit."""
+
+
+class Component(BaseModel):
+    """Base of everything a model is made of: frozen, without unknown fields.
+
+    The first fields may be given by position.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"
+    )
+    what: ClassVar[str] = "component"
+    positional: ClassVar[tuple[str, ...]] = ("name",)
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        cls = type(self)
+        if len(args) > len(cls.positional):
+            raise SpecError(
+                f"KG-101: {cls.__name__} takes {', '.join(cls.positional)} by position, found"
+                f" {len(args)} values; write the others as name=value."
+            )
+        for key, value in zip(cls.positional, args, strict=False):
+            if key in fields:
+                raise SpecError(f"KG-101: {cls.__name__} got {key!r} twice.")
+            fields[key] = value
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise_spec_error(error, cls, fields)
+
+    @property
+    def label(self) -> str:
+        """What and which, for messages: ``"species 'C'"``."""
+        return f"{self.what} {getattr(self, 'name', '')!r}"
+
+    def changed(self, **fields: Any) -> Any:
+        """Return a copy with some fields changed, validated again."""
+        values = {key: getattr(self, key) for key in type(self).model_fields}
+        return type(self)(**(values | fields))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{key}={_shown(getattr(self, key))}"
+            for key, field in type(self).model_fields.items()
+            if getattr(self, key) != field.default or field.is_required()
+        )
+        return f"{type(self).__name__}({shown})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Expression | Quantity):
+        return repr(str(value))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k!r}: {_shown(v)}" for k, v in value.items()) + "}"
+    return repr(value)
+
+
+def raise_spec_error(
+    error: ValidationError, cls: type[Component], fields: Mapping[str, Any], where: str = ""
+) -> NoReturn:
+    """Raise the krogh error that says what pydantic found, in the user's words.
+
+    Errors that krogh's own validators raised keep their code; the text gains the component and
+    the field.
+    """
+    first = error.errors(include_url=False)[0]
+    more = error.error_count() - 1
+    name = fields.get("name", fields.get("species", fields.get("equation")))
+    owner = cls.__name__ + (f" {str(name)[:60]!r}" if name is not None else "")
+    path = ".".join(str(part) for part in first["loc"] if part not in ("function-before", "str"))
+    place = (where + ": " if where else "") + owner + (f", {path}" if path else "")
+    tail = f"\n  ({more} more problem{'s' if more > 1 else ''} in this component)" if more else ""
+    original = first.get("ctx", {}).get("error")
+    if isinstance(original, Error):
+        text = str(original).removeprefix(f"{original.code}: ")
+        raise type(original)(f"{original.code}: {place}: {text}{tail}") from None
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        word = str(first["loc"][-1])
+        raise SpecError(
+            f"KG-103: {owner} has no field {word!r}."
+            f"{did_you_mean(word, cls.model_fields)}\n"
+            f"  Fields: {', '.join(cls.model_fields)}.{tail}"
+        ) from None
+    if kind == "missing":
+        raise SpecError(
+            f"KG-101: {owner} needs {path!r}.\n  Fields: {', '.join(cls.model_fields)}.{tail}"
+        ) from None
+    given = first.get("input")
+    shown = repr(given)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message[:1].lower() + message[1:]
+    raise SpecError(f"KG-101: {place}: {message}; found {shown}.{tail}") from None
+
+
+def require_unit(unit: str, expected: str, what: str) -> None:
+    """Raise UnitError KG-121 unless two units have one dimension."""
+    from krogh.units import require_dimension
+
+    try:
+        require_dimension(unit or "dimensionless", expected or "dimensionless", what)
+    except UnitError:
+        raise

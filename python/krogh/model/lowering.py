@@ -1,0 +1,211 @@
+"""Expressions lowered to nodes of the core's expression graph, in internal units.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from krogh.model.components import Table
+from krogh.model.expression import Call, Expression, Number, Operation, Symbol, nodes_of
+from krogh.units import parse_unit
+
+__all__ = ["MAX_STEP_SURFACES", "Lowering", "internal_value"]
+
+MAX_STEP_SURFACES: Final = 64
+"""Step tables of up to this many steps become switching surfaces, which the engine meets exactly."""
+
+_UNARY: Final = frozenset(
+    "exp expm1 log log1p log10 sqrt sin cos tan asin acos atan sinh cosh tanh abs lgamma".split()
+)
+
+
+def internal_value(value: float, unit: str | None) -> float:
+    """Return a number in internal units, rounded once."""
+    if not unit:
+        return value
+    return float(Fraction(value) * parse_unit(unit).exact)
+
+
+class Lowering:
+    """Adds expressions to a graph.
+
+    Parameters
+    ----------
+    graph
+        A ``krogh._core.Graph``.
+    symbol_node
+        Node of a symbol.
+    tables
+        Interpolation tables by name.
+    """
+
+    def __init__(
+        self, graph: Any, symbol_node: Callable[[str], int], tables: Mapping[str, Table]
+    ) -> None:
+        self.graph = graph
+        self.symbol_node = symbol_node
+        self.tables = tables
+        self._known: dict[Expression, int] = {}
+
+    def node(self, root: Expression) -> int:
+        """Return the node of a numeric expression; equal expressions are lowered once."""
+        known = self._known
+        stack: list[tuple[Expression, bool]] = [(root, False)]
+        while stack:
+            expression, ready = stack.pop()
+            if expression in known:
+                continue
+            below = numeric_operands(expression)
+            if ready or not below:
+                known[expression] = self._lower(expression)
+                continue
+            stack.append((expression, True))
+            stack.extend((b, False) for b in reversed(below))
+        return known[root]
+
+    def with_symbols(self, symbol_node: Callable[[str], int]) -> Lowering:
+        """Return a lowering into the same graph that reads symbols otherwise."""
+        return Lowering(self.graph, symbol_node, self.tables)
+
+    # --- one node, operands already lowered ------------------------------------------------------
+
+    def _lower(self, e: Expression) -> int:
+        g = self.graph
+        if isinstance(e, Number):
+            return int(g.constant(internal_value(e.value, e.unit)))
+        if isinstance(e, Symbol):
+            return int(g.constant(math.pi)) if e.name == "pi" else self.symbol_node(e.name)
+        if isinstance(e, Operation):
+            a = self._known[e.args[0]]
+            if e.op == "neg":
+                return int(g.unary("neg", a))
+            return int(g.binary(e.op, a, self._known[e.args[1]]))
+        assert isinstance(e, Call)
+        return self._call(e)
+
+    def _call(self, e: Call) -> int:
+        g, known = self.graph, self._known
+        if e.name == "if":
+            condition, a, b = e.args
+            return self.select(condition, known[a], known[b])
+        args = [known[a] for a in e.args]
+        if e.name in self.tables:
+            return self._table(self.tables[e.name], args[0])
+        if e.name in _UNARY:
+            return int(g.unary(e.name, args[0]))
+        if e.name in ("min", "max"):
+            result = args[0]
+            for other in args[1:]:
+                result = g.binary(e.name, result, other)
+            return int(result)
+        one = g.constant(1.0)
+        if e.name == "gamma":
+            return int(g.unary("exp", g.unary("lgamma", args[0])))
+        if e.name == "expit":
+            return int(g.binary("div", one, g.binary("add", one, g.unary("exp", g.unary("neg", args[0])))))
+        if e.name == "logit":
+            return int(g.unary("log", g.binary("div", args[0], g.binary("sub", one, args[0]))))
+        if e.name == "michaelis_menten":
+            x, vmax, km = args
+            return int(g.binary("div", g.binary("mul", vmax, x), g.binary("add", km, x)))
+        assert e.name == "hill", e.name
+        x, k, n = args
+        xn = g.binary("pow", x, n)
+        return int(g.binary("div", xn, g.binary("add", g.binary("pow", k, n), xn)))
+
+    # --- conditions -------------------------------------------------------------------------------
+
+    def select(self, condition: Expression, yes: int, no: int) -> int:
+        """Return the node that is `yes` where the condition holds, else `no`.
+
+        Strict and non-strict comparisons are told apart: ``a >= b`` is the negation of ``b > a``.
+        """
+        assert isinstance(condition, Operation)
+        g = self.graph
+        op, args = condition.op, condition.args
+        if op == "not":
+            return self.select(args[0], no, yes)
+        if op == "and":
+            for part in reversed(args):
+                yes = self.select(part, yes, no)
+            return yes
+        if op == "or":
+            for part in reversed(args):
+                no = self.select(part, yes, no)
+            return no
+        left, right = self._known[args[0]], self._known[args[1]]
+        if op in ("gt", "le"):
+            surface = g.binary("sub", left, right)
+        elif op in ("lt", "ge"):
+            surface = g.binary("sub", right, left)
+        else:
+            surface = g.unary("abs", g.binary("sub", left, right))
+        negated = op in ("le", "ge", "eq")
+        return int(g.select(surface, no, yes) if negated else g.select(surface, yes, no))
+
+    def trigger(self, condition: Expression) -> int:
+        """Return a node that is positive where the condition holds and crosses zero with it."""
+        for operand in numeric_operands_of_condition(condition):
+            self.node(operand)
+        return self._trigger(condition)
+
+    def _trigger(self, condition: Expression) -> int:
+        assert isinstance(condition, Operation)
+        g = self.graph
+        op, args = condition.op, condition.args
+        if op == "not":
+            return int(g.unary("neg", self._trigger(args[0])))
+        if op in ("and", "or"):
+            result = self._trigger(args[0])
+            for part in args[1:]:
+                result = g.binary("min" if op == "and" else "max", result, self._trigger(part))
+            return int(result)
+        left, right = self._known[args[0]], self._known[args[1]]
+        return int(g.binary("sub", left, right) if op in ("gt", "ge") else g.binary("sub", right, left))
+
+    # --- tables -----------------------------------------------------------------------------------
+
+    def _table(self, table: Table, argument: int) -> int:
+        g = self.graph
+        x = [internal_value(v, table.x_unit) for v in table.x]
+        y = [internal_value(v, table.y_unit) for v in table.y]
+        if table.kind != "step" or len(x) > MAX_STEP_SURFACES + 1:
+            return int(g.table(x, y, table.kind, argument))
+        value = g.constant(y[0])
+        for place, level in zip(x[1:], y[1:], strict=True):
+            # not (place > x): the new level holds from the point itself on
+            value = g.select(g.binary("sub", g.constant(place), argument), value, g.constant(level))
+        # 1 inside the table's range, not a number outside: there is no extrapolation
+        inside = g.table([x[0], x[-1]], [1.0, 1.0], "linear", argument)
+        return int(g.binary("mul", inside, value))
+
+
+def numeric_operands_of_condition(condition: Expression) -> list[Expression]:
+    """Return the numbers that the comparisons of a condition compare."""
+    found: list[Expression] = []
+    stack = [condition]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Operation) and node.op in ("and", "or", "not"):
+            stack.extend(reversed(node.args))
+        else:
+            found.extend(node.args)
+    return found
+
+
+def numeric_operands(expression: Expression) -> list[Expression]:
+    """Return the numeric expressions that a node needs first; conditions are looked through."""
+    found: list[Expression] = []
+    for arg in expression.args:
+        found.extend(numeric_operands_of_condition(arg) if arg.is_condition else (arg,))
+    return found
+
+
+def uses_symbol(expression: Expression, name: str) -> bool:
+    """Return whether a symbol occurs in an expression."""
+    return any(isinstance(n, Symbol) and n.name == name for n in nodes_of(expression))
