@@ -164,6 +164,21 @@ std::vector<Instruction> compile_tape(const Graph& graph, std::span<const TapeRo
   return Compiler(graph, available, first_temporary).run(roots, high_water);
 }
 
+std::vector<Instruction> moved(std::vector<Instruction> tape, std::int32_t first,
+                               std::int32_t count, std::int32_t to) {
+  auto move = [=](std::uint32_t& r) {
+    const auto offset = static_cast<std::int64_t>(r) - first;
+    if (offset >= 0 && offset < count) r = static_cast<std::uint32_t>(to + offset);
+  };
+  for (Instruction& instruction : tape) {
+    const bool has_table = instruction.code == static_cast<std::uint32_t>(Op::lookup) ||
+                           instruction.code == static_cast<std::uint32_t>(Op::lookup_slope);
+    for (std::uint32_t* r : {&instruction.target, &instruction.a, &instruction.b}) move(*r);
+    if (!has_table) move(instruction.c);
+  }
+  return tape;
+}
+
 void run_tape(const TapeView& tape, double* registers, int lanes) {
   KROGH_DISPATCH(tape_run)(tape, registers, lanes);
 }

@@ -40,11 +40,17 @@ struct LaneBlock {
   const int* input_states = nullptr;  ///< states that receive infusions
   int num_input_states = 0;
 
+  // Entries of the Jacobian after `rhs_jacobian`, for the spectral bound.
+  int num_entries = 0;
+  const int* rows = nullptr;                ///< (entries)
+  const int* columns = nullptr;             ///< (entries)
+  const int* jacobian_registers = nullptr;  ///< (entries)
+
   expr::TapeView rhs;
   expr::TapeView rhs_jacobian;
-  expr::TapeView factor;
-  expr::TapeView stage;
-  expr::TapeView solve;
+  expr::TapeView factor;    ///< its solution goes to the first stage's values
+  expr::TapeView stage[8];  ///< the solution of each goes to the values of its stage
+  expr::TapeView solve;     ///< its solution goes to `solution_register`
 
   // Rows of per-lane scalars.
   double* time = nullptr;       ///< at the start of the step
@@ -56,12 +62,18 @@ struct LaneBlock {
   double* restart = nullptr;    ///< 1: choose the step from the derivatives; cleared on acceptance
   double* accepted = nullptr;   ///< out: 1 accepted, 0 rejected, -1 rejected as not finite
   double* max_step = nullptr;   ///< row of one limit per lane
+  double* stale = nullptr;      ///< 1: nothing known from before holds; cleared by the kernels
+  double* busy = nullptr;       ///< 0: the lane holds no subject
+  double* evaluations = nullptr;  ///< out: evaluations of the right-hand side in this step
 
   // Rows of per-lane vectors.
   double* y = nullptr;            ///< (states), start of the step
   double* y_new = nullptr;        ///< (states), out
   double* stage_values = nullptr; ///< (stages, states), u_i
   double* dense = nullptr;        ///< (3, states), coefficients of the dense output
+  double* first_slope = nullptr;  ///< (states), slopes at the start of the step
+  double* last_slope = nullptr;   ///< (states), slopes at its end, for the next one's start
+  double* balance = nullptr;      ///< (states), positive weights of the spectral bound
   const double* atol = nullptr;   ///< (states), one number per state
   double rtol = 1e-6;
   StepControl control;
@@ -70,12 +82,12 @@ struct LaneBlock {
 /// Where the lanes of a block stand in their records: rows of one number per lane, kept apart from
 /// the rest of a lane's state so that the loops after every step are loops over contiguous rows.
 struct LaneRows {
-  double* active = nullptr;            ///< 1: holds a subject, 0: idle
   double* stop_time = nullptr;         ///< end of `remaining`
   double* next_observation = nullptr;  ///< time of the next record if it is an observation, or inf
   double* observe_until = nullptr;     ///< out: latest time inside the step; -inf: none
   double* num_accepted = nullptr;      ///< steps so far
   double* num_rejected = nullptr;
+  double* num_evaluations = nullptr;   ///< of the right-hand side
   double max_steps = 0.0;
 };
 
@@ -107,8 +119,11 @@ struct TangentBlock {
   namespace krogh::isa {                                                                          \
   void rosenbrock_step(const integrate::RosenbrockTableau& tableau, integrate::LaneBlock& block,  \
                        integrate::TangentBlock* tangents);                                        \
-  void rosenbrock_dense(const integrate::RosenbrockTableau& tableau, const double* stage_values,  \
-                        int rows, int lanes, double* dense);                                      \
+  void explicit_step(const integrate::ExplicitTableau& tableau, integrate::LaneBlock& block,      \
+                     integrate::TangentBlock* tangents);                                          \
+  void stabilized_step(integrate::LaneBlock& block, integrate::TangentBlock* tangents);           \
+  void dense_output(const double (*weights)[8], int stages, const double* stage_values, int rows, \
+                    int lanes, double* dense);                                                    \
   bool tally_step(integrate::LaneBlock& block, integrate::LaneRows& rows);                        \
   void commit_step(integrate::LaneBlock& block, const integrate::LaneRows& rows,                  \
                    const integrate::TangentBlock* tangents);                                      \

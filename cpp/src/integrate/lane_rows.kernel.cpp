@@ -18,7 +18,9 @@ template <int L>
 bool tally(LaneBlock& b, LaneRows& rows) {
   double trouble[L];
   const double most = rows.max_steps;
-  const double* const active = rows.active;
+  const double* const active = b.busy;
+  double* const num_evaluations = rows.num_evaluations;
+  const double* const evaluations = b.evaluations;
   const double* const stop = rows.stop_time;
   double* const until = rows.observe_until;
   double* const num_accepted = rows.num_accepted;
@@ -34,6 +36,7 @@ bool tally(LaneBlock& b, LaneRows& rows) {
     const double rejected = active[l] - accepted;
     num_accepted[l] += accepted;
     num_rejected[l] += rejected;
+    num_evaluations[l] += active[l] > 0.0 ? evaluations[l] : 0.0;
     // One part in 2^52 below the stop is the largest time that is certainly before it.
     const double size = __builtin_fabs(stop[l]);
     const double before_stop = stop[l] - (size > 1e-292 ? size * 2.220446049250313e-16 : 5e-324);
@@ -64,7 +67,7 @@ void accept_rows(const double* accepted, const double* after, double* before, in
 template <int L>
 void commit(LaneBlock& b, const LaneRows& rows, const TangentBlock* tangents) {
   double accepted[L];
-  for (int l = 0; l < L; ++l) accepted[l] = b.accepted[l] > 0.0 ? rows.active[l] : 0.0;
+  for (int l = 0; l < L; ++l) accepted[l] = b.accepted[l] > 0.0 ? b.busy[l] : 0.0;
   accept_rows<L>(accepted, b.y_new, b.y, b.num_states);
   if (tangents != nullptr)
     accept_rows<L>(accepted, tangents->s_new, tangents->s, tangents->count * b.num_states);

@@ -1,9 +1,7 @@
 // Rosenbrock step on a block of lanes, each with its own time and step size.
 // SPDX-License-Identifier: BSD-3-Clause
-#include "integrate/lane_block.hpp"
-
-#include "base/kernel_math.hpp"
 #include "expr/tape_kernel.hpp"
+#include "integrate/stage_sums.kernel.hpp"
 #include "integrate/step_control.kernel.hpp"
 
 namespace krogh::KROGH_ISA {
@@ -82,21 +80,6 @@ void finish(const RosenbrockTableau& tableau, const double* y, const double* u, 
   }
 }
 
-template <int L>
-void copy_rows(const double* from, double* to, int rows) {
-  for (long k = 0; k < static_cast<long>(rows) * L; ++k) to[k] = from[k];
-}
-
-template <int L>
-double* row(const LaneBlock& b, int number) {
-  return b.registers + static_cast<long>(number) * L;
-}
-
-template <int L>
-double* row_of(double* base, int number) {
-  return base + static_cast<long>(number) * L;
-}
-
 /// Stage coefficients c_j gamma: the register holds 1/(h gamma) where the formula has 1/h.
 void scale_sums(const RosenbrockTableau& tableau, int stage, double* scaled) {
   for (int j = 0; j < stage; ++j) scaled[j] = tableau.c[stage][j] * tableau.gamma;
@@ -165,6 +148,19 @@ void tangent_stage(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock&
   }
 }
 
+/// sums -= h weight dF/dt
+template <int L>
+void add_time_slopes(const LaneBlock& b, double weight, double* sums) {
+  if (b.time_slope_register < 0 || weight == 0.0) return;
+  const double* time_slopes = row<L>(b, b.time_slope_register);
+  for (int i = 0; i < b.num_states; ++i) {
+    double* sum = row_of<L>(sums, i);
+    const double* slope = time_slopes + static_cast<long>(i) * L;
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) sum[l] = fma_(-(b.step_used[l] * weight), slope[l], sum[l]);
+  }
+}
+
 template <int L>
 void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents) {
   const int n = b.num_states;
@@ -173,32 +169,28 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
   double* sums = row<L>(b, b.sum_register);
   double* slopes = row<L>(b, b.slope_register);
   double* inverse_step = row<L>(b, b.inverse_step_register);
-  const double* solution = row<L>(b, b.solution_register);
-  const double* rates = row<L>(b, b.input_rate_register);
-  const double* time_slopes =
-      b.time_slope_register >= 0 ? row<L>(b, b.time_slope_register) : nullptr;
   const long stride = static_cast<long>(n) * L;
 
   copy_rows<L>(b.time, time, 1);
   copy_rows<L>(b.y, states, n);
   tape_run(b.rhs_jacobian, b.registers, L);
-  for (int k = 0; k < b.num_input_states; ++k) {
-    const long at = static_cast<long>(b.input_states[k]) * L;
-    for (int l = 0; l < L; ++l) slopes[at + l] += rates[at + l];
-  }
-  choose_step<L>(b, slopes, tableau.order);
+  add_rates<L>(b, slopes, 1.0);
+  choose_step<L>(b, slopes);
   const double* h = b.step_used;
   const double gamma = tableau.gamma;
-  for (int l = 0; l < L; ++l) inverse_step[l] = 1.0 / (h[l] * gamma);
-
-  for (long k = 0; k < stride; ++k) sums[k] = -slopes[k];
-  if (time_slopes != nullptr)
-    for (int i = 0; i < n; ++i)
-      for (int l = 0; l < L; ++l)
-        sums[static_cast<long>(i) * L + l] -=
-            h[l] * tableau.gamma_i[0] * time_slopes[static_cast<long>(i) * L + l];
+  KROGH_SIMD
+  for (int l = 0; l < L; ++l) {
+    inverse_step[l] = 1.0 / (h[l] * gamma);
+    b.evaluations[l] = tableau.stages;
+  }
+  for (int i = 0; i < n; ++i) {
+    double* sum = row_of<L>(sums, i);
+    const double* slope = slopes + static_cast<long>(i) * L;
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) sum[l] = -slope[l];
+  }
+  add_time_slopes<L>(b, tableau.gamma_i[0], sums);
   tape_run(b.factor, b.registers, L);
-  copy_rows<L>(solution, b.stage_values, n);
   if (tangents != nullptr) tangent_stage<L>(tableau, b, *tangents, 0, h, b.stage_values);
 
   for (int s = 1; s < tableau.stages; ++s) {
@@ -206,20 +198,12 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
     scale_sums(tableau, s, c);
     combine_stages<L>(s, tableau.a[s], c, b.y, b.stage_values, stride, inverse_step, states, sums,
                       n);
-    for (int k = 0; k < b.num_input_states; ++k) {
-      const long at = static_cast<long>(b.input_states[k]) * L;
-      for (int l = 0; l < L; ++l) sums[at + l] -= rates[at + l];
-    }
-    if (time_slopes != nullptr) {
-      const double weight = tableau.gamma_i[s];
-      for (int i = 0; i < n; ++i)
-        for (int l = 0; l < L; ++l)
-          sums[static_cast<long>(i) * L + l] -=
-              h[l] * weight * time_slopes[static_cast<long>(i) * L + l];
-    }
-    for (int l = 0; l < L; ++l) time[l] = fma_(tableau.alpha[s], h[l], b.time[l]);
-    tape_run(b.stage, b.registers, L);
-    copy_rows<L>(solution, b.stage_values + s * stride, n);
+    add_rates<L>(b, sums, -1.0);
+    add_time_slopes<L>(b, tableau.gamma_i[s], sums);
+    const double alpha = tableau.alpha[s];
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) time[l] = fma_(alpha, h[l], b.time[l]);
+    tape_run(b.stage[s], b.registers, L);
     if (tangents != nullptr)
       tangent_stage<L>(tableau, b, *tangents, s, h, b.stage_values + s * stride);
   }
@@ -243,50 +227,6 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
   judge_step<L>(b, total);
 }
 
-template <int L, int S>
-void dense_rows_of(const RosenbrockTableau& tableau, const double* u, int rows, double* dense) {
-  const long stride = static_cast<long>(rows) * L;
-  const int used = tableau.dense_rows;
-  for (long at = 0; at < stride; at += L) {
-    for (int r = 0; r < used; ++r) {
-      KROGH_SIMD
-      for (int l = 0; l < L; ++l) {
-        double sum = 0.0;
-        for (int j = 0; j < S; ++j) sum = fma_(tableau.h[r][j], u[j * stride + at + l], sum);
-        dense[r * stride + at + l] = sum;
-      }
-    }
-    for (int r = used; r < 3; ++r)
-      for (int l = 0; l < L; ++l) dense[r * stride + at + l] = 0.0;
-  }
-}
-
-template <int L>
-void dense_rows(const RosenbrockTableau& tableau, const double* u, int rows, double* dense) {
-  switch (tableau.stages) {
-    case 4: dense_rows_of<L, 4>(tableau, u, rows, dense); break;
-    case 6: dense_rows_of<L, 6>(tableau, u, rows, dense); break;
-    default: dense_rows_of<L, 8>(tableau, u, rows, dense);
-  }
-}
-
-/// y(theta) = (1 - theta) y + theta (y_new + (1 - theta) (k1 + theta (k2 + theta k3))).
-template <int L>
-void interpolate_rows(const double* y, const double* y_new, const double* dense,
-                      const double* theta, int rows, double* target) {
-  const long stride = static_cast<long>(rows) * L;
-  for (long at = 0; at < stride; at += L) {
-    KROGH_SIMD
-    for (int l = 0; l < L; ++l) {
-      const double th = theta[l];
-      const double inner = fma_(
-          th, fma_(th, dense[2 * stride + at + l], dense[stride + at + l]), dense[at + l]);
-      const double upper = fma_(1.0 - th, inner, y_new[at + l]);
-      target[at + l] = (1.0 - th) * y[at + l] + th * upper;
-    }
-  }
-}
-
 }  // namespace
 
 void rosenbrock_step(const RosenbrockTableau& tableau, LaneBlock& block, TangentBlock* tangents) {
@@ -294,24 +234,6 @@ void rosenbrock_step(const RosenbrockTableau& tableau, LaneBlock& block, Tangent
     case 8: step<8>(tableau, block, tangents); break;
     case 16: step<16>(tableau, block, tangents); break;
     default: step<32>(tableau, block, tangents);
-  }
-}
-
-void rosenbrock_dense(const RosenbrockTableau& tableau, const double* stage_values, int rows,
-                      int lanes, double* dense) {
-  switch (lanes) {
-    case 8: dense_rows<8>(tableau, stage_values, rows, dense); break;
-    case 16: dense_rows<16>(tableau, stage_values, rows, dense); break;
-    default: dense_rows<32>(tableau, stage_values, rows, dense);
-  }
-}
-
-void interpolate(const double* y, const double* y_new, const double* dense, const double* theta,
-                 int rows, int lanes, double* target) {
-  switch (lanes) {
-    case 8: interpolate_rows<8>(y, y_new, dense, theta, rows, target); break;
-    case 16: interpolate_rows<16>(y, y_new, dense, theta, rows, target); break;
-    default: interpolate_rows<32>(y, y_new, dense, theta, rows, target);
   }
 }
 

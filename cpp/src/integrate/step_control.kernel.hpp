@@ -12,9 +12,9 @@ namespace {
 /// (Hairer, Norsett & Wanner, Solving ODEs I, 1993, II.4), never past the next stop. A remainder
 /// of less than two steps is halved so that the last step is not a sliver.
 template <int L>
-void choose_step(integrate::LaneBlock& b, const double* slopes, int order) {
-  double size[L];
-  double slope[L];
+void choose_step(integrate::LaneBlock& b, const double* slopes) {
+  alignas(64) double size[static_cast<unsigned>(L)];
+  alignas(64) double slope[static_cast<unsigned>(L)];
   for (int l = 0; l < L; ++l) size[l] = slope[l] = 0.0;
   bool any = false;
   for (int l = 0; l < L; ++l) any = any || b.restart[l] > 0.0;
@@ -33,7 +33,6 @@ void choose_step(integrate::LaneBlock& b, const double* slopes, int order) {
     }
   }
   const double inverse_n = 1.0 / b.num_states;
-  (void)order;
   KROGH_SIMD
   for (int l = 0; l < L; ++l) {
     const double d0 = __builtin_sqrt(size[l] * inverse_n);

@@ -14,7 +14,7 @@ namespace krogh::simulate {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr int scalar_rows = 16;
+constexpr int scalar_rows = 19;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -31,7 +31,8 @@ LaneEngine::LaneEngine(const PointContext& context)
   const std::size_t width = idx(lanes_);
   const model::TangentProgram* tangent = context.tangents;
   const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
-  registers_ = AlignedBuffer(idx(count) * width);
+  const int slots = context.stepper.slots;
+  registers_ = AlignedBuffer(idx(count + slots * n_) * width);
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
@@ -42,19 +43,22 @@ LaneEngine::LaneEngine(const PointContext& context)
   double* next = rows_.data();
   for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
                        &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
-                       &block_.max_step, &theta_, &rows_of_.active, &rows_of_.stop_time,
-                       &rows_of_.next_observation, &rows_of_.observe_until,
-                       &rows_of_.num_accepted, &rows_of_.num_rejected}) {
+                       &block_.max_step, &block_.stale, &block_.busy, &block_.evaluations, &theta_,
+                       &rows_of_.stop_time, &rows_of_.next_observation, &rows_of_.observe_until,
+                       &rows_of_.num_accepted, &rows_of_.num_rejected,
+                       &rows_of_.num_evaluations}) {
     *row = next;
     next += lanes_;
   }
-  const int stages = context.tableau->stages;
   const std::size_t vector = idx(n_) * width;
-  vectors_ = AlignedBuffer(vector * idx(stages + 5));
+  vectors_ = AlignedBuffer(vector * 8);
   block_.y = vectors_.data();
   block_.y_new = block_.y + vector;
-  block_.stage_values = block_.y_new + vector;
-  block_.dense = block_.stage_values + vector * idx(stages);
+  block_.dense = block_.y_new + vector;
+  block_.first_slope = block_.dense + 3 * vector;
+  block_.last_slope = block_.first_slope + vector;
+  block_.balance = block_.last_slope + vector;
+  block_.stage_values = registers_.data() + idx(count) * width;
 
   block_.lanes = lanes_;
   block_.num_states = n_;
@@ -73,9 +77,22 @@ LaneEngine::LaneEngine(const PointContext& context)
   const model::ModelTapes& tapes = program_.tapes();
   block_.rhs = program_.view(tapes.rhs);
   block_.rhs_jacobian = program_.view(tapes.rhs_jacobian);
-  block_.factor = program_.view(tapes.factor);
-  block_.stage = program_.view(tapes.stage);
   block_.solve = program_.view(tapes.solve);
+  for (const model::Entry& e : program_.jacobian()) {
+    entry_rows_.push_back(e.row);
+    entry_columns_.push_back(e.column);
+  }
+  block_.num_entries = static_cast<int>(entry_rows_.size());
+  block_.rows = entry_rows_.data();
+  block_.columns = entry_columns_.data();
+  block_.jacobian_registers = program_.jacobian_registers().data();
+  if (context.stepper.family == integrate::Stepper::Family::rosenbrock) {
+    for (int s = 0; s < slots; ++s)
+      stage_tapes_.push_back(expr::moved(s == 0 ? tapes.factor : tapes.stage, layout_.solution, n_,
+                                         count + s * n_));
+    block_.factor = program_.view(stage_tapes_[0]);
+    for (int s = 1; s < slots; ++s) block_.stage[s] = program_.view(stage_tapes_[idx(s)]);
+  }
   block_.atol = context.atol.data();
   block_.rtol = context.options->rtol;
   block_.control = context.control;
@@ -83,7 +100,7 @@ LaneEngine::LaneEngine(const PointContext& context)
 
   if (tangent != nullptr) {
     const std::size_t all = vector * idx(num_directions_);
-    tangent_memory_ = AlignedBuffer(all * idx(stages + 7));
+    tangent_memory_ = AlignedBuffer(all * idx(slots + 7));
     tangents_.count = num_directions_;
     tangents_.num_entries = static_cast<int>(tangent->rows.size());
     tangents_.rows = tangent->rows.data();
@@ -100,7 +117,7 @@ LaneEngine::LaneEngine(const PointContext& context)
     tangents_.s = tangent_memory_.data();
     tangents_.s_new = tangents_.s + all;
     tangents_.stage_values = tangents_.s_new + all;
-    tangent_dense_ = tangents_.stage_values + all * idx(stages);
+    tangent_dense_ = tangents_.stage_values + all * idx(slots);
     tangent_point_ = tangent_dense_ + 3 * all;
     tangent_rates_ = tangent_point_ + all;
     tangents_.input_rates = tangent_rates_;
@@ -133,7 +150,6 @@ bool LaneEngine::load(int l) {
         context_.next_subject.fetch_add(1, std::memory_order_relaxed);
     if (subject >= context_.num_subjects) {
       lane.is_active = false;
-      rows_of_.active[l] = 0.0;
       is_drained_ = true;
       block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
       return false;
@@ -148,7 +164,7 @@ bool LaneEngine::load(int l) {
     lane.observation = schedule.is_shared() ? subject * per_subject
                                             : schedule.first_observation(subject);
     lane.orders = lane.crossings = 0;
-    rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = 0.0;
+    rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = rows_of_.num_evaluations[l] = 0.0;
     lane.doses_seen = 0;
     lane.crossing_surface = -1;
     lane.pending.clear();
@@ -160,7 +176,7 @@ bool LaneEngine::load(int l) {
     context_.finished.fetch_add(1, std::memory_order_relaxed);
   }
   lane.is_active = true;
-  rows_of_.active[l] = 1.0;
+  block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
   const int np = program_.num_parameters();
   const double* values = context_.parameters.data() +
@@ -224,6 +240,7 @@ void LaneEngine::reset_states(int l) {
 /// The next step is chosen afresh; an earlier proposal is an upper bound.
 void LaneEngine::mark_discontinuity(int l) {
   block_.restart[l] = context_.options->first_step > 0.0 ? 0.0 : 1.0;
+  block_.stale[l] = 1.0;
   if (!(block_.step[l] > 0.0)) block_.step[l] = infinity;
   block_.error_before[l] = 1.0;
 }
@@ -246,7 +263,16 @@ void LaneEngine::update_stop(int l) {
 
 void LaneEngine::attempt_step() {
   integrate::TangentBlock* tangents = context_.tangents != nullptr ? &tangents_ : nullptr;
-  KROGH_DISPATCH(rosenbrock_step)(*context_.tableau, block_, tangents);
+  context_.stepper.step(block_, tangents);
+}
+
+/// Coefficients of the dense output of the present step, unless they are there already.
+void LaneEngine::prepare_dense() {
+  if (dense_is_ready_) return;
+  context_.stepper.dense(block_.stage_values, n_, lanes_, block_.dense);
+  if (num_directions_ > 0)
+    context_.stepper.dense(tangents_.stage_values, n_ * num_directions_, lanes_, tangent_dense_);
+  dense_is_ready_ = true;
 }
 
 /// Notes when the lane's next record is due, if it is an observation.
@@ -265,10 +291,8 @@ void LaneEngine::finish(int l, Status status) {
   const auto rejected = static_cast<std::int64_t>(rows_of_.num_rejected[l]);
   lane.stats.accepted += accepted;
   lane.stats.rejected += rejected;
-  if (!is_exact_) {
-    lane.stats.jacobians += accepted + rejected;
-    lane.stats.rhs_evaluations += (accepted + rejected) * context_.tableau->stages;
-  }
+  if (context_.stepper.needs_jacobian && !is_exact_) lane.stats.jacobians += accepted + rejected;
+  lane.stats.rhs_evaluations += static_cast<std::int64_t>(rows_of_.num_evaluations[l]);
   result.stats[idx(lane.subject)] = lane.stats;
   const PointOutput& output = *context_.output;
   if (!output.final_states.empty())
@@ -286,7 +310,7 @@ void LaneEngine::finish(int l, Status status) {
           status == Status::success ? metrics_[idx(l)][k] : std::nan("");
   }
   lane.is_active = false;
-  rows_of_.active[l] = 0.0;
+  block_.busy[l] = 0.0;
   rows_of_.next_observation[l] = infinity;
   block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
   context_.finished.fetch_add(1, std::memory_order_relaxed);

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
-#include <krogh/integrate/tableau.hpp>
 #include <krogh/simulate/point.hpp>
 
 #include "integrate/lane_block.hpp"
+#include "integrate/stepper.hpp"
 #include "model/tangent_program.hpp"
 
 namespace krogh::simulate {
@@ -39,7 +39,7 @@ struct PointContext {
   bool has_one_parameter_set = false;
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
-  const integrate::RosenbrockTableau* tableau = nullptr;
+  integrate::Stepper stepper;
   int lanes = 32;
   std::vector<double> atol;
   std::vector<int> input_states;           ///< states that ever receive an infusion
@@ -110,6 +110,7 @@ class LaneEngine {
   void work_through_due();
   void start_lanes(std::vector<int>& lanes);
   void attempt_step();
+  void prepare_dense();
   void finish(int lane, Status status);
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
@@ -120,7 +121,6 @@ class LaneEngine {
   void work_through_step();
   void give_up_lanes();
   void observe_inside_step();
-  void prepare_dense();
   bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
   void emit(const std::vector<int>& lanes);
   void give_record_dose(int lane, const model::Record& record);
@@ -202,6 +202,8 @@ class LaneEngine {
   int n_;
   int num_directions_;
   AlignedBuffer registers_;
+  std::vector<std::vector<expr::Instruction>> stage_tapes_;  ///< writing to each stage's values
+  std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
   AlignedBuffer rows_;        ///< per-lane scalars
   AlignedBuffer vectors_;     ///< states, stage values, dense output
   AlignedBuffer tangent_memory_;

@@ -73,17 +73,6 @@ void LaneEngine::observe_inside_step() {
   }
 }
 
-/// Coefficients of the continuous output of the present step, once per step.
-void LaneEngine::prepare_dense() {
-  if (dense_is_ready_) return;
-  KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, block_.stage_values, n_, lanes_,
-                                   block_.dense);
-  if (num_directions_ > 0)
-    KROGH_DISPATCH(rosenbrock_dense)(*context_.tableau, tangents_.stage_values,
-                                     n_ * num_directions_, lanes_, tangent_dense_);
-  dense_is_ready_ = true;
-}
-
 /// Takes the outputs of the given lanes from the state registers and moves past the observation.
 void LaneEngine::emit(const std::vector<int>& lanes) {
   expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);

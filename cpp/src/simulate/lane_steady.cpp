@@ -199,7 +199,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   PointContext inner;
   prepare_run(inner, program_, parameters, 1, schedule, options, output, result);
   inner.method = context_.method;
-  inner.tableau = context_.tableau;
+  inner.stepper = context_.stepper;
   inner.control = context_.control;
   inner.lanes = 8;
   inner.ignores_dose_attributes = true;

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include <krogh/base/parallel.hpp>
+#include <krogh/integrate/tableau.hpp>
 
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
@@ -152,18 +153,23 @@ Method choose_method(const model::Program& program, const PointOptions& options)
   return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
 }
 
-const integrate::RosenbrockTableau& tableau_of(Method method) {
+/// Propagators take no steps of their own; they only need the memory of some stepper.
+integrate::Stepper stepper_of(Method method) {
   switch (method) {
-    case Method::rodas4: return integrate::rodas4();
-    case Method::ros34pw2: return integrate::ros34pw2();
-    default: return integrate::rodas5p();
+    case Method::rodas4: return integrate::stepper_of(integrate::rodas4());
+    case Method::rodas5p: return integrate::stepper_of(integrate::rodas5p());
+    case Method::ros34pw2: return integrate::stepper_of(integrate::ros34pw2());
+    case Method::explicit5: return integrate::stepper_of(integrate::tsit5());
+    case Method::rkc2: return integrate::stabilized_stepper();
+    case Method::automatic:
+    case Method::propagator: break;
   }
+  return integrate::stepper_of(integrate::ros34pw2());
 }
 
-integrate::StepControl control_of(const integrate::RosenbrockTableau& tableau,
-                                  const PointOptions& options) {
+integrate::StepControl control_of(const integrate::Stepper& stepper, const PointOptions& options) {
   integrate::StepControl control;
-  const double order = std::min(tableau.order, tableau.embedded_order) + 1.0;
+  const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
   control.exponent = 1.0 / order;
   control.fixed_step = options.fixed_step;
   return control;
@@ -213,9 +219,9 @@ PointResult simulate_point(const model::Program& program, std::span<const double
   PointContext context;
   prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
   context.method = choose_method(program, options);
-  context.tableau = &tableau_of(context.method);
-  context.control = control_of(*context.tableau, options);
-  context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.tableau->stages);
+  context.stepper = stepper_of(context.method);
+  context.control = control_of(context.stepper, options);
+  context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
 
   auto parameters_of = [](const std::vector<Direction>& directions) {
     std::vector<std::int32_t> indices;

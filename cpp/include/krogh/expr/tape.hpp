@@ -72,6 +72,10 @@ KROGH_EXPORT std::vector<Instruction> compile_tape(const Graph& graph,
 /// @param registers  shape (registers, lanes), 64-byte aligned, lanes in {8, 16, 32}.
 KROGH_EXPORT void run_tape(const TapeView& tape, double* registers, int lanes);
 
+/// The same code with registers first .. first + count - 1 renamed to those from `to` on.
+KROGH_EXPORT std::vector<Instruction> moved(std::vector<Instruction> tape, std::int32_t first,
+                                            std::int32_t count, std::int32_t to);
+
 /// Runs one lane and returns the index of the first instruction that makes a non-finite value from
 /// finite operands, or -1. `registers` as for run_tape.
 KROGH_EXPORT std::int32_t first_failure(const TapeView& tape, double* registers, int lanes,

@@ -1,4 +1,4 @@
-// Coefficients of Rosenbrock methods, one table per method, with their sources.
+// Coefficients of Rosenbrock and explicit Runge-Kutta methods, with their sources.
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
@@ -28,7 +28,6 @@ struct RosenbrockTableau {
   double gamma_i[8];
   double m[8];
   double e[8];
-  int dense_rows;  ///< rows of h that are not zero
   double h[3][8];
 };
 
@@ -43,5 +42,26 @@ KROGH_EXPORT const RosenbrockTableau& rodas5p();
 /// 3(2) with any matrix, stiffly accurate. The dense output is the only cubic with weights of order
 /// 3 at every theta (four conditions per power, four weights), solved for here.
 KROGH_EXPORT const RosenbrockTableau& ros34pw2();
+
+/// Explicit Runge-Kutta method whose last stage is the first of the next step:
+///
+///   u_i = h F(t + alpha_i h, y + sum_j a_ij u_j),  y_new = y + sum_j a_sj u_j (the last row),
+///   error = sum_i e_i u_i, dense output as above with k_r = sum_i h_ri u_i.
+struct ExplicitTableau {
+  const char* name;
+  const char* source;
+  int stages;
+  int order;
+  int embedded_order;
+  int dense_order;
+  double a[8][8];
+  double alpha[8];
+  double e[8];
+  double h[3][8];
+};
+
+/// Tsit5 of Tsitouras (2011), Comput. Math. Appl. 62:770, doi 10.1016/j.camwa.2011.06.002:
+/// 7 stages, order 5(4), dense output of order 4.
+KROGH_EXPORT const ExplicitTableau& tsit5();
 
 }  // namespace krogh::integrate
