@@ -3,6 +3,8 @@
 #include <krogh/model/program.hpp>
 #include <krogh/model/schedule.hpp>
 
+#include <optional>
+
 #include "bindings.hpp"
 
 namespace krogh::bindings {
@@ -21,6 +23,7 @@ std::vector<model::DoseAttributes> dose_attributes(std::size_t n, const std::vec
                                                    const std::vector<NodeId>& lag,
                                                    const std::vector<NodeId>& duration,
                                                    const std::vector<NodeId>& rate,
+                                                   const std::vector<NodeId>& scale,
                                                    const std::vector<StoredDose>& stored) {
   std::vector<model::DoseAttributes> doses(n);
   auto fill = [n](const std::vector<NodeId>& nodes, const char* name, auto member,
@@ -34,6 +37,7 @@ std::vector<model::DoseAttributes> dose_attributes(std::size_t n, const std::vec
   fill(lag, "lag", &model::DoseAttributes::lag, doses);
   fill(duration, "duration", &model::DoseAttributes::duration, doses);
   fill(rate, "rate", &model::DoseAttributes::rate, doses);
+  fill(scale, "scale", &model::DoseAttributes::scale, doses);
   for (const auto& [state, time, amount, slots, adds] : stored) {
     if (state < 0 || static_cast<std::size_t>(state) >= n)
       throw InvalidInput("stored dose names state " + std::to_string(state) + " of " +
@@ -51,10 +55,12 @@ Schedule make_schedule(const Array<std::int64_t>& offsets, const Array<double>& 
                        const Array<std::int8_t>& kind, const Array<std::int32_t>& target,
                        const Array<double>& amount, const Array<double>& rate,
                        const Array<double>& interval, const Array<std::int32_t>& additional,
-                       const Array<std::int8_t>& steady, bool shared) {
+                       const Array<std::int8_t>& steady, bool shared,
+                       const std::optional<Array<double>>& duration) {
   const auto size = time.size();
   for (const auto& [name, length] :
-       {std::pair{"kind", kind.size()}, std::pair{"target", target.size()},
+       {std::pair{"kind", kind.size()},
+        std::pair{"duration", duration ? duration->size() : size}, std::pair{"target", target.size()},
         std::pair{"amount", amount.size()}, std::pair{"rate", rate.size()},
         std::pair{"interval", interval.size()}, std::pair{"additional", additional.size()},
         std::pair{"steady", steady.size()}})
@@ -70,7 +76,8 @@ Schedule make_schedule(const Array<std::int64_t>& offsets, const Array<double>& 
                                             .amount = amount.at(i),
                                             .rate = rate.at(i),
                                             .interval = interval.at(i),
-                                            .additional = additional.at(i)};
+                                            .additional = additional.at(i),
+                                            .duration = duration ? duration->at(i) : 0.0};
   const auto span = view(offsets);
   return Schedule(std::move(records), {span.begin(), span.end()}, shared);
 }
@@ -85,7 +92,8 @@ void register_model(py::module_& module) {
                        std::vector<std::string> output_names, const std::vector<NodeId>& f,
                        const std::vector<NodeId>& lag, const std::vector<NodeId>& duration,
                        const std::vector<NodeId>& rate, const std::vector<EventArgument>& events,
-                       const std::vector<StoredDose>& stored, std::vector<char> steady_initial) {
+                       const std::vector<StoredDose>& stored, std::vector<char> steady_initial,
+                       const std::vector<NodeId>& scale) {
              model::ModelSpec spec;
              const std::size_t n = derivatives.size();
              spec.graph = graph;
@@ -95,7 +103,7 @@ void register_model(py::module_& module) {
              spec.derivatives = std::move(derivatives);
              spec.initial = std::move(initial);
              spec.outputs = std::move(outputs);
-             spec.doses = dose_attributes(n, f, lag, duration, rate, stored);
+             spec.doses = dose_attributes(n, f, lag, duration, rate, scale, stored);
              for (const auto& [trigger, direction, assignments] : events)
                spec.events.push_back({trigger, direction, assignments});
              spec.steady_initial = std::move(steady_initial);
@@ -108,7 +116,8 @@ void register_model(py::module_& module) {
            py::arg("rate") = std::vector<NodeId>{},
            py::arg("events") = std::vector<EventArgument>{},
            py::arg("stored_dose") = std::vector<StoredDose>{},
-           py::arg("steady_initial") = std::vector<char>{})
+           py::arg("steady_initial") = std::vector<char>{},
+           py::arg("scale") = std::vector<NodeId>{})
       .def_property_readonly("num_states", &Program::num_states)
       .def_property_readonly("num_parameters", &Program::num_parameters)
       .def_property_readonly("num_outputs", &Program::num_outputs)
@@ -137,7 +146,8 @@ void register_model(py::module_& module) {
            py::arg("kind").noconvert(), py::arg("target").noconvert(),
            py::arg("amount").noconvert(), py::arg("rate").noconvert(),
            py::arg("interval").noconvert(), py::arg("additional").noconvert(),
-           py::arg("steady").noconvert(), py::arg("shared") = false)
+           py::arg("steady").noconvert(), py::arg("shared") = false,
+           py::arg("duration") = py::none())
       .def_property_readonly("is_shared", &Schedule::is_shared)
       .def_property_readonly("num_observations", &Schedule::total_observations);
 }

@@ -79,9 +79,12 @@ KROGH_INLINE double log_parts(double x, double& low) {
   const bool is_tiny = x < 2.2250738585072014e-308;
   const double scaled = is_tiny ? x * 18014398509481984.0 : x;  // 2^54
   const long bits = bits_of(scaled);
-  const long shifted = bits - 0x3fe6a09e667f3bcdL;  // bits of sqrt(1/2)
+  // Unsigned: for negative numbers, whose logarithm the caller replaces, the differences wrap.
+  const auto unsigned_bits = static_cast<unsigned long>(bits);
+  const long shifted = static_cast<long>(unsigned_bits - 0x3fe6a09e667f3bcdUL);  // of sqrt(1/2)
   const long exponent = shifted >> 52;
-  const double m = from_bits(bits - (exponent << 52));
+  const double m = from_bits(
+      static_cast<long>(unsigned_bits - (static_cast<unsigned long>(exponent) << 52)));
   const double k = static_cast<double>(static_cast<int>(exponent)) - (is_tiny ? 54.0 : 0.0);
   const double f = m - 1.0;
   const double g = m + 1.0;

@@ -81,7 +81,7 @@ void Program::validate() const {
                        "initial value of '" + spec_.state_names[i] + "'");
   for (std::size_t i = 0; i < spec_.doses.size(); ++i) {
     const DoseAttributes& d = spec_.doses[i];
-    for (NodeId id : {d.bioavailability, d.lag, d.duration, d.rate})
+    for (NodeId id : {d.bioavailability, d.lag, d.duration, d.rate, d.scale})
       require_parametric(spec_.graph, id, "dose attribute of '" + spec_.state_names[i] + "'");
     const int last_time = d.time_parameter + d.stored_slots;
     const int last_amount = d.amount_parameter + d.stored_slots;
@@ -277,7 +277,7 @@ void Program::compile() {
   for (const Event& event : spec_.events)
     for (const auto& [state, value] : event.assignments) all.push_back(value);
   for (const DoseAttributes& d : spec_.doses)
-    for (NodeId id : {d.bioavailability, d.lag, d.duration, d.rate})
+    for (NodeId id : {d.bioavailability, d.lag, d.duration, d.rate, d.scale})
       if (id != no_node) all.push_back(id);
   std::set<NodeId> invariants, constants;
   collect_invariants(graph, all, invariants, constants);
@@ -403,11 +403,11 @@ void Program::compile() {
   for (NodeId id : linear_nodes_) linear_registers_.push_back(static_cast<std::int32_t>(base_.at(id)));
   for (const DoseAttributes& d : spec_.doses) {
     auto& row = dose_registers_.emplace_back();
-    const NodeId nodes[] = {d.bioavailability, d.lag, d.duration, d.rate};
-    for (std::size_t k = 0; k < 4; ++k)
+    const NodeId nodes[] = {d.bioavailability, d.lag, d.duration, d.rate, d.scale};
+    for (std::size_t k = 0; k < row.size(); ++k)
       row[k] = nodes[k] == no_node ? -1 : static_cast<std::int32_t>(base_.at(nodes[k]));
   }
-  if (dose_registers_.empty()) dose_registers_.assign(idx(n), {-1, -1, -1, -1});
+  if (dose_registers_.empty()) dose_registers_.assign(idx(n), {-1, -1, -1, -1, -1});
   for (const expr::Table& table : graph.tables())
     table_views_.push_back({.kind = table.kind,
                             .size = static_cast<std::int32_t>(table.x.size()),

@@ -16,8 +16,8 @@ void validate(const Record& r, std::int64_t position) {
     throw InvalidInput("record " + std::to_string(position) + ": " + what);
   };
   auto number = [](double v) { return std::to_string(v); };
-  for (double v : {r.time, r.amount, r.rate, r.interval})
-    if (!std::isfinite(v)) fail("time, amount, rate and interval must be finite");
+  for (double v : {r.time, r.amount, r.rate, r.interval, r.duration})
+    if (!std::isfinite(v)) fail("time, amount, rate, interval and duration must be finite");
   if (r.kind < RecordKind::observe || r.kind > RecordKind::turn_on)
     fail("unknown kind " + std::to_string(static_cast<int>(r.kind)));
   if (r.kind != RecordKind::observe && r.target < 0)
@@ -28,13 +28,15 @@ void validate(const Record& r, std::int64_t position) {
   if (r.amount < 0.0) fail("amount must not be negative, found " + number(r.amount));
   if (r.rate < 0.0 && r.rate != -1.0 && r.rate != -2.0)
     fail("rate must be positive, 0, -1 or -2, found " + number(r.rate));
+  if (r.duration < 0.0) fail("duration must not be negative, found " + number(r.duration));
+  if (r.duration > 0.0 && r.rate != 0.0) fail("an infusion has a rate or a duration, not both");
   if (r.interval < 0.0) fail("interval must not be negative, found " + number(r.interval));
   if (r.additional < 0) fail("additional must not be negative");
   if (r.additional > 0 && r.interval <= 0.0) fail("additional doses need an interval");
   const bool is_constant_infusion = r.steady > 0 && r.interval == 0.0;
   if (is_constant_infusion && !(r.amount == 0.0 && r.rate > 0.0))
     fail("steady state needs an interval, or amount 0 with a positive rate");
-  if (r.amount == 0.0 && r.rate > 0.0 && !is_constant_infusion)
+  if (r.amount == 0.0 && (r.rate > 0.0 || r.duration > 0.0) && !is_constant_infusion)
     fail("an infusion needs an amount");
 }
 

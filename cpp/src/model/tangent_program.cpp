@@ -47,14 +47,14 @@ TangentProgram::TangentProgram(const Program& program,
   }
   source_offsets.push_back(0);
   std::vector<std::vector<NodeId>> output_p, initial_p;
-  std::vector<std::vector<std::array<NodeId, 4>>> dose_p;
+  std::vector<std::vector<std::array<NodeId, 5>>> dose_p;
   for (std::size_t k = 0; k < count; ++k) {
     const std::int32_t p = parameter_of_direction[k];
     auto& dose_row = dose_p.emplace_back();
     if (p < 0) {
       output_p.emplace_back(spec.outputs.size(), no_node);
       initial_p.emplace_back(idx(n), no_node);
-      dose_row.assign(idx(n), {no_node, no_node, no_node, no_node});
+      dose_row.assign(idx(n), {no_node, no_node, no_node, no_node, no_node});
     } else {
       const auto df = graph.differentiate(spec.derivatives, along_parameter(p));
       for (int i = 0; i < n; ++i)
@@ -65,12 +65,13 @@ TangentProgram::TangentProgram(const Program& program,
       output_p.push_back(graph.differentiate(spec.outputs, along_parameter(p)));
       initial_p.push_back(graph.differentiate(spec.initial, along_parameter(p)));
       for (int i = 0; i < n; ++i) {
-        auto& row = dose_row.emplace_back(std::array<NodeId, 4>{no_node, no_node, no_node, no_node});
+        auto& row = dose_row.emplace_back();
+        row.fill(no_node);
         if (spec.doses.empty()) continue;
         const DoseAttributes& d = spec.doses[idx(i)];
-        const NodeId attributes[] = {d.bioavailability, d.lag, d.duration, d.rate};
+        const NodeId attributes[] = {d.bioavailability, d.lag, d.duration, d.rate, d.scale};
         const auto derivative = graph.differentiate(attributes, along_parameter(p));
-        for (std::size_t a = 0; a < 4; ++a) row[a] = derivative[a];
+        for (std::size_t a = 0; a < row.size(); ++a) row[a] = derivative[a];
       }
     }
     source_offsets.push_back(static_cast<int>(source_rows.size()));
@@ -170,8 +171,9 @@ TangentProgram::TangentProgram(const Program& program,
         init.push_back({i, static_cast<std::int32_t>(base.at(initial_p[k][idx(i)])), -1});
     auto& dose = doses.emplace_back();
     for (int i = 0; i < n; ++i) {
-      auto& row = dose.emplace_back(std::array<std::int32_t, 4>{-1, -1, -1, -1});
-      for (std::size_t a = 0; a < 4; ++a)
+      auto& row = dose.emplace_back();
+      row.fill(-1);
+      for (std::size_t a = 0; a < row.size(); ++a)
         if (dose_p[k][idx(i)][a] != no_node)
           row[a] = static_cast<std::int32_t>(base.at(dose_p[k][idx(i)][a]));
     }

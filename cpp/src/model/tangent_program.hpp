@@ -50,7 +50,7 @@ class TangentProgram {
   std::vector<std::vector<Source>> output_parameters;   ///< per direction
   std::vector<std::vector<Source>> initial;             ///< per direction: d(initial)/dp
   /// Registers of dF, dlag, dD, dR per direction and state; -1: zero.
-  std::vector<std::vector<std::array<std::int32_t, 4>>> doses;
+  std::vector<std::vector<std::array<std::int32_t, 5>>> doses;
   std::vector<CrossingDerivative> surfaces;                   ///< per surface
   std::vector<std::vector<CrossingDerivative>> assignments;   ///< per event and assignment
   std::vector<std::pair<std::int32_t, double>> constants;

@@ -165,22 +165,27 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
     return ignores || registers[idx(k)] < 0 ? otherwise : reg(registers[idx(k)], l);
   };
   const double bioavailability = value(0, 1.0);
+  const double scale = value(4, 1.0);
   lag = value(1, 0.0);
   ActiveDose dose;
   dose.state = record.target;
-  dose.amount = bioavailability * record.amount;
+  dose.amount = bioavailability * record.amount * scale;
   const bool is_constant = record.steady > 0 && record.interval == 0.0;
   if (record.rate > 0.0) {
-    dose.rate = record.rate;
+    dose.rate = record.rate * scale;
     dose.duration = is_constant ? 0.0 : dose.amount / dose.rate;
   } else if (record.rate == -1.0) {
-    dose.rate = value(3, std::nan(""));
+    dose.rate = value(3, std::nan("")) * scale;
     dose.duration = dose.amount / dose.rate;
   } else if (record.rate == -2.0) {
     dose.duration = value(2, std::nan(""));
     dose.rate = dose.amount / dose.duration;
+  } else if (record.duration > 0.0) {
+    dose.duration = record.duration;
+    dose.rate = dose.amount / dose.duration;
   }
-  const bool is_infusion = record.rate != 0.0;
+  const bool is_infusion = record.is_infusion();
+  const bool keeps_duration = record.rate == -2.0 || record.duration > 0.0;
   const bool is_valid =
       bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) && std::isfinite(lag) &&
       (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
@@ -207,18 +212,22 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
       return is_own && direction.kind == kind ? 1.0 : 0.0;
     };
     const double d_f = derivative(0) + along(Direction::Kind::bioavailability);
-    const double d_amount = d_f * record.amount + bioavailability * along(Direction::Kind::amount);
+    const double d_scale = derivative(4);
+    const double d_amount =
+        (d_f * scale + bioavailability * d_scale) * record.amount +
+        bioavailability * scale * along(Direction::Kind::amount);
     const double d_own_duration = along(Direction::Kind::duration);
     d_lag[idx(k)] = derivative(1) + along(Direction::Kind::lag) + along(Direction::Kind::time);
     dose.d_time[idx(k)] = d_lag[idx(k)];
     if (!is_infusion) {
       dose.d_amount[idx(k)] = d_amount;
-    } else if (record.rate == -2.0) {
-      const double d_duration = derivative(2) + d_own_duration;
+    } else if (keeps_duration) {
+      const double d_duration = (record.rate == -2.0 ? derivative(2) : 0.0) + d_own_duration;
       dose.d_duration[idx(k)] = d_duration;
       dose.d_rate[idx(k)] = (d_amount - dose.rate * d_duration) / dose.duration;
     } else {
-      const double d_rate = (record.rate == -1.0 ? derivative(3) : 0.0) -
+      const double given = record.rate == -1.0 ? value(3, 0.0) : record.rate;
+      const double d_rate = (record.rate == -1.0 ? derivative(3) * scale : 0.0) + given * d_scale -
                             d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
       dose.d_rate[idx(k)] = d_rate;
       dose.d_duration[idx(k)] = (d_amount - dose.duration * d_rate) / dose.rate;

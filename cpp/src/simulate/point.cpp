@@ -195,7 +195,7 @@ void prepare_run(PointContext& context, const model::Program& program,
   const auto& records = schedule.records();
   std::vector<char> receives(idx(program.num_states()), 0);
   for (const Record& r : records)
-    if (is_dose(r) && r.rate != 0.0) receives[idx(r.target)] = 1;
+    if (is_dose(r) && r.is_infusion()) receives[idx(r.target)] = 1;
   for (int i = 0; i < program.num_states(); ++i)
     if (receives[idx(i)]) context.input_states.push_back(i);
   context.next_action.resize(records.size());

@@ -17,9 +17,9 @@ from krogh.model.components import (
     Table,
     Variability,
 )
+from krogh.model.document import json_schema
 from krogh.model.expression import Expression, call, number, symbol
 from krogh.model.grammar import parse
-from krogh.model.document import json_schema
 from krogh.model.network import Model
 
 __all__ = [

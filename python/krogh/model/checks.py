@@ -26,7 +26,6 @@ from krogh.model.expression import (
     Expression,
     Number,
     Operation,
-    Symbol,
     nodes_of,
     substitute,
     symbols_of,
@@ -50,7 +49,9 @@ class Term:
 
     __slots__ = ("count", "law", "source", "volume")
 
-    def __init__(self, law: Expression, source: str, count: int = 1, volume: Expression | None = None):
+    def __init__(
+        self, law: Expression, source: str, count: int = 1, volume: Expression | None = None
+    ):
         self.law = law
         self.source = source
         self.count = count
@@ -145,8 +146,10 @@ class Analysis:
     def expressions(self) -> Iterable[tuple[str, Expression]]:
         """Yield every expression of the model with what it is."""
         parts = self.parts
-        for item in (*parts.rules.values(), *parts.outputs.values()):
-            yield item.label, item.expression
+        for rule in parts.rules.values():
+            yield rule.label, rule.expression
+        for output in parts.outputs.values():
+            yield output.label, output.expression
         for rate in parts.rates:
             yield rate.label, rate.law
         for reaction in parts.reactions:
@@ -206,7 +209,9 @@ class Analysis:
                 f"KG-103: {where}: {name!r} is a {kind}, not a species; only species change by"
                 " rates, doses and events."
             )
-        raise SpecError(f"KG-103: {where}: there is no species {name!r}.{did_you_mean(name, species)}")
+        raise SpecError(
+            f"KG-103: {where}: there is no species {name!r}.{did_you_mean(name, species)}"
+        )
 
     # --- time dependence --------------------------------------------------------------------------
 
@@ -318,11 +323,18 @@ class Analysis:
                 return "\n  Multiply by the volume: the species is an amount."
             return ""
 
-        require(rate.law, wanted, self.scope, rate.label, f"d({rate.species})/dt with {rate.species} in {unit}", hint)
+        require(
+            rate.law,
+            wanted,
+            self.scope,
+            rate.label,
+            f"d({rate.species})/dt with {rate.species} in {unit}",
+            hint,
+        )
         self.terms[rate.species].append(Term(rate.law, rate.label))
 
     def volume_of(self, species: Species) -> Expression | None:
-        """Return the volume that turns amounts into this species, or None if it is no concentration."""
+        """Return the volume that turns amounts into this species; None for no concentration."""
         if species.compartment is None or dimension(species.unit)[_LENGTH_INDEX] != -3:
             return None
         compartment: Compartment = self.parts.compartments[species.compartment]
@@ -349,7 +361,9 @@ class Analysis:
                 self.terms[name].append(Term(law, reaction.label, sign * count, volume))
             self._require_one_place(direct, law, found, where)
 
-    def _reaction_error(self, law: Expression, found: Dimension, name: str, where: str) -> UnitError:
+    def _reaction_error(
+        self, law: Expression, found: Dimension, name: str, where: str
+    ) -> UnitError:
         own = self.dimensions[name].over(TIME)
         unit = self.parts.species[name].unit or "1"
         has_volume = self.volume_of(self.parts.species[name]) is not None
@@ -371,7 +385,7 @@ class Analysis:
     def _require_one_place(
         self, direct: list[str], law: Expression, found: Dimension | None, where: str
     ) -> None:
-        """A law in concentration per time is only unique where all share one volume."""
+        """Refuse a law in concentration per time whose participants do not share one volume."""
         species = self.parts.species
         concentrations = [n for n in direct if self.dimensions[n][_LENGTH_INDEX] == -3]
         places = {species[n].compartment for n in concentrations}
@@ -381,8 +395,8 @@ class Analysis:
         raise SpecError(
             f"KG-112: {where}: a law of concentration per time ('{law}') needs all participants in"
             f" one compartment, found {listed}.\n"
-            "  Write the law as an amount per time (times a volume); each species is then divided by"
-            " its own volume."
+            "  Write the law as an amount per time (times a volume); each species is then divided"
+            " by its own volume."
         )
 
     # --- doses and events -------------------------------------------------------------------------
@@ -532,8 +546,3 @@ def _sorted_by_use(definitions: Mapping[str, Expression], what: str) -> tuple[st
                 state[name] = 2
                 order.append(name)
     return tuple(order)
-
-
-def symbol_of(name: str) -> Symbol:
-    """Return the symbol of a name that is known to be valid."""
-    return Symbol(name)

@@ -168,7 +168,9 @@ class CompiledModel:
     def parameter_index(self, name: str) -> int:
         """Return the position of a parameter, covariate or random effect."""
         return _index(
-            self._parameter, name, f"model {self.model.name!r} has no parameter, covariate or effect"
+            self._parameter,
+            name,
+            f"model {self.model.name!r} has no parameter, covariate or effect",
         )
 
     def output_index(self, name: str) -> int:
@@ -253,9 +255,7 @@ class CompiledModel:
         mass = self.molar_mass(state)
         name = self.state_names[state]
         try:
-            return convert_amount(
-                value, unit, target, None if mass is None else (mass, "kDa")
-            )
+            return convert_amount(value, unit, target, None if mass is None else (mass, "kDa"))
         except ValueError as error:
             code = getattr(error, "code", "KG-121")
             if code == "KG-122":
@@ -394,32 +394,29 @@ def _build(c: CompiledModel) -> Any:
     for name in analysis.rule_order:
         nodes[name] = lowering.node(analysis.definitions[name])
 
-    def divided(node: int, species: str) -> int:
-        volume = analysis.volume_of(parts.species[species])
-        return node if volume is None else int(graph.binary("div", node, lowering.node(volume)))
-
     derivatives = [_derivative(graph, lowering, analysis.terms[name]) for name in c.state_names]
     num_states = len(derivatives)
-    bioavailability, lag, duration, rate = ([-1] * num_states for _ in range(4))
+    bioavailability, lag, duration, rate, scale = ([-1] * num_states for _ in range(5))
     stored: list[tuple[int, int, int, int, bool]] = []
     for i, name in enumerate(c.state_names):
         dose = parts.dose_inputs.get(name)
-        f = graph.constant(1.0) if dose is None else lowering.node(dose.bioavailability)
+        volume = analysis.volume_of(parts.species[name])
         if dose is not None and dose.input_function is not None:
             slots = c.stored[name]
             first = c._parameter[f"dose_time({name}, 0)"]
             stored.append((i, first, first + slots, slots, False))
             delivered = _delivered(graph, lowering, nodes, dose, first, slots)
-            derivatives[i] = graph.binary("add", derivatives[i], divided(delivered, name))
-        else:
-            f = divided(f, name)
-            if dose is not None and dose.rate is not None:
-                rate[i] = divided(lowering.node(dose.rate), name)
-        bioavailability[i] = f
+            if volume is not None:
+                delivered = graph.binary("div", delivered, lowering.node(volume))
+            derivatives[i] = graph.binary("add", derivatives[i], delivered)
+        elif volume is not None:  # doses are amounts, the state is a concentration
+            scale[i] = graph.binary("div", graph.constant(1.0), lowering.node(volume))
         if dose is not None:
+            bioavailability[i] = lowering.node(dose.bioavailability)
             lag[i] = lowering.node(dose.lag)
-            if dose.duration is not None:
-                duration[i] = lowering.node(dose.duration)
+            for row, expression in ((duration, dose.duration), (rate, dose.rate)):
+                if expression is not None:
+                    row[i] = lowering.node(expression)
     direction = {"rising": 1, "falling": -1, "both": 0}
     events = [
         (
@@ -441,6 +438,7 @@ def _build(c: CompiledModel) -> Any:
         lag=lag,
         duration=duration,
         rate=rate,
+        scale=scale,
         events=events,
         stored_dose=stored,
         steady_initial=[chr(parts.species[n].starts_steady) for n in c.state_names]
@@ -461,7 +459,12 @@ def _derivative(graph: Any, lowering: Lowering, terms: Any) -> int:
 
 
 def _delivered(
-    graph: Any, lowering: Lowering, nodes: Mapping[str, int], dose: DoseInput, first: int, slots: int
+    graph: Any,
+    lowering: Lowering,
+    nodes: Mapping[str, int],
+    dose: DoseInput,
+    first: int,
+    slots: int,
 ) -> int:
     """Return the input rate summed over the stored doses; empty slots hold the amount 0."""
     assert dose.input_function is not None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -33,6 +34,13 @@ __all__ = [
 ]
 
 
+Text = Expression | str | float
+"""What may stand for an expression."""
+
+Amount = Quantity | str | float | tuple[float, str] | Any
+"""What may stand for a number with a unit."""
+
+
 class _Valued(Component):
     """Something with a nominal value, a unit and bounds."""
 
@@ -53,7 +61,9 @@ class _Valued(Component):
         value = data.get("value")
         if value is None:
             if given is None and cls is Parameter:
-                raise SpecError("KG-109: without a value it needs its unit, for example unit='L/d'.")
+                raise SpecError(
+                    "KG-109: without a value it needs its unit, for example unit='L/d'."
+                )
         elif isinstance(value, str) and isinstance(data.get("categories"), dict):
             data["value"] = _category(value, data["categories"])
         else:
@@ -129,6 +139,21 @@ class Parameter(_Valued):
     note: str = ""
     verified: bool = True
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            value: Amount = None,
+            *,
+            unit: str | None = None,
+            lower: Amount = None,
+            upper: Amount = None,
+            source: str = "",
+            note: str = "",
+            verified: bool = True,
+        ) -> None: ...
+
 
 def _category(value: str, categories: dict[str, Any]) -> Any:
     if value in categories:
@@ -166,6 +191,20 @@ class Covariate(_Valued):
     categories: dict[str, float] | None = None
     note: str = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            value: Amount,
+            *,
+            unit: str | None = None,
+            lower: Amount = None,
+            upper: Amount = None,
+            categories: Mapping[str, float] | None = None,
+            note: str = "",
+        ) -> None: ...
+
     @model_validator(mode="after")
     def _has_value(self) -> Any:
         if self.value is None:
@@ -193,7 +232,9 @@ def _matrix(value: Any) -> Any:
     if isinstance(value, int | float):
         return ((value,),)
     if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
-        return tuple(tuple(v if i == j else 0.0 for j in range(len(value))) for i, v in enumerate(value))
+        return tuple(
+            tuple(v if i == j else 0.0 for j in range(len(value))) for i, v in enumerate(value)
+        )
     return value
 
 
@@ -221,6 +262,17 @@ class Variability(Component):
     covariance: Annotated[tuple[tuple[float, ...], ...], BeforeValidator(_matrix)]
     level: Literal["subject", "occasion"] = "subject"
     source: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            names: str | Sequence[str],
+            covariance: Any,
+            *,
+            level: Literal["subject", "occasion"] = "subject",
+            source: str = "",
+        ) -> None: ...
 
     @property
     def label(self) -> str:
@@ -293,6 +345,16 @@ class Compartment(Component):
     volume: Formula
     note: str = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            volume: Text,
+            *,
+            note: str = "",
+        ) -> None: ...
+
 
 def _initial(value: Any) -> Any:
     if isinstance(value, str) and value.strip() == "steady":
@@ -362,6 +424,20 @@ class Species(Component):
     molar_mass: MolarMass = None
     note: str = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            unit: str,
+            *,
+            initial: Text = "0",
+            initial_guess: Text | None = None,
+            compartment: str | None = None,
+            molar_mass: Any = None,
+            note: str = "",
+        ) -> None: ...
+
     @model_validator(mode="after")
     def _guess_needs_steady(self) -> Any:
         if self.initial_guess is not None and not self.starts_steady:
@@ -402,10 +478,23 @@ class Rate(Component):
     name: str = ""
     note: str = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            species: str,
+            law: Text,
+            *,
+            name: str = "",
+            note: str = "",
+        ) -> None: ...
+
     @property
     def label(self) -> str:
         """What and which, for messages."""
-        return f"rate {self.name!r} of {self.species!r}" if self.name else f"rate of {self.species!r}"
+        return (
+            f"rate {self.name!r} of {self.species!r}" if self.name else f"rate of {self.species!r}"
+        )
 
 
 _ARROW = re.compile(r"\s*(<->|->|<=>|=>|=|<-)\s*")
@@ -465,6 +554,19 @@ class Reaction(Component):
     backward: Formula | None = None
     name: str = ""
     note: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            equation: str,
+            forward: Text | None = None,
+            backward: Text | None = None,
+            *,
+            rate: Text | None = None,
+            name: str = "",
+            note: str = "",
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod
@@ -544,6 +646,17 @@ class Rule(Component):
     unit: UnitText | None = None
     note: str = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            expression: Text,
+            *,
+            unit: str | None = None,
+            note: str = "",
+        ) -> None: ...
+
 
 class Output(Component):
     """What a simulation reports.
@@ -564,6 +677,17 @@ class Output(Component):
     expression: Formula
     unit: UnitText
     note: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            expression: Text | None = None,
+            *,
+            unit: str,
+            note: str = "",
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod
@@ -601,6 +725,18 @@ class Event(Component):
     assign: dict[Name, Formula]
     direction: Literal["rising", "falling", "both"] = "rising"
     note: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            when: Text,
+            assign: Mapping[str, Text],
+            *,
+            direction: Literal["rising", "falling", "both"] = "rising",
+            note: str = "",
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _condition(self) -> Any:
@@ -644,6 +780,23 @@ class DoseInput(Component):
     route: str = ""
     drug: str = ""
     note: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            species: str,
+            *,
+            bioavailability: Text = 1.0,
+            lag: Text = 0.0,
+            duration: Text | None = None,
+            rate: Text | None = None,
+            input_function: Text | None = None,
+            stored: int | None = None,
+            route: str = "",
+            drug: str = "",
+            note: str = "",
+        ) -> None: ...
 
     @property
     def label(self) -> str:
@@ -691,6 +844,21 @@ class Table(Component):
     kind: Literal["linear", "pchip", "step"] = "linear"
     source: str = ""
     note: str = ""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            x: Any,
+            y: Any,
+            *,
+            x_unit: str,
+            y_unit: str,
+            kind: Literal["linear", "pchip", "step"] = "linear",
+            source: str = "",
+            note: str = "",
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _increasing(self) -> Any:

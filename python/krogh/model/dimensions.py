@@ -83,8 +83,8 @@ def mass_hint(given: Dimension, wanted: Dimension) -> str:
     if power == 0 or ratio != _MOLAR_MASS.power(power):
         return ""
     return (
-        "\n  One side counts mass, the other moles; they meet only through a molar mass, for example"
-        " a Parameter('MW', '148 kDa') as a factor."
+        "\n  One side counts mass, the other moles; they meet only through a molar mass, for"
+        " example a Parameter('MW', '148 kDa') as a factor."
     )
 
 
@@ -93,7 +93,8 @@ def _bare_hint(node: Expression, found: Dimension | None, wanted: Dimension | No
         return ""
     inner = node.args[0] if isinstance(node, Operation) and node.op == "neg" else node
     if isinstance(inner, Number) and inner.unit is None:
-        return f"\n  A number may carry its unit in brackets, as in {inner.text}[nM] or {inner.text}[1/h]."
+        shown = inner.text
+        return f"\n  A number may carry its unit in brackets: {shown}[nM] or {shown}[1/h]."
     return ""
 
 
@@ -122,7 +123,9 @@ def _disagree(
     )
 
 
-def _not_plain(name: str, node: Expression, found: Dimension, where: str, scope: Scope) -> UnitError:
+def _not_plain(
+    name: str, node: Expression, found: Dimension, where: str, scope: Scope
+) -> UnitError:
     return UnitError(
         f"KG-121: {where}: {name} needs a dimensionless argument.\n{_side(node, found, scope)}\n"
         "  Divide by a reference of the same dimension, for example C/1[nM]."
@@ -226,8 +229,8 @@ def dimension_of(root: Expression, scope: Scope, where: str) -> Dimension | None
         power = constant_value(exponent)
         if power is None:
             raise UnitError(
-                f"KG-121: {where}: '{shortened(node)}' raises a quantity with a dimension to a power"
-                f" that is no plain number.\n{_side(base, a, scope)}\n"
+                f"KG-121: {where}: '{shortened(node)}' raises a quantity with a dimension to a"
+                f" power that is no plain number.\n{_side(base, a, scope)}\n"
                 "  Make the base dimensionless, for example (C/1[nM])^n."
             )
         return _power(a, power)

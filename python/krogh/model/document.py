@@ -27,6 +27,7 @@ from krogh.model.components import (
     Table,
     Variability,
 )
+from krogh.model.expression import Expression
 from krogh.model.fields import Component
 
 if TYPE_CHECKING:
@@ -188,10 +189,18 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of model documents."""
-    from pydantic.json_schema import models_json_schema
+    from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+    class Generator(GenerateJsonSchema):
+        """Writes defaults that are expressions as text."""
+
+        def encode_default(self, dft: Any) -> Any:
+            return str(dft) if isinstance(dft, Expression) else super().encode_default(dft)
 
     _, definitions = models_json_schema(
-        [(kind, "validation") for kind in SECTIONS.values()], ref_template="#/$defs/{model}"
+        [(kind, "validation") for kind in SECTIONS.values()],
+        ref_template="#/$defs/{model}",
+        schema_generator=Generator,
     )
     properties: dict[str, Any] = {
         "format": {"const": FORMAT},

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["parametric_value"]
 
 
-def parametric_value(c: CompiledModel, expression: Expression | str, parameters: Any = None) -> float:
+def parametric_value(
+    c: CompiledModel, expression: Expression | str, parameters: Any = None
+) -> float:
     """See `CompiledModel.evaluate`."""
     from krogh import _core
 

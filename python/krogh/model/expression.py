@@ -265,7 +265,9 @@ class Number(Expression):
         if unit is not None:
             unit = " ".join(parse_unit(unit).text.split())
             if not unit:
-                raise SpecError("KG-105: the unit in the brackets is empty; write for example 5[nM].")
+                raise SpecError(
+                    "KG-105: the unit in the brackets is empty; write for example 5[nM]."
+                )
         object.__setattr__(self, "value", value)
         object.__setattr__(self, "unit", unit)
         self._init((value, unit), ())
@@ -539,7 +541,9 @@ def substitute(
         if isinstance(node, Symbol):
             return symbols.get(node.name, node)
         if isinstance(node, Call):
-            if node.name in renamed or any(a is not b for a, b in zip(args, node.args, strict=True)):
+            if node.name in renamed or any(
+                a is not b for a, b in zip(args, node.args, strict=True)
+            ):
                 return Call(renamed.get(node.name, node.name), *args)
         elif isinstance(node, Operation) and any(
             a is not b for a, b in zip(args, node.args, strict=True)

@@ -18,9 +18,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from krogh.errors import Error, SpecError, UnitError, did_you_mean
+from krogh.errors import Error, SpecError, did_you_mean
 from krogh.model.expression import RESERVED, Expression, as_expression, valid_name
-from krogh.units import Quantity, parse_quantity, parse_unit
+from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
     "Component",
@@ -45,9 +45,7 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     """
     if isinstance(value, bool):
         raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
-    if isinstance(value, int | float):
-        quantity = Quantity(float(value), "")
-    elif isinstance(value, str) and _is_number(value):
+    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
         quantity = Quantity(float(value), "")
     else:
         quantity = parse_quantity(value, what)
@@ -209,10 +207,5 @@ def raise_spec_error(
 
 
 def require_unit(unit: str, expected: str, what: str) -> None:
-    """Raise UnitError KG-121 unless two units have one dimension."""
-    from krogh.units import require_dimension
-
-    try:
-        require_dimension(unit or "dimensionless", expected or "dimensionless", what)
-    except UnitError:
-        raise
+    """Raise UnitError KG-121 unless two units have one dimension; "" is dimensionless."""
+    require_dimension(unit or "dimensionless", expected or "dimensionless", what)

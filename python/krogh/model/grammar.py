@@ -119,7 +119,9 @@ class _Parser:
         self.tokens = self.split(text)
         self.at = 0
 
-    def error(self, why: str, start: int, stop: int | None = None, code: str = "KG-105") -> SpecError:
+    def error(
+        self, why: str, start: int, stop: int | None = None, code: str = "KG-105"
+    ) -> SpecError:
         shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
         return SpecError(
             f"{code}: cannot read the expression {shown!r}: {why}\n"
@@ -240,7 +242,9 @@ class _Parser:
         if token.kind == "end":
             raise self.error("it ends where a value must follow.", token.start)
         if token.kind == "unit":
-            raise self.error("a unit belongs behind a number, as in 5[nM].", token.start, token.stop)
+            raise self.error(
+                "a unit belongs behind a number, as in 5[nM].", token.start, token.stop
+            )
         what = token.text if token.text != ")" else ")"
         raise self.error(f"a value must stand before {what!r}.", token.start, token.stop)
 

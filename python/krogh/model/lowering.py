@@ -17,10 +17,11 @@ from krogh.units import parse_unit
 __all__ = ["MAX_STEP_SURFACES", "Lowering", "internal_value"]
 
 MAX_STEP_SURFACES: Final = 64
-"""Step tables of up to this many steps become switching surfaces, which the engine meets exactly."""
+"""Step tables of up to this many steps become switching surfaces, which are met exactly."""
 
-_UNARY: Final = frozenset(
-    "exp expm1 log log1p log10 sqrt sin cos tan asin acos atan sinh cosh tanh abs lgamma".split()
+_UNARY: Final = (
+    *("exp", "expm1", "log", "log1p", "log10", "sqrt", "abs", "lgamma"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
 )
 
 
@@ -107,7 +108,9 @@ class Lowering:
         if e.name == "gamma":
             return int(g.unary("exp", g.unary("lgamma", args[0])))
         if e.name == "expit":
-            return int(g.binary("div", one, g.binary("add", one, g.unary("exp", g.unary("neg", args[0])))))
+            return int(
+                g.binary("div", one, g.binary("add", one, g.unary("exp", g.unary("neg", args[0]))))
+            )
         if e.name == "logit":
             return int(g.unary("log", g.binary("div", args[0], g.binary("sub", one, args[0]))))
         if e.name == "michaelis_menten":
@@ -166,7 +169,9 @@ class Lowering:
                 result = g.binary("min" if op == "and" else "max", result, self._trigger(part))
             return int(result)
         left, right = self._known[args[0]], self._known[args[1]]
-        return int(g.binary("sub", left, right) if op in ("gt", "ge") else g.binary("sub", right, left))
+        return int(
+            g.binary("sub", left, right) if op in ("gt", "ge") else g.binary("sub", right, left)
+        )
 
     # --- tables -----------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from krogh.model.components import (
     Table,
     Variability,
 )
-from krogh.model.expression import FUNCTIONS, Expression, Number, Symbol, substitute, valid_name
+from krogh.model.expression import FUNCTIONS, Expression, Number, Operation, Symbol, valid_name
 from krogh.model.fields import Component
 
 if TYPE_CHECKING:
@@ -87,13 +87,15 @@ class Parts:
             for name in names:
                 if name in self._owners:
                     raise SpecError(
-                        f"KG-104: {name!r} names a {self._owners[name]} and a {kind}; a name has one"
-                        " meaning in a model."
+                        f"KG-104: {name!r} names a {self._owners[name]} and a {kind}; a name has"
+                        " one meaning in a model."
                     )
                 self._owners[name] = kind
         for table in self.tables:
             if table in FUNCTIONS:
-                raise SpecError(f"KG-104: the table {table!r} would hide the function of that name.")
+                raise SpecError(
+                    f"KG-104: the table {table!r} would hide the function of that name."
+                )
         for v in self.variabilities:
             for name in v.names:
                 self.random_effects[name] = v
@@ -162,7 +164,9 @@ class Model:
 
     def __init__(self, name: str, *parts: Any, note: str = "", partial: bool = False) -> None:
         if not isinstance(name, str) or not name.strip() or len(name) > 200:
-            raise SpecError("KG-101: a model needs a name of 1 to 200 characters as first argument.")
+            raise SpecError(
+                "KG-101: a model needs a name of 1 to 200 characters as first argument."
+            )
         self._name = name
         self._note = note
         self._partial = partial
@@ -284,7 +288,7 @@ class Model:
         for term in terms:
             part = term.expression
             if total is None:
-                total = -part if term.is_negative else part
+                total = negated(part) if term.is_negative else part
             else:
                 total = total - part if term.is_negative else total + part
         return Number(0.0) if total is None else total
@@ -305,7 +309,7 @@ class Model:
 
     def __radd__(self, other: Any) -> Model:
         if not isinstance(other, Component) and not _is_iterable(other):
-            return NotImplemented  # type: ignore[unreachable]
+            return NotImplemented
         return Model(self._name, other, self, note=self._note, partial=self._partial)
 
     def replace(self, *components: Component) -> Model:
@@ -357,7 +361,13 @@ class Model:
                 ]
         return self._with(items)
 
-    def rename(self, mapping: Mapping[str, str] | None = None, *, prefix: str = "", keep: Iterable[str] = ()) -> Model:
+    def rename(
+        self,
+        mapping: Mapping[str, str] | None = None,
+        *,
+        prefix: str = "",
+        keep: Iterable[str] = (),
+    ) -> Model:
         """Return a model with other names, in components and expressions alike.
 
         Parameters
@@ -414,7 +424,9 @@ class Model:
                     f"{did_you_mean(name, table)}"
                 )
         items = [
-            c.changed(value=given[c.name]) if isinstance(c, Parameter | Covariate) and c.name in given else c
+            c.changed(value=given[c.name])
+            if isinstance(c, Parameter | Covariate) and c.name in given
+            else c
             for c in self.components
         ]
         return self._with(items)
@@ -500,7 +512,7 @@ class Model:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Model:
-        """Return the model of a document; SpecError KG-114 or the component's error, with its path."""
+        """Return the model of a document; errors name the path of what is wrong."""
         from krogh.model.document import from_document
 
         return from_document(document)
@@ -566,7 +578,8 @@ def _conflict(first: Component, second: Component) -> str:
         name for name in type(first).model_fields if getattr(first, name) != getattr(second, name)
     ]
     lines = "\n".join(
-        f"    {name}: {getattr(first, name)!s} / {getattr(second, name)!s}" for name in differing[:6]
+        f"    {name}: {getattr(first, name)!s} / {getattr(second, name)!s}"
+        for name in differing[:6]
     )
     return (
         f"KG-115: two definitions of {first.label} differ:\n{lines}\n"
@@ -574,6 +587,13 @@ def _conflict(first: Component, second: Component) -> str:
     )
 
 
-def substitute_names(expression: Expression, mapping: Mapping[str, str]) -> Expression:
-    """Return an expression with other names of symbols and tables."""
-    return substitute(expression, {old: Symbol(new) for old, new in mapping.items()}, mapping)
+def negated(expression: Expression) -> Expression:
+    """Return the negative of an expression, with the sign at its first factor: ``-a*b``."""
+    spine: list[Operation] = []
+    while isinstance(expression, Operation) and expression.op in ("mul", "div"):
+        spine.append(expression)
+        expression = expression.args[0]
+    result: Expression = -expression
+    for node in reversed(spine):
+        result = Operation(node.op, result, node.args[1])
+    return result

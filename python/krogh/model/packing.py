@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krogh.errors import SpecError, UnitError, did_you_mean
+from krogh.errors import SpecError, did_you_mean
 from krogh.model.components import Covariate, Parameter
 from krogh.model.lowering import internal_value
 from krogh.units import Quantity, factor, parse_quantity, parse_unit, require_dimension
@@ -49,7 +49,9 @@ def packed(
                 f" {name!r}.{did_you_mean(str(name), known)}"
             )
         columns[c.parameter_index(name)] = _column(c, name, given)
-    lengths = {len(v): c.parameter_names[i] for i, v in columns.items() if v.ndim == 1 and len(v) != 1}
+    lengths = {
+        len(v): c.parameter_names[i] for i, v in columns.items() if v.ndim == 1 and len(v) != 1
+    }
     rows = _common_length(lengths, num_subjects)
     table = np.tile(c.nominal, (rows, 1))
     for i, column in columns.items():
@@ -91,9 +93,13 @@ def _column(c: CompiledModel, name: str, given: Any) -> NDArray[np.float64]:
         unit = given_unit
     array = np.asarray(values, dtype=np.float64)
     if array.ndim > 1 or array.size == 0:
-        raise SpecError(f"KG-108: {name!r} needs one value or one per subject, found shape {array.shape}.")
+        raise SpecError(
+            f"KG-108: {name!r} needs one value or one per subject, found shape {array.shape}."
+        )
     if not np.all(np.isfinite(array)):
-        where = "" if array.ndim == 0 else f" of subject {int(np.flatnonzero(~np.isfinite(array))[0])}"
+        where = (
+            "" if array.ndim == 0 else f" of subject {int(np.flatnonzero(~np.isfinite(array))[0])}"
+        )
         raise SpecError(f"KG-108: the value{where} of {name!r} is not finite.")
     if array.ndim == 0:
         scaled = np.asarray(internal_value(float(array), unit))
@@ -104,7 +110,9 @@ def _column(c: CompiledModel, name: str, given: Any) -> NDArray[np.float64]:
     return scaled
 
 
-def _values_and_unit(name: str, given: Any, item: Parameter | Covariate | None) -> tuple[Any, str | None]:
+def _values_and_unit(
+    name: str, given: Any, item: Parameter | Covariate | None
+) -> tuple[Any, str | None]:
     """Return values and the unit stated with them; None for the declared unit."""
     categories = item.categories if isinstance(item, Covariate) else None
     if isinstance(given, str):
@@ -117,7 +125,12 @@ def _values_and_unit(name: str, given: Any, item: Parameter | Covariate | None) 
             return quantity.value, quantity.unit
     if isinstance(given, Quantity):
         return given.value, given.unit
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str) and categories is None:
+    if (
+        isinstance(given, tuple)
+        and len(given) == 2
+        and isinstance(given[1], str)
+        and categories is None
+    ):
         parse_unit(given[1])
         return _numbers(name, given[0]), given[1]
     if hasattr(given, "magnitude") and hasattr(given, "units"):
@@ -175,14 +188,4 @@ def _require_range(
         at = int(np.flatnonzero(np.atleast_1d(outside))[0])
         value = float(np.atleast_1d(array)[at])
         who = "" if array.ndim == 0 else f" of subject {at}"
-        raise SpecError(
-            f"KG-108: {name!r} = {value:g} {unit}{who} lies outside {item.range_text}."
-        )
-
-
-def require_same(unit: str, wanted: str, what: str) -> None:
-    """Raise UnitError KG-121 unless the units have one dimension."""
-    try:
-        require_dimension(unit or "1", wanted or "1", what)
-    except UnitError:
-        raise
+        raise SpecError(f"KG-108: {name!r} = {value:g} {unit}{who} lies outside {item.range_text}.")

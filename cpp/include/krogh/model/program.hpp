@@ -20,6 +20,9 @@ struct DoseAttributes {
   expr::NodeId lag = expr::no_node;              ///< lag time, default 0
   expr::NodeId duration = expr::no_node;         ///< D, for doses with RATE = -2
   expr::NodeId rate = expr::no_node;             ///< R, for doses with RATE = -1
+  /// What one unit of dose is in the state (1/volume where the state is a concentration), default
+  /// 1: multiplies amounts and rates alike, while F changes the duration of an infusion.
+  expr::NodeId scale = expr::no_node;
   /// Parameters that receive arrival time and amount F*AMT of a dose, or -1. With `stored_slots`
   /// k > 1 the parameters [time, time + k) and [amount, amount + k) form a ring of recent doses.
   std::int32_t time_parameter = -1;
@@ -115,8 +118,8 @@ class KROGH_EXPORT Program {
   bool depends_on_time() const { return layout_.time_slopes >= 0; }
   /// Constants and the registers they are to be placed in.
   const std::vector<std::pair<std::int32_t, double>>& constants() const { return constants_; }
-  /// Registers of dose attributes of each state: F, lag, D, R; -1 where there is none.
-  const std::vector<std::array<std::int32_t, 4>>& dose_registers() const { return dose_registers_; }
+  /// Registers of dose attributes of each state: F, lag, D, R, scale; -1 where there is none.
+  const std::vector<std::array<std::int32_t, 5>>& dose_registers() const { return dose_registers_; }
   /// Expressions whose zeros are the switching surfaces.
   const std::vector<expr::NodeId>& surface_nodes() const { return surfaces_; }
   /// Surface that belongs to each event, in the order of the specification.
@@ -153,7 +156,7 @@ class KROGH_EXPORT Program {
   RegisterLayout layout_;
   expr::RegisterMap base_;
   std::vector<std::pair<std::int32_t, double>> constants_;
-  std::vector<std::array<std::int32_t, 4>> dose_registers_;
+  std::vector<std::array<std::int32_t, 5>> dose_registers_;
   std::vector<expr::TableView> table_views_;
   ModelTapes tapes_;
 };

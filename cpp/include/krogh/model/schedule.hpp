@@ -22,7 +22,8 @@ enum class RecordKind : std::int8_t {
 };
 
 /// One record with NONMEM's meaning. `rate` > 0 is an infusion rate, 0 a bolus, -1 takes the rate
-/// and -2 the duration from the model. `steady` 1 replaces the state by the periodic steady state
+/// and -2 the duration from the model; `duration` > 0 (with rate 0) is an infusion over that time,
+/// whose rate bioavailability changes. `steady` 1 replaces the state by the periodic steady state
 /// of dosing every `interval`, 2 adds it.
 struct Record {
   double time = 0.0;
@@ -33,6 +34,10 @@ struct Record {
   double rate = 0.0;
   double interval = 0.0;
   std::int32_t additional = 0;
+  double duration = 0.0;
+
+  /// Whether the dose runs in over time.
+  bool is_infusion() const { return rate != 0.0 || duration > 0.0; }
 };
 
 /// Records of all subjects. With `is_shared` one list serves every subject.
