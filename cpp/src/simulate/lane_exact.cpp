@@ -1,5 +1,5 @@
-// Steps of linear models: every lane moves to its next observation or stop by
-// an exact flow. SPDX-License-Identifier: BSD-3-Clause
+// Steps of linear models: every lane moves to its next observation or stop by an exact flow.
+// SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <cmath>
 
@@ -29,7 +29,8 @@ void LaneEngine::advance_exactly() {
     if (!lane.is_active) continue;
     if (first < 0) first = l;
     in_step = in_step && lane.cursor == this->lane(first).cursor &&
-              block_.time[l] == block_.time[first] && lane.stop_time == this->lane(first).stop_time;
+              block_.time[l] == block_.time[first] &&
+              rows_of_.stop_time[l] == rows_of_.stop_time[first];
   }
   if (in_step) {
     advance_in_step(first);
@@ -53,7 +54,7 @@ void LaneEngine::advance_in_step(int first) {
   const Lane& leader = lane(first);
   const Record* record = leader.records + leader.cursor;
   const Record* const end = leader.records + leader.size;
-  const double stop = leader.stop_time;
+  const double stop = rows_of_.stop_time[first];
   const int num_outputs = program_.num_outputs();
   double now = block_.time[first];
   std::int64_t taken = 0;
@@ -101,17 +102,18 @@ void LaneEngine::advance_apart() {
     Lane& lane = this->lane(l);
     theta_[l] = 0.0;
     if (!lane.is_active) continue;
-    double target = lane.stop_time;
+    const double stop = rows_of_.stop_time[l];
+    double target = stop;
     if (lane.cursor < lane.size) {
       const Record& record = lane.records[lane.cursor];
-      if (record.kind == RecordKind::observe && record.time < lane.stop_time) {
+      if (record.kind == RecordKind::observe && record.time < stop) {
         target = record.time;
         ready_.push_back(l);
       }
     }
     theta_[l] = target - block_.time[l];
     block_.time[l] = target;
-    block_.remaining[l] = lane.stop_time - target;
+    block_.remaining[l] = stop - target;
     if (theta_[l] > 0.0) ++lane.stats.accepted;
   }
   propagators_->advance(registers_.data(), theta_, block_.y, block_.y_new);
