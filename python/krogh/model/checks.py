@@ -22,7 +22,6 @@ from krogh.model.components import (
 )
 from krogh.model.dimensions import Scope, dimension_of, mass_hint, require
 from krogh.model.expression import (
-    FUNCTIONS,
     Expression,
     Number,
     Operation,
@@ -31,10 +30,11 @@ from krogh.model.expression import (
     symbols_of,
     tables_of,
 )
+from krogh.model.vocabulary import FUNCTIONS
 from krogh.units import DIMENSIONLESS, Dimension, describe, dimension
 
 if TYPE_CHECKING:
-    from krogh.model.network import Parts
+    from krogh.model.parts import Parts
 
 __all__ = ["Analysis", "Term"]
 
@@ -443,6 +443,11 @@ class Analysis:
 
     def _check_event(self, event: Event) -> None:
         dimension_of(event.when, self.scope, event.label)
+        for node in nodes_of(event.when):
+            if isinstance(node, Operation) and node.op in ("eq", "ne"):
+                raise SpecError(
+                    f"KG-106: {event.label}: '{node}' does not cross zero; an event needs < or >."
+                )
         if self.is_constant(event.when):
             raise SpecError(
                 f"KG-111: {event.label}: '{event.when}' does not change in time, so it never"

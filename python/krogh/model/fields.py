@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from krogh.errors import Error, SpecError, did_you_mean
-from krogh.model.expression import RESERVED, Expression, as_expression, valid_name
+from krogh.model.expression import Expression, as_expression
+from krogh.model.vocabulary import RESERVED, valid_name
 from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Formula",
     "Measure",
     "Name",
+    "Text",
     "UnitText",
     "as_measure",
     "raise_spec_error",
@@ -45,7 +47,7 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     """
     if isinstance(value, bool):
         raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
-    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
+    if isinstance(value, int | float) or (isinstance(value, str) and is_number(value)):
         quantity = Quantity(float(value), "")
     else:
         quantity = parse_quantity(value, what)
@@ -55,7 +57,8 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     return Quantity(quantity.value, "" if unit in ("dimensionless", "1") else unit)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether text is a finite number without a unit."""
     if not text.isascii() or "_" in text:
         return False
     try:
@@ -85,6 +88,9 @@ def _unit(value: Any) -> Any:
     text = " ".join(parse_unit(value).text.split())
     return "" if text in ("dimensionless", "1") else text
 
+
+Text = Expression | str | float
+"""What may stand for an expression."""
 
 Name = Annotated[str, BeforeValidator(_name)]
 """The name of a component."""
