@@ -203,9 +203,8 @@ class _Parser:
             self.at += 1
             where = self.peek().start
             self.guard(depth)
-            operand = (
-                self.sign(3, depth + 1) if self.peek().text == "not" else self.binary(4, depth)
-            )
+            again = self.peek().text == "not"
+            operand = self.sign(3, depth + 1) if again else self.binary(_COMPARISON, depth)
             self.require(operand, True, where, self.tokens[self.at - 1].stop)
             return Operation("not", operand)
         return self.power(depth)

@@ -39,7 +39,8 @@ FUNCTIONS: Final[dict[str, tuple[int, ...]]] = {
 }
 """Functions of the language with the numbers of arguments that they take.
 
-``hill(x, k, n) = x^n / (k^n + x^n)``, 0 for x <= 0; ``michaelis_menten(x, vmax, km) = vmax x / (km + x)``;
+``hill(x, k, n) = x^n / (k^n + x^n)``, 0 for x <= 0;
+``michaelis_menten(x, vmax, km) = vmax x / (km + x)``;
 ``expit(x) = 1 / (1 + exp(-x))`` and ``logit`` is its inverse; ``gamma(x) = exp(lgamma(x))``;
 ``log`` is the natural logarithm; ``if(condition, a, b)``.
 """
