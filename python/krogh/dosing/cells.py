@@ -155,7 +155,7 @@ class _Reader:
         if self.is_ragged_space:
             return line.split()
         try:
-            return next(csv.reader([line], delimiter=self.separator), [])
+            return next(csv.reader([line], delimiter=self.separator, skipinitialspace=True), [])
         except csv.Error as error:
             self.fail(self.first + 1, f"the header cannot be read ({error}).")
 
@@ -250,7 +250,9 @@ class _Reader:
                     self.numbers.append(number)
                     yield line.split()
             return
-        reader = csv.reader(body, delimiter=self.separator)
+        # a quoted cell may hold a line break, which splitting into lines took away
+        source = (line + "\n" for line in body) if self.has_quotes else body
+        reader = csv.reader(source, delimiter=self.separator, skipinitialspace=True)
         is_plain = not (self.has_quotes or self.strips)
         try:
             if is_plain:
