@@ -280,7 +280,13 @@ void LaneEngine::expect_observation(int l) {
   const Lane& lane = this->lane(l);
   const bool is_next =
       lane.cursor < lane.size && lane.records[lane.cursor].kind == model::RecordKind::observe;
-  rows_of_.next_observation[l] = is_next ? lane.records[lane.cursor].time : infinity;
+  double time = is_next ? lane.records[lane.cursor].time : infinity;
+  // Rounding may put a derived dose just behind an observation that it shares the time with: such an
+  // observation is left for the stop at the dose, which comes first.
+  if (is_next && !lane.pending.empty() &&
+      lane.pending.front().time <= time + coincidence(time))
+    time = infinity;
+  rows_of_.next_observation[l] = time;
 }
 
 void LaneEngine::finish(int l, Status status) {

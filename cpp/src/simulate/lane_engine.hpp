@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +21,11 @@
 namespace krogh::simulate {
 
 class PropagatorCache;
+
+/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
+inline double coincidence(double time) {
+  return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time);
+}
 
 /// What all engines of one call share; read-only but for the queue position and the stop flag.
 struct PointContext {
