@@ -288,7 +288,7 @@ def _infusion() -> Check:
 
 
 def _target_conservation() -> Check:
-    """With kint = kdeg target-mediated disposition keeps R + RC constant, whatever the drug does."""
+    """With kint = kdeg target-mediated disposition keeps R + RC constant whatever the drug does."""
 
     def laws(g: Any, y: list[int], p: dict[str, int]) -> list[int]:
         bound = g.binary("mul", p["kon"], g.binary("mul", y[0], y[1]))

@@ -68,13 +68,10 @@ def print_report(report: Report, console: Console) -> None:
         facts.add_row(name, version or f"not installed ({purpose})")
     console.print(facts)
     checks = Table(header_style="bold")
-    for column, justify in (
-        ("check", "left"),
-        ("error", "right"),
-        ("limit", "right"),
-        ("", "left"),
-    ):
-        checks.add_column(column, justify=justify)  # type: ignore[arg-type]
+    checks.add_column("check")
+    checks.add_column("error", justify="right")
+    checks.add_column("limit", justify="right")
+    checks.add_column()
     for check in report.checks:
         verdict = "[green]good[/green]" if check.passed else "[bold red]WRONG[/bold red]"
         checks.add_row(check.name, f"{check.error:.1e}", f"{check.limit:.0e}", verdict)
