@@ -277,8 +277,9 @@ def _infusion() -> Check:
 
     rates = {"k10": 0.3, "k12": 0.5, "k21": 0.1}
     program, parameters = _program(["A1", "A2"], laws, [0.0, 0.0], rates)
-    steady = {"time": 0.0, "kind": 1, "rate": 12.0, "steady": 1}
-    records = [steady, *_observations(np.array([0.0, 1.0, 50.0]))]
+    # 120 units over 10 h every 10 h is an infusion without end, seen within its first interval.
+    steady = {"time": 0.0, "kind": 1, "amount": 120.0, "rate": 12.0, "interval": 10.0, "steady": 1}
+    records = [steady, *_observations(np.array([0.0, 5.0, 10.0]))]
     values = _solve(program, parameters, records)
     first = 12.0 / rates["k10"]
     exact = np.tile([first, first * rates["k12"] / rates["k21"]], (3, 1))
