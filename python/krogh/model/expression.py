@@ -19,7 +19,8 @@ from krogh.units import format_number, parse_unit
 
 __all__ = [
     "COMPARISONS",
-    "FUNCTIONS",
+    "MAX_LENGTH",
+    "MAX_SIZE",
     "RESERVED",
     "Call",
     "Expression",
@@ -43,6 +44,10 @@ COMPARISONS: Final = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", 
 _ARITHMETIC: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 _CONDITIONS: Final = frozenset({*COMPARISONS, "and", "or", "not"})
 
+MAX_LENGTH: Final = 20_000
+"""Characters that an expression's text may have."""
+MAX_SIZE: Final = 40_000
+"""Nodes that an expression may have."""
 _MAX_DEPTH: Final = 20_000
 _MAX_CONDITION_DEPTH: Final = 100
 
@@ -56,21 +61,30 @@ class Expression:
         Operands or arguments, empty for numbers and symbols.
     depth : int
         Levels below and including this node.
+    size : int
+        Nodes of the tree, shared ones counted as often as they occur.
     """
 
-    __slots__ = ("_hash", "args", "depth")
+    __slots__ = ("_hash", "args", "depth", "size")
 
     args: tuple[Expression, ...]
     depth: int
+    size: int
     _hash: int
 
     def _init(self, key: tuple[Any, ...], args: tuple[Expression, ...]) -> None:
         depth = 1 + max((a.depth for a in args), default=0)
         if depth > _MAX_DEPTH:
             raise SpecError(f"KG-105: an expression is more than {_MAX_DEPTH} levels deep.")
+        size = 1 + sum(a.size for a in args)
+        if size > MAX_SIZE:
+            raise SpecError(
+                f"KG-105: an expression has more than {MAX_SIZE} parts; name parts of it by rules."
+            )
         set_ = object.__setattr__
         set_(self, "args", args)
         set_(self, "depth", depth)
+        set_(self, "size", size)
         set_(self, "_hash", hash((type(self).__name__, *key, *(a._hash for a in args))))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -351,6 +365,14 @@ class Call(Expression):
     def key(self) -> tuple[Any, ...]:
         """The function's name."""
         return (self.name,)
+
+
+def require_printable(node: Expression) -> None:
+    """Raise SpecError KG-105 unless the text of an expression can be read back."""
+    if node.depth > 40 or node.size > 1000:  # anything smaller can
+        from krogh.model.grammar import parse
+
+        parse(str(node))
 
 
 def mixed_message(node: Expression, wants_condition: bool) -> str:

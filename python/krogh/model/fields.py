@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from krogh.errors import Error, SpecError, did_you_mean
-from krogh.model.expression import Expression, as_expression
+from krogh.model.expression import Expression, as_expression, require_printable
 from krogh.model.vocabulary import RESERVED, valid_name
 from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
@@ -82,6 +82,12 @@ def _name(value: Any) -> Any:
     return value
 
 
+def _formula(value: Any) -> Expression:
+    expression = as_expression(value)
+    require_printable(expression)
+    return expression
+
+
 def _unit(value: Any) -> Any:
     if value is None:
         return value
@@ -100,7 +106,7 @@ UnitText = Annotated[str, BeforeValidator(_unit)]
 
 Formula = Annotated[
     Expression,
-    BeforeValidator(as_expression),
+    BeforeValidator(_formula),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "description": "expression, for example kon*C*S - koff*B"}),
 ]
