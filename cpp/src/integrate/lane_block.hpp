@@ -79,6 +79,18 @@ struct LaneBlock {
   StepControl control;
 };
 
+/// Where the lanes of a block stand in their records: rows of one number per lane, kept apart from
+/// the rest of a lane's state so that the loops after every step are loops over contiguous rows.
+struct LaneRows {
+  double* stop_time = nullptr;         ///< end of `remaining`
+  double* next_observation = nullptr;  ///< time of the next record if it is an observation, or inf
+  double* observe_until = nullptr;     ///< out: latest time inside the step; -inf: none
+  double* num_accepted = nullptr;      ///< steps so far
+  double* num_rejected = nullptr;
+  double* num_evaluations = nullptr;   ///< of the right-hand side
+  double max_steps = 0.0;
+};
+
 /// Tangents that travel with the states: dy/dp for `count` directions.
 struct TangentBlock {
   int count = 0;
@@ -112,6 +124,9 @@ struct TangentBlock {
   void stabilized_step(integrate::LaneBlock& block, integrate::TangentBlock* tangents);           \
   void dense_output(const double (*weights)[8], int stages, const double* stage_values, int rows, \
                     int lanes, double* dense);                                                    \
+  bool tally_step(integrate::LaneBlock& block, integrate::LaneRows& rows);                        \
+  void commit_step(integrate::LaneBlock& block, const integrate::LaneRows& rows,                  \
+                   const integrate::TangentBlock* tangents);                                      \
   void interpolate(const double* y, const double* y_new, const double* dense,                     \
                    const double* theta, int rows, int lanes, double* target);                     \
   }

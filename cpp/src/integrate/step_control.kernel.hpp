@@ -76,34 +76,49 @@ void add_error(integrate::LaneBlock& b, const double* defect, const double* befo
   }
 }
 
-/// Root mean square, acceptance and the next step.
+/// Root mean square, acceptance and the next step. Written with numbers in place of truth values,
+/// so that the loop over lanes vectorizes.
 template <int L>
 void judge_step(integrate::LaneBlock& b, int count) {
-  const integrate::StepControl& c = b.control;
+  const integrate::StepControl c = b.control;
   const double inverse_count = 1.0 / count;
-  const bool is_fixed = c.fixed_step > 0.0;
+  const double error_limit = c.fixed_step > 0.0 ? 1e300 : 1.0;
+  double* const error_row = b.error;
+  double* const before_row = b.error_before;
+  double* const step_row = b.step;
+  double* const restart_row = b.restart;
+  double* const accepted_row = b.accepted;
+  const double* const used_row = b.step_used;
   KROGH_SIMD
   for (int l = 0; l < L; ++l) {
-    const double error = __builtin_sqrt(b.error[l] * inverse_count);
-    const bool is_finite = error < 1e300;
-    const bool is_accepted = is_finite && (is_fixed || error <= 1.0);
+    const double error = __builtin_sqrt(error_row[l] * inverse_count);
+    const double finite = error < 1e300 ? 1.0 : 0.0;
+    const double accepted = error <= error_limit ? finite : 0.0;
     const double bounded = error > 1e-10 ? error : 1e-10;
-    const double now = is_finite ? bounded : 1.0;
+    const double now = finite > 0.0 ? bounded : 1.0;
     double factor =
-        c.safety * exp_(fma_(-c.exponent, log_(now), c.memory * log_(b.error_before[l])));
+        c.safety * exp_(fma_(-c.exponent, log_(now), c.memory * log_(before_row[l])));
     factor = factor < c.largest_shrink ? c.largest_shrink : factor;
     factor = factor > c.largest_growth ? c.largest_growth : factor;
-    factor = is_accepted ? factor : (factor < 0.9 ? factor : 0.9);
-    factor = is_finite ? factor : 0.25;
-    const double proposal = b.step_used[l] * factor;
+    const double shrink = factor < 0.9 ? factor : 0.9;
+    factor = accepted > 0.0 ? factor : shrink;
+    factor = finite > 0.0 ? factor : 0.25;
+    const double used = used_row[l];
+    const double proposal = used * factor;
     // A step cut short by a stop does not shrink the proposal that was made before it.
-    const bool was_cut = b.step_used[l] < 0.999 * b.step[l] && b.restart[l] == 0.0;
-    b.step[l] = (is_accepted && was_cut && proposal < b.step[l] && factor >= 1.0) ? b.step[l]
-                                                                                 : proposal;
-    b.error[l] = error;
-    b.accepted[l] = is_accepted ? 1.0 : (is_finite ? 0.0 : -1.0);
-    b.error_before[l] = is_accepted ? (bounded > 1e-4 ? bounded : 1e-4) : b.error_before[l];
-    b.restart[l] = is_accepted ? 0.0 : (b.restart[l] > 0.0 ? 2.0 : 0.0);
+    const double step = step_row[l];
+    const double restart = restart_row[l];
+    double cut = used < 0.999 * step ? accepted : 0.0;
+    cut = restart == 0.0 ? cut : 0.0;
+    cut = factor >= 1.0 ? cut : 0.0;
+    const double larger = proposal < step ? step : proposal;
+    step_row[l] = cut > 0.0 ? larger : proposal;
+    error_row[l] = error;
+    accepted_row[l] = accepted > 0.0 ? 1.0 : finite - 1.0;
+    const double remembered = bounded > 1e-4 ? bounded : 1e-4;
+    before_row[l] = accepted > 0.0 ? remembered : before_row[l];
+    const double again = restart > 0.0 ? 2.0 : 0.0;
+    restart_row[l] = accepted > 0.0 ? 0.0 : again;
   }
 }
 

@@ -41,6 +41,7 @@ void require_parametric(const Graph& graph, NodeId id, const std::string& what) 
 Program::Program(ModelSpec spec) : spec_(std::move(spec)) {
   validate();
   pin_surfaces();
+  replace_divisions();
   build_jacobian();
   build_linear_form();
   compile();
@@ -131,6 +132,20 @@ void Program::pin_surfaces() {
       value = graph.substitute(root, pin)[0];
     }
   }
+}
+
+/// Divisions by what depends on parameters alone become products with reciprocals, which the
+/// prologue computes once: a division costs as much as ten products.
+void Program::replace_divisions() {
+  Graph& graph = spec_.graph;
+  const NodeId one = graph.constant(1.0);
+  auto replace = [&](NodeId, const Node& n) {
+    if (n.op != Op::div || graph.variability(n.b) == Variability::dynamic) return no_node;
+    if (graph.variability(n.a) != Variability::dynamic) return no_node;
+    return graph.mul(n.a, graph.div(one, n.b));
+  };
+  spec_.derivatives = graph.substitute(spec_.derivatives, replace);
+  spec_.outputs = graph.substitute(spec_.outputs, replace);
 }
 
 void Program::build_jacobian() {

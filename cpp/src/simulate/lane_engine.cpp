@@ -14,7 +14,7 @@ namespace krogh::simulate {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr int scalar_rows = 13;
+constexpr int scalar_rows = 19;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -48,8 +48,10 @@ LaneEngine::LaneEngine(const PointContext& context)
   double* next = rows_.data();
   for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
                        &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
-                       &block_.max_step, &block_.stale, &block_.busy,
-                       &block_.evaluations, &theta_}) {
+                       &block_.max_step, &block_.stale, &block_.busy, &block_.evaluations, &theta_,
+                       &rows_of_.stop_time, &rows_of_.next_observation, &rows_of_.observe_until,
+                       &rows_of_.num_accepted, &rows_of_.num_rejected,
+                       &rows_of_.num_evaluations}) {
     *row = next;
     next += lanes_;
   }
@@ -99,6 +101,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   block_.atol = context.atol.data();
   block_.rtol = context.options->rtol;
   block_.control = context.control;
+  rows_of_.max_steps = static_cast<double>(context.options->max_steps);
 
   if (tangent != nullptr) {
     const std::size_t all = vector * idx(num_directions_);
@@ -167,7 +170,8 @@ bool LaneEngine::load(int l) {
     const std::int64_t per_subject = schedule.num_observations(subject);
     lane.observation = schedule.is_shared() ? subject * per_subject
                                             : schedule.first_observation(subject);
-    lane.steps = lane.orders = lane.crossings = 0;
+    lane.orders = lane.crossings = 0;
+    rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = rows_of_.num_evaluations[l] = 0.0;
     lane.doses_seen = 0;
     lane.crossing_surface = -1;
     lane.pending.clear();
@@ -259,7 +263,8 @@ void LaneEngine::update_stop(int l) {
     stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
-  lane.stop_time = stop;
+  rows_of_.stop_time[l] = stop;
+  expect_observation(l);
   block_.remaining[l] = stop - block_.time[l];
   block_.max_step[l] = context_.options->max_step > 0.0 ? context_.options->max_step : infinity;
 }
@@ -278,20 +283,30 @@ void LaneEngine::prepare_dense() {
   dense_is_ready_ = true;
 }
 
-/// Moves an accepted lane to the end of its step.
-void LaneEngine::commit(int l) {
-  Lane& lane = this->lane(l);
-  const bool is_at_stop = block_.step_used[l] >= block_.remaining[l];
-  block_.time[l] = is_at_stop ? lane.stop_time : block_.time[l] + block_.step_used[l];
-  for (int i = 0; i < n_; ++i) at(block_.y, i, l) = at(block_.y_new, i, l);
-  for (int q = 0; q < num_directions_ * n_; ++q) at(tangents_.s, q, l) = at(tangents_.s_new, q, l);
-  block_.remaining[l] = lane.stop_time - block_.time[l];
+/// Notes when the lane's next record is due, if it is an observation.
+void LaneEngine::expect_observation(int l) {
+  const Lane& lane = this->lane(l);
+  const bool is_next =
+      lane.cursor < lane.size && lane.records[lane.cursor].kind == model::RecordKind::observe;
+  double time = is_next ? lane.records[lane.cursor].time : infinity;
+  // Rounding may put a derived dose just behind an observation that it shares the time with: such an
+  // observation is left for the stop at the dose, which comes first.
+  if (is_next && !lane.pending.empty() &&
+      lane.pending.front().time <= time + coincidence(time))
+    time = infinity;
+  rows_of_.next_observation[l] = time;
 }
 
 void LaneEngine::finish(int l, Status status) {
   Lane& lane = this->lane(l);
   PointResult& result = *context_.result;
   result.status[idx(lane.subject)] = status;
+  const auto accepted = static_cast<std::int64_t>(rows_of_.num_accepted[l]);
+  const auto rejected = static_cast<std::int64_t>(rows_of_.num_rejected[l]);
+  lane.stats.accepted += accepted;
+  lane.stats.rejected += rejected;
+  if (context_.stepper.needs_jacobian && !is_exact_) lane.stats.jacobians += accepted + rejected;
+  lane.stats.rhs_evaluations += static_cast<std::int64_t>(rows_of_.num_evaluations[l]);
   result.stats[idx(lane.subject)] = lane.stats;
   const PointOutput& output = *context_.output;
   if (!output.final_states.empty())
@@ -310,6 +325,7 @@ void LaneEngine::finish(int l, Status status) {
   }
   lane.is_active = false;
   block_.busy[l] = 0.0;
+  rows_of_.next_observation[l] = infinity;
   block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
   context_.finished.fetch_add(1, std::memory_order_relaxed);
 }
@@ -328,8 +344,15 @@ void LaneEngine::name_failure(int l) {
   for (int i = 0; i < n_; ++i)
     for (int m = 0; m < lanes_; ++m) reg(layout_.states + i, m) = at(block_.y, i, m);
   for (int m = 0; m < lanes_; ++m) reg(layout_.time, m) = block_.time[m];
-  const expr::TapeView tape = program_.view(program_.tapes().rhs);
-  const std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  // What depends on parameters alone comes first: an infinite reciprocal is a division by zero.
+  expr::TapeView tape = program_.view(program_.tapes().prologue);
+  std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  if (position >= 0) {
+    expr::run_tape(program_.view(program_.tapes().rhs), registers_.data(), lanes_);
+  } else {
+    tape = program_.view(program_.tapes().rhs);
+    position = expr::first_failure(tape, registers_.data(), lanes_, l);
+  }
   int state = -1;
   for (int i = n_ - 1; i >= 0; --i)
     if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +23,11 @@ namespace krogh::simulate {
 
 class PropagatorCache;
 struct Motion;
+
+/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
+inline double coincidence(double time) {
+  return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time);
+}
 
 /// What all engines of one call share; read-only but for the queue position and the stop flag.
 struct PointContext {
@@ -83,10 +90,8 @@ struct Lane {
   std::int64_t size = 0;
   std::int64_t first_record = 0;  ///< position of records[0] among all records
   std::int64_t observation = 0;   ///< row of the next observation in the output
-  std::int64_t steps = 0;
   std::int64_t orders = 0;
   std::int32_t doses_seen = 0;
-  double stop_time = 0.0;
   double failure_time = 0.0;
   std::vector<Pending> pending;   ///< sorted by time, then order
   std::vector<ActiveDose> doses;
@@ -120,11 +125,12 @@ class LaneEngine {
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
   void update_stop(int lane);
-  void commit(int lane);
+  void expect_observation(int lane);
 
   // lane_events.cpp: records, doses, observations
   void work_through_step();
-  bool next_interior_observation(int lane, double& theta);
+  void give_up_lanes();
+  void observe_inside_step();
   bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
   void emit(const std::vector<int>& lanes);
   bool give_plain_bolus(int lane, const model::Record& record);
@@ -238,6 +244,7 @@ class LaneEngine {
   AlignedBuffer vectors_;     ///< states, stage values, dense output
   AlignedBuffer tangent_memory_;
   integrate::LaneBlock block_;
+  integrate::LaneRows rows_of_;
   integrate::TangentBlock tangents_;
   double* tangent_dense_ = nullptr;
   double* tangent_point_ = nullptr;  ///< tangents where outputs are taken

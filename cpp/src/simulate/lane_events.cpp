@@ -17,75 +17,57 @@ using model::RecordKind;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
-double coincidence(double time) { return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time); }
-
 }  // namespace
 
 /// After a step: counts it, ends it early on switching surfaces, takes the outputs inside it.
 void LaneEngine::work_through_step() {
   dense_is_ready_ = false;
-  for (int l = 0; l < lanes_; ++l) {
-    Lane& lane = this->lane(l);
-    if (!lane.is_active) continue;
-    if (++lane.steps > context_.options->max_steps) {
-      fail(l, Status::max_steps_reached, -1, "too many steps");
-      block_.accepted[l] = 0.0;
-      continue;
-    }
-    lane.stats.jacobians += context_.stepper.needs_jacobian ? 1 : 0;
-    lane.stats.rhs_evaluations += static_cast<std::int64_t>(block_.evaluations[l]);
-    if (block_.accepted[l] > 0.0) {
-      ++lane.stats.accepted;
-      continue;
-    }
-    ++lane.stats.rejected;
-    const double smallest = 1e-14 * std::max(std::abs(block_.time[l]), 1e-270);
-    if (block_.step[l] < smallest) name_failure(l);
-  }
+  if (KROGH_DISPATCH(tally_step)(block_, rows_of_)) give_up_lanes();
   if (program_.num_surfaces() > 0) locate_crossings();
   if (!context_.options->windows.empty()) take_metrics();
+  observe_inside_step();
+  KROGH_DISPATCH(commit_step)(block_, rows_of_, num_directions_ > 0 ? &tangents_ : nullptr);
+  if (program_.num_surfaces() == 0) return;
+  for (int l = 0; l < lanes_; ++l)
+    if (lane(l).is_active && block_.accepted[l] > 0.0 && lane(l).crossing_surface >= 0 &&
+        block_.remaining[l] <= 0.0)
+      cross(l);
+}
+
+/// Ends lanes that took too many steps, or whose step has become too small to go on.
+void LaneEngine::give_up_lanes() {
+  for (int l = 0; l < lanes_; ++l) {
+    if (!lane(l).is_active) continue;
+    const double steps = rows_of_.num_accepted[l] + rows_of_.num_rejected[l];
+    if (steps > rows_of_.max_steps) {
+      fail(l, Status::max_steps_reached, -1, "too many steps");
+      block_.accepted[l] = 0.0;
+    } else if (!(block_.accepted[l] > 0.0) &&
+               block_.step[l] < 1e-14 * std::max(std::abs(block_.time[l]), 1e-270)) {
+      name_failure(l);
+    }
+  }
+}
+
+/// Takes the outputs at observations inside the step, one per lane and round.
+void LaneEngine::observe_inside_step() {
   for (;;) {
     ready_.clear();
-    for (int l = 0; l < lanes_; ++l) {
-      if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
-      double theta = 0.0;
-      if (!next_interior_observation(l, theta)) continue;
-      theta_[l] = theta;
-      ready_.push_back(l);
-    }
-    if (ready_.empty()) break;
+    for (int l = 0; l < lanes_; ++l)
+      if (rows_of_.next_observation[l] <= rows_of_.observe_until[l]) ready_.push_back(l);
+    if (ready_.empty()) return;
+    for (int l : ready_)
+      theta_[l] = std::min(
+          (rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
     prepare_dense();
     KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
                                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     if (num_directions_ > 0)
       KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
                                   n_ * num_directions_, lanes_, tangent_point_);
-    for (int l : ready_)
-      reg(layout_.time, l) = lane(l).records[lane(l).cursor].time;
+    for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
     emit(ready_);
   }
-  for (int l = 0; l < lanes_; ++l) {
-    if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
-    commit(l);
-    if (lane(l).crossing_surface >= 0 && block_.remaining[l] <= 0.0) cross(l);
-  }
-}
-
-/// Whether the lane's next record is an observation inside its present step.
-bool LaneEngine::next_interior_observation(int l, double& theta) {
-  const Lane& lane = this->lane(l);
-  if (lane.cursor >= lane.size) return false;
-  const Record& record = lane.records[lane.cursor];
-  if (record.kind != RecordKind::observe) return false;
-  const double start = block_.time[l];
-  const double h = block_.step_used[l];
-  const bool is_at_stop = h >= block_.remaining[l];
-  const double end = is_at_stop ? lane.stop_time : start + h;
-  if (record.time > end || record.time < start) return false;
-  if (record.time == end && is_at_stop) return false;  // derived doses at this time come first
-  theta = std::min((record.time - start) / h, 1.0);
-  return true;
 }
 
 /// Takes the outputs of the given lanes from the state registers and moves past the observation.
@@ -113,6 +95,7 @@ void LaneEngine::emit(const std::vector<int>& lanes) {
     }
     ++lane.observation;
     ++lane.cursor;
+    expect_observation(l);
   }
 }
 

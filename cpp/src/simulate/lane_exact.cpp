@@ -17,6 +17,10 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 /// Observations taken in one go before the caller's hook is asked again.
 constexpr std::int64_t longest_run = 1024;
 
+/// Whether an observation is taken on the way to a stop; one that shares the time with it to within
+/// rounding is left for the stop, where derived doses come first.
+bool is_before(double time, double stop) { return time + coincidence(time) < stop; }
+
 }  // namespace
 
 void LaneEngine::start_propagators() {
@@ -52,7 +56,8 @@ void LaneEngine::advance_exactly() {
     if (!lane.is_active) continue;
     if (first < 0) first = l;
     in_step = in_step && lane.cursor == this->lane(first).cursor &&
-              block_.time[l] == block_.time[first] && lane.stop_time == this->lane(first).stop_time;
+              block_.time[l] == block_.time[first] &&
+              rows_of_.stop_time[l] == rows_of_.stop_time[first];
   }
   if (in_step) {
     advance_in_step(first);
@@ -75,7 +80,7 @@ void LaneEngine::advance_in_step(int first) {
   const Lane& leader = lane(first);
   const Record* record = leader.records + leader.cursor;
   const Record* const end = leader.records + leader.size;
-  const double stop = leader.stop_time;
+  const double stop = rows_of_.stop_time[first];
   const int num_outputs = program_.num_outputs();
   double now = block_.time[first];
   const auto num_active = std::count_if(lanes_state_.begin(), lanes_state_.end(),
@@ -85,7 +90,7 @@ void LaneEngine::advance_in_step(int first) {
   std::int64_t moves = 0;
   while (taken < longest_run) {
     const bool is_inside =
-        record != end && record->kind == RecordKind::observe && record->time < stop;
+        record != end && record->kind == RecordKind::observe && is_before(record->time, stop);
     const double target = is_inside ? record->time : stop;
     if (target > now) {
       if (num_active == lanes_ && !has_windows) {
@@ -135,10 +140,11 @@ void LaneEngine::advance_apart() {
     theta_[l] = 0.0;
     targets[idx(l)] = block_.time[l];
     if (!lane.is_active) continue;
-    double target = lane.stop_time;
+    const double stop = rows_of_.stop_time[l];
+    double target = stop;
     if (lane.cursor < lane.size) {
       const Record& record = lane.records[lane.cursor];
-      if (record.kind == RecordKind::observe && record.time < lane.stop_time) {
+      if (record.kind == RecordKind::observe && is_before(record.time, stop)) {
         target = record.time;
         ready_.push_back(l);
       }
@@ -151,7 +157,7 @@ void LaneEngine::advance_apart() {
   for (int l = 0; l < lanes_; ++l) {
     if (!lane(l).is_active) continue;
     block_.time[l] = targets[idx(l)];
-    block_.remaining[l] = lane(l).stop_time - targets[idx(l)];
+    block_.remaining[l] = rows_of_.stop_time[l] - targets[idx(l)];
   }
   if (ready_.empty()) return;
   for (int l : ready_) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <krogh/base/isa.hpp>
@@ -84,14 +85,15 @@ void LaneEngine::locate_crossings() {
     const double length = high[idx(l)] * block_.step_used[l];
     const double start = block_.time[l];
     block_.accepted[l] = 0.0;
-    --lane.stats.accepted;
-    ++lane.stats.rejected;
+    rows_of_.observe_until[l] = -std::numeric_limits<double>::infinity();
+    rows_of_.num_accepted[l] -= 1.0;
+    rows_of_.num_rejected[l] += 1.0;
     lane.crossing_surface = first;
     if (length <= 1e-14 * std::abs(start) || length == 0.0) {
       cross(l);
       continue;
     }
-    lane.stop_time = start + length;
+    rows_of_.stop_time[l] = start + length;
     block_.remaining[l] = length;
     block_.step[l] = length;
     block_.restart[l] = 0.0;

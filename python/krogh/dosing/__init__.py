@@ -16,10 +16,10 @@ from krogh.dosing.body import (
     surface_area_du_bois,
     surface_area_mosteller,
 )
-from krogh.dosing.conversion import per_subject, resolved_amount
 from krogh.dosing.dose import Dose
 from krogh.dosing.event_table import EventTable
 from krogh.dosing.regimen import Regimen
+from krogh.dosing.regimen_table import per_subject, resolved_amount
 
 __all__ = [
     "FDA_GFR_CAP",

@@ -65,7 +65,7 @@ def check_records(columns: Columns, place: Place) -> None:
     place.require(
         (cmt >= 0) | (evid == 2),
         "KG-222",
-        "CMT = {cmt} is negative on a record with EVID {evid}; only EVID 2 turns a compartment off.",
+        "CMT = {cmt} is negative, but EVID is {evid}; only EVID 2 turns a compartment off.",
         cmt=cmt,
         evid=evid,
     )
@@ -237,7 +237,7 @@ def below_limit(columns: Columns) -> NDArray[np.bool_]:
 
 
 def drop_below_limit(columns: Columns) -> int:
-    """Make values below the limit plain prediction points (MDV 1) and return how many there were."""
+    """Make values below the limit points of prediction (MDV 1); return how many there were."""
     observed = (columns["EVID"] == 0) & (columns["MDV"] == 0)
     rows = np.zeros(observed.shape, dtype=bool)
     if "LLOQ" in columns:

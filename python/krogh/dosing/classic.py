@@ -142,7 +142,7 @@ def _forget(columns: Columns, evid: NDArray[np.int64], rows: NDArray[np.bool_]) 
 def _constant(
     columns: Columns, place: Place, evid: NDArray[np.int64], rows: NDArray[np.bool_]
 ) -> None:
-    """AMT of a constant infusion at steady state is its rate; AMT 0 ends one, which NONMEM implies."""
+    """Read constant infusions: AMT is the rate, and AMT 0 ends one, which NONMEM implies."""
     amount = columns["AMT"]
     place.require(~rows | (amount >= 0), "KG-220", "AMT = {amt} is a negative rate.", amt=amount)
     running = rows & (amount > 0)

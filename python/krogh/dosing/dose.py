@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from krogh.dosing.times import exact_product, seconds
 from krogh.errors import DataError, SpecError, UnitError, did_you_mean
@@ -221,7 +221,7 @@ class Dose:
                     f"KG-103: a dose has no field {name!r}.{did_you_mean(name, known)}"
                     f"  Its fields: {', '.join(known)}."
                 )
-        return cast(Dose, dataclasses.replace(self, **changes))
+        return dataclasses.replace(self, **changes)
 
     def scaled(self, factor: float, keep: Literal["duration", "rate"] = "duration") -> Dose:
         """Return the dose with its amount multiplied.
@@ -272,7 +272,7 @@ def _check(dose: Dose) -> None:
         raise DataError(f"KG-204: a dose must be positive and finite, not {dose.amount}.")
     if parts is not None and parts.per_time is not None:
         raise UnitError(
-            f"KG-121: {dose.amount} is a rate; give the amount, and the rate as rate='{dose.amount}'."
+            f"KG-121: {dose.amount} is a rate; give the amount, and this as rate='{dose.amount}'."
         )
     constant = value == 0.0
     if constant and not (dose.rate is not None and dose.steady == 1 and dose.interval == 0):

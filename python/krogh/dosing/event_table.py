@@ -44,11 +44,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.dosing import conversion
 from krogh.dosing.cells import from_frame, read_cells
 from krogh.dosing.columns import Numbers, Place, shown, texts
+from krogh.dosing.expansion import expanded
 from krogh.dosing.interpolation import interpolate
+from krogh.dosing.long_format import assemble_long
 from krogh.dosing.reading import Interpolation, Options, Parts, assemble
+from krogh.dosing.table_regimen import to_regimen
 from krogh.errors import SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -184,6 +186,41 @@ class EventTable:
             blq, sort,
         )  # fmt: skip
         return cls(assemble(from_frame(frame, name), options))
+
+    @classmethod
+    def read_long(
+        cls,
+        source: Any,
+        *,
+        route: str | None = None,
+        drug: str | None = None,
+        ignore: str = "#",
+        separator: str | None = None,
+    ) -> EventTable:
+        """Read a long table with units in its own columns (see `krogh.dosing.long_format`).
+
+        Columns, in any letter case: ID, Time, Time unit, Observable, Value, Observable unit, and
+        for doses Dose, Dose unit, Duration (in the unit of the time; empty for a bolus).  The rows
+        of a subject are sorted by time; of one time they keep their order, a measurement before the
+        dose of its own row.  An observable without a value is a point of prediction.
+
+        Parameters
+        ----------
+        source
+            Path, open file, or text of several lines.
+        route, drug
+            Route (see `krogh.dosing.dose.ROUTES`) and name of the drug of all doses.
+        ignore, separator
+            As for `read`.
+
+        Raises
+        ------
+        DataError
+            KG-200 and KG-211 to KG-221.
+        UnitError
+            For a unit that cannot be read.
+        """
+        return cls(assemble_long(read_cells(source, separator, ignore), route, drug))
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -343,8 +380,8 @@ class EventTable:
     # --- conversion -----------------------------------------------------------------------------
 
     def expanded(self) -> EventTable:
-        """Return the table with each dose of ADDL as a row; see `krogh.dosing.conversion`."""
-        return conversion.expanded(self)
+        """Return the table with each dose of ADDL as a row; see `krogh.dosing.expansion`."""
+        return expanded(self)
 
     def to_regimen(self, subject: Any = None) -> Regimen:
         """Return the doses of a subject (or of the only one) as a regimen.
@@ -358,7 +395,7 @@ class EventTable:
         SpecError
             KG-101 for an unknown subject, or none named where there are several.
         """
-        return conversion.to_regimen(self, subject)
+        return to_regimen(self, subject)
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return all columns in a dictionary that `from_frame` reads back.

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from krogh.dosing.dose import Dose
-from krogh.dosing.grammar import follow_on, parse_sentence
+from krogh.dosing.grammar import parse_sentence
+from krogh.dosing.segment import follow_on
 from krogh.dosing.sentence import sentence
 from krogh.dosing.times import seconds, time_text
 from krogh.errors import DataError, SpecError, did_you_mean
@@ -233,8 +234,8 @@ class Regimen:
     # --- conversion -----------------------------------------------------------------------------
 
     def to_table(self, subjects: Any = 1, **options: Any) -> EventTable:
-        """Return the regimen as an event table; see `krogh.dosing.conversion.to_table`."""
-        from krogh.dosing.conversion import to_table
+        """Return the regimen as an event table; see `krogh.dosing.regimen_table.to_table`."""
+        from krogh.dosing.regimen_table import to_table
 
         return to_table(self, subjects, **options)
 

@@ -10,7 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from krogh.dosing.dose import Dose
-from krogh.dosing.grammar import follow_on, parse_sentence
+from krogh.dosing.grammar import parse_sentence
+from krogh.dosing.segment import follow_on
 from krogh.dosing.times import exact_product, time_text
 from krogh.errors import InvalidInput
 from krogh.units import format_number

@@ -140,6 +140,7 @@ class KROGH_EXPORT Program {
  private:
   void validate() const;
   void pin_surfaces();
+  void replace_divisions();
   void build_jacobian();
   void build_linear_form();
   void compile();

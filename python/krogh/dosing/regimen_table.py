@@ -1,12 +1,12 @@
-"""Regimens to event tables, event tables to regimens, and additional doses to rows of their own.
+"""From a regimen to an event table: doses for each subject.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,15 @@ from krogh.dosing import body
 from krogh.dosing.dose import Dose, basis_of
 from krogh.dosing.reading import Parts
 from krogh.dosing.regimen import Regimen
-from krogh.dosing.times import seconds
 from krogh.errors import DataError, SpecError, UnitError
 from krogh.units import Quantity, convert, factor, parse_quantity, parse_unit, same_dimension
 
 if TYPE_CHECKING:
     from krogh.dosing.event_table import EventTable
 
-__all__ = ["expanded", "per_subject", "resolved_amount", "to_regimen", "to_table"]
+__all__ = ["per_subject", "resolved_amount", "to_table"]
 
 Numbers = NDArray[np.float64]
-
-MAX_EXPANDED: Final = 50_000_000
-"""Most rows of an expanded table."""
-
-
-# --- from a regimen to a table --------------------------------------------------------------------
 
 
 def per_subject(value: Any, unit: str, num_subjects: int, what: str) -> Numbers:
@@ -356,227 +349,3 @@ def _covariate(name: str, value: Any, num: int) -> tuple[Numbers, str]:
             f" subjects; it has the shape {array.shape}."
         )
     return np.broadcast_to(array, (num,)), unit
-
-
-# --- from a table to a regimen --------------------------------------------------------------------
-
-
-def to_regimen(table: EventTable, subject: Any = None) -> Regimen:
-    """Return the doses of one subject as a regimen; see `EventTable.to_regimen`."""
-    if subject is None:
-        if table.num_subjects != 1:
-            raise SpecError(
-                f"KG-101: {table.source} has {table.num_subjects} subjects; say which:"
-                f" to_regimen({table.subjects[0]!r})."
-            )
-        subject = table.subjects[0]
-    rows = table.slice_of(subject)
-    columns = {name: column[rows] for name, column in table.columns.items()}
-    place = table.place
-    evid = columns["EVID"]
-    for index in range(len(evid)):
-        absolute = rows.start + index
-        if evid[index] == 3 or (evid[index] == 4 and index > 0):
-            place.fail("KG-223", absolute, f"a reset (EVID {evid[index]}) is no part of a regimen.",
-                       "A regimen says what is given; use the table itself.")  # fmt: skip
-        if evid[index] == 2 and columns["CMT"][index] < 0:
-            place.fail("KG-223", absolute, "a compartment turned off is no part of a regimen.")
-    chosen = np.flatnonzero((evid == 1) | (evid == 4))
-    if not chosen.size:
-        place.fail("KG-223", rows.start, "the subject gets no dose.")
-    doses = []
-    for index in chosen.tolist():
-        if columns["TIME"][index] < 0:
-            place.fail("KG-223", rows.start + index, "a regimen starts at time 0 or later.")
-        doses.append(_dose_of(columns, index, table.units))
-    return Regimen(_merged(doses))
-
-
-def _dose_of(columns: Mapping[str, NDArray[Any]], i: int, units: Mapping[str, Any]) -> Dose:
-    time_unit = units["TIME"]
-    rate = float(columns["RATE"][i])
-    duration = float(columns["DUR"][i])
-    modeled = {-1.0: "rate", -2.0: "duration"}.get(rate)
-    name = str(columns["CMT_NAME"][i]) if "CMT_NAME" in columns else ""
-    number = int(columns["CMT"][i])
-
-    def text(key: str) -> str | None:
-        return (str(columns[key][i]) or None) if key in columns else None
-
-    def time(key: str) -> float:
-        return seconds(Quantity(float(columns[key][i]), time_unit), key)
-
-    return Dose(
-        Quantity(float(columns["AMT"][i]), units["AMT"]),
-        time("TIME"),
-        duration=time("DUR") if duration > 0 else None,
-        rate=Quantity(rate, units["RATE"]) if rate > 0 and duration == 0 else None,
-        interval=time("II"),
-        additional=int(columns["ADDL"][i]),
-        steady=int(columns["SS"][i]),
-        compartment=name or (number or None),
-        route=text("ROUTE"),
-        drug=text("DRUG"),
-        modeled=modeled,  # type: ignore[arg-type]
-    )
-
-
-def _merged(doses: Sequence[Dose]) -> list[Dose]:
-    """Join equal doses at equal distances into one repeated dose.
-
-    Distances are equal if the times agree to 1e-12 of themselves: the rounding of times that were
-    written in another unit.
-    """
-    result: list[Dose] = []
-    position = 0
-    while position < len(doses):
-        dose = doses[position]
-        stop = position + 1
-        is_single = dose.additional == 0 and dose.steady == 0
-        if is_single and stop < len(doses):
-            interval = doses[stop].time - dose.time
-            while (
-                interval > 0
-                and stop < len(doses)
-                and doses[stop].replace(time=dose.time) == dose
-                and abs(doses[stop].time - (dose.time + (stop - position) * interval))
-                <= 1e-12 * doses[stop].time
-            ):
-                stop += 1
-        count = stop - position
-        if count > 1:
-            dose = dose.replace(interval=interval, additional=count - 1)
-        result.append(dose)
-        position = stop
-    return result
-
-
-# --- additional doses as rows ---------------------------------------------------------------------
-
-
-def expanded(table: EventTable) -> EventTable:
-    """Return the table with each dose that ADDL stands for as a row of its own.
-
-    A derived dose comes before the rows of its time.  It is left out if a reset (EVID 3 or 4) or a
-    dose with SS 1 cancels it: one at or before its time, later in the table.  Rows keep the number
-    and the covariates of the row they come from; under NOCB a derived dose takes the covariates of
-    the next row, since its own record would change them.
-    """
-    from krogh.dosing.event_table import EventTable
-
-    columns = table.columns
-    additional = columns["ADDL"]
-    total = len(table) + int(additional.sum())
-    if total > MAX_EXPANDED:
-        raise DataError(f"KG-204: the expanded table would have {total} rows.")
-    source = np.repeat(np.arange(len(table)), additional + 1)
-    first = np.concatenate([[0], np.cumsum(additional + 1)[:-1]])
-    number = np.arange(total) - first[source]
-    time = columns["TIME"][source] + number * columns["II"][source]
-    subject = table.subject_index
-    cancels = (
-        (columns["EVID"] == 3)
-        | (columns["EVID"] == 4)
-        | ((columns["EVID"] == 1) & (columns["SS"] == 1))
-    )
-    segment = np.cumsum(cancels | (np.diff(subject, prepend=-1) != 0))
-    limit = _ends_of_segments(columns["TIME"], subject, segment)
-    keep = (number == 0) | (time < limit[source])
-    source, number, time = source[keep], number[keep], time[keep]
-    order = np.lexsort((source, number == 0, time, segment[source]))
-    source, number, time = source[order], number[order], time[order]
-    derived = number > 0
-    new = {name: column[source] for name, column in columns.items()}
-    new["TIME"] = time
-    new["ADDL"] = np.zeros_like(new["ADDL"])
-    new["SS"] = np.where(derived, 0, new["SS"])
-    new["II"] = np.where(new["SS"] > 0, new["II"], 0.0)
-    new["EVID"] = np.where(derived, 1, new["EVID"])
-    origin = _origin_of_covariates(source, derived, subject, table.interpolation)
-    parts = Parts(
-        table.source,
-        new,
-        {name: column[origin] for name, column in table.covariates.items()},
-        {name: column[source] for name, column in table.other.items()},
-        table.units,
-        table.categories,
-        table.rows[source],
-        np.concatenate([np.flatnonzero(np.diff(subject[source], prepend=-1)), [len(source)]]),
-        table.ignored,
-        table.interpolation,
-    )
-    if table.interpolation == "linear":
-        for name, values in _linear_covariates(table, source, time, derived, segment).items():
-            parts.covariates[name] = values
-    return EventTable(parts)
-
-
-def _ends_of_segments(
-    time: Numbers, subject: NDArray[np.int64], segment: NDArray[np.int64]
-) -> Numbers:
-    """Return for each row the time at which what is pending is cancelled, infinite if never.
-
-    A segment ends where the next one of the same subject starts.  If the clock starts anew there,
-    time had come to the segment's last record.
-    """
-    starts = np.flatnonzero(np.diff(segment, prepend=-1))
-    last = np.concatenate([starts[1:], [len(segment)]]) - 1
-    ends = np.full(len(starts), np.inf)
-    same = subject[starts[1:]] == subject[starts[:-1]]
-    following = time[starts[1:]]
-    reached = time[last[:-1]]
-    back = following < reached
-    ends[:-1][same] = np.where(back, np.nextafter(reached, np.inf), following)[same]
-    return ends[np.searchsorted(starts, np.arange(len(segment)), side="right") - 1]
-
-
-def _origin_of_covariates(
-    source: NDArray[np.int64],
-    derived: NDArray[np.bool_],
-    subject: NDArray[np.int64],
-    rule: str,
-) -> NDArray[np.int64]:
-    """Return the row whose covariates each row of the expanded table takes.
-
-    Rows of the table take their own.  A derived dose takes those of the nearest row of the table
-    after it (NOCB) or before it (LOCF) in its subject, so that the expansion changes no covariate.
-    """
-    real = np.flatnonzero(~derived)
-    position = np.arange(len(source))
-    if rule == "nocb":
-        index = np.searchsorted(real, position, side="left")
-        candidate = source[real[np.minimum(index, len(real) - 1)]]
-        other = source[real[np.maximum(np.searchsorted(real, position, side="right") - 1, 0)]]
-    else:
-        index = np.searchsorted(real, position, side="right") - 1
-        candidate = source[real[np.maximum(index, 0)]]
-        other = candidate
-    own = subject[source]
-    return np.where(subject[candidate] == own, candidate, other)
-
-
-def _linear_covariates(
-    table: EventTable,
-    source: NDArray[np.int64],
-    time: Numbers,
-    derived: NDArray[np.bool_],
-    segment: NDArray[np.int64],
-) -> dict[str, Numbers]:
-    """Return the covariates under linear interpolation, which derived doses lie between."""
-    from krogh.dosing.interpolation import interpolate
-
-    result: dict[str, Numbers] = {}
-    clock = table.columns["TIME"]
-    for name, values in table.covariates.items():
-        column = values[source].copy()
-        for index in np.unique(segment[source[derived]]).tolist():
-            rows = np.flatnonzero(segment == index)
-            wanted = derived & (segment[source] == index)
-            # the next segment's first record continues the line if the clock runs on
-            after = rows[-1] + 1
-            more = after < len(clock) and table.subject_index[after] == table.subject_index[rows[0]]
-            if more and clock[after] >= clock[rows[-1]]:
-                rows = np.append(rows, after)
-            column[wanted] = interpolate(clock[rows], values[rows], time[wanted], "linear")
-        result[name] = column
-    return result

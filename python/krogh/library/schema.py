@@ -1,0 +1,150 @@
+"""The form of a library file: one published model with the source of every number.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "CovariateEntry",
+    "ModelFile",
+    "ParameterEntry",
+    "ReferenceEntry",
+    "RegimenEntry",
+    "ResidualEntry",
+    "VariabilityEntry",
+]
+
+
+class _Entry(BaseModel):
+    """Frozen, without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ParameterEntry(_Entry):
+    """A number of the model.
+
+    Attributes
+    ----------
+    value
+        With unit.
+    lower, upper
+        Bounds, in the unit of the value.
+    range
+        Standard error or confidence interval as published.
+    iiv
+        Variability between subjects as published.
+    source
+        Author, year, table, and ``[key]`` of the citation.
+    verified
+        Whether the number was checked against its source or a transcription of it.
+    note
+        What it is.
+    """
+
+    value: str
+    lower: float | None = None
+    upper: float | None = None
+    range: str = ""
+    iiv: str = ""
+    source: str = Field(min_length=1)
+    verified: bool = True
+    note: str = ""
+
+
+class CovariateEntry(_Entry):
+    """A covariate with its reference value and the range that was studied."""
+
+    value: str | float
+    lower: float | None = None
+    upper: float | None = None
+    categories: dict[str, float] | None = None
+    range: str = ""
+    description: str = Field(min_length=1)
+
+
+class VariabilityEntry(_Entry):
+    """Random effects, as `krogh.model.systemic.variability` takes them."""
+
+    names: list[str]
+    cv: list[float] | None = None
+    variance: list[float] | None = None
+    covariances: list[tuple[str, str, float]] = []
+    correlations: list[tuple[str, str, float]] = []
+    level: Literal["subject", "occasion"] = "subject"
+    source: str = Field(min_length=1)
+    verified: bool = True
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> VariabilityEntry:
+        if (self.cv is None) == (self.variance is None):
+            raise ValueError("give either 'cv' or 'variance'")
+        return self
+
+
+class ResidualEntry(_Entry):
+    """The published residual error of an output: standard deviations."""
+
+    proportional: float | None = None
+    additive: str | None = None
+    log_additive: float | None = None
+    source: str = Field(min_length=1)
+    verified: bool = True
+
+
+class RegimenEntry(_Entry):
+    """A regimen that was studied or is approved, as a dosing sentence."""
+
+    text: str
+    note: str = ""
+
+
+class ReferenceEntry(_Entry):
+    """A published exposure or other figure that the model can be compared with."""
+
+    what: str
+    value: str
+    source: str = Field(min_length=1)
+
+
+class ModelFile(_Entry):
+    """A library file.
+
+    Attributes
+    ----------
+    name
+        Under which it is loaded; also the file's name.
+    kind
+        ``"published"`` parameter table, ``"typical"`` values chosen to fit published figures, or
+        ``"estimated"`` from data.
+    structure
+        Blocks of `krogh.model.systemic` by name, with their options.
+    verification
+        How the numbers were checked.
+    """
+
+    format: Literal["krogh-library-model"]
+    version: Literal[1]
+    name: str
+    drug: str
+    title: str
+    kind: Literal["published", "typical", "estimated"]
+    citations: list[str] = Field(min_length=1)
+    verification: str = Field(min_length=1)
+    species: str = "human"
+    molar_mass: str = ""
+    notes: list[str] = []
+    structure: list[dict[str, Any]] = Field(min_length=1)
+    parameters: dict[str, ParameterEntry]
+    covariates: dict[str, CovariateEntry] = {}
+    variability: list[VariabilityEntry] = []
+    rules: dict[str, str] = {}
+    residual: dict[str, ResidualEntry] = {}
+    population: dict[str, str | int] = {}
+    regimens: list[RegimenEntry] = []
+    reference: list[ReferenceEntry] = []
