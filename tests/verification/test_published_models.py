@@ -142,7 +142,10 @@ def test_nivolumab_clearance_falls_to_0_745():
 def test_nivolumab_half_life():
     """25 d published: between the initial and the final half-life of the typical woman."""
     result = _simulate(
-        "nivolumab_bajaj_2017", "240 mg over 30 min", "600 d", times=([15.0, 25.0, 500.0, 600.0], "d")
+        "nivolumab_bajaj_2017",
+        "240 mg over 30 min",
+        "600 d",
+        times=([15.0, 25.0, 500.0, 600.0], "d"),
     )
     c = result["Cp"].values[0]
     early, late = np.log(2) * np.array([10, 100]) / np.log(c[[0, 2]] / c[[1, 3]])
