@@ -253,6 +253,13 @@ void LaneEngine::mark_discontinuity(int l) {
   if (is_exact_) calm_[idx(l)] = 0.0;
 }
 
+/// The windows of the subject that a lane holds.
+std::span<const Window> LaneEngine::windows_of(int l) const {
+  const std::span<const Window> all = context_.options->windows;
+  const std::int64_t own = context_.options->windows_per_subject;
+  return own > 0 ? all.subspan(idx(lanes_state_[idx(l)].subject * own), idx(own)) : all;
+}
+
 /// Where the lane has to stop next: an action, something pending, or its last record.
 void LaneEngine::update_stop(int l) {
   Lane& lane = this->lane(l);
@@ -263,6 +270,10 @@ void LaneEngine::update_stop(int l) {
     stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
+  // A step may not straddle the edge of a window.
+  for (const Window& window : windows_of(l))
+    for (const double edge : {window.begin, window.end})
+      if (edge > block_.time[l] && edge < stop) stop = edge;
   rows_of_.stop_time[l] = stop;
   expect_observation(l);
   block_.remaining[l] = stop - block_.time[l];

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,7 @@ class LaneEngine {
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
   void update_stop(int lane);
+  std::span<const Window> windows_of(int lane) const;
   void expect_observation(int lane);
 
   // lane_events.cpp: records, doses, observations
