@@ -140,9 +140,8 @@ void LaneEngine::move_in_panels(const double* lengths) {
 /// Adds one panel of one output to the metrics of the windows that it lies in.
 void LaneEngine::account_panel(int l, int m, const Panel& panel, double integral,
                                const double* y_start) {
-  const std::int64_t own = context_.options->windows_per_subject;
-  const std::size_t num_windows = own > 0 ? idx(own) : context_.options->windows.size();
-  const Window* windows = context_.options->windows.data() + (own > 0 ? lane(l).subject * own : 0);
+  const std::span<const Window> windows = windows_of(l);
+  const std::size_t num_windows = windows.size();
   const auto& thresholds = context_.options->thresholds;
   const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
   const double middle = panel.start + 0.5 * panel.length;
