@@ -185,10 +185,11 @@ bool LaneEngine::load(int l) {
   lane.is_active = true;
   block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
-  const int np = program_.num_parameters();
+  const auto given = static_cast<int>(context_.num_given_parameters);
   const double* values = context_.parameters.data() +
-                         (context_.has_one_parameter_set ? 0 : lane.subject * np);
-  for (int p = 0; p < np; ++p) reg(layout_.parameters + p, l) = values[p];
+                         (context_.has_one_parameter_set ? 0 : lane.subject * given);
+  for (int p = 0; p < given; ++p) reg(layout_.parameters + p, l) = values[p];
+  for (int p = given; p < program_.num_parameters(); ++p) reg(layout_.parameters + p, l) = 1.0;
   for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
   return true;
 }

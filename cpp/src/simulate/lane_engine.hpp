@@ -48,6 +48,8 @@ struct PointContext {
   const std::vector<Direction>* orbit_directions = nullptr;
   const model::TangentProgram* orbit_tangents = nullptr;
   bool has_one_parameter_set = false;
+  std::int64_t num_given_parameters = 0;   ///< per subject; parameters behind them start at 1
+  std::vector<std::int32_t> switches;      ///< parameter that turns a state off, -1: none; or empty
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
   integrate::Stepper stepper;
@@ -136,6 +138,9 @@ class LaneEngine {
   bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
   void emit(const std::vector<int>& lanes);
   bool give_plain_bolus(int lane, const model::Record& record);
+  bool is_on(int lane, int state);
+  void switch_state(int lane, int state, bool on);
+  std::vector<char> states_that_act(int lane);
   void give_record_dose(int lane, const model::Record& record);
   void arrive(int lane, int dose, double time);
   void end_infusion(int lane, int dose);

@@ -19,21 +19,23 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr int most_newton_steps = 60;
 
-/// States that act on no derivative (running integrals), nor on anything that is not itself such a
-/// state, have no steady value and keep theirs.
-std::vector<char> states_that_act(const model::Program& program) {
-  std::vector<char> acts(idx(program.num_states()), 1);
+}  // namespace
+
+/// States with a steady value. Those that act on no derivative (running integrals), nor on anything
+/// that is not itself such a state, have none and keep theirs, as do compartments that are off.
+std::vector<char> LaneEngine::states_that_act(int l) {
+  std::vector<char> acts(idx(n_), 1);
   for (bool changed = true; changed;) {
     std::vector<char> now(acts.size(), 0);
-    for (const model::Entry& e : program.jacobian())
+    for (const model::Entry& e : program_.jacobian())
       if (acts[idx(e.row)] != 0 && acts[idx(e.column)] != 0) now[idx(e.column)] = 1;
     changed = now != acts;
     acts = now;
   }
+  for (int i = 0; i < n_; ++i)
+    if (!is_on(l, i)) acts[idx(i)] = 0;
   return acts;
 }
-
-}  // namespace
 
 /// Solves dy/dt + rate = 0 for the chosen states, the others held, by pseudo-transient
 /// continuation (Kelley & Keyes 1998, SIAM J. Numer. Anal. 35:508, doi 10.1137/S0036142996304796):
@@ -206,6 +208,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.stepper = context_.stepper;
   inner.control = context_.control;
   inner.lanes = 8;
+  inner.switches = context_.switches;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
   inner.tangents = context_.orbit_tangents;
@@ -222,7 +225,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
 /// input. Returns the state just before a dose, and its tangents by the implicit function theorem.
 bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
                                 std::vector<double>& y, std::vector<double>& tangents) {
-  const std::vector<char> acts = states_that_act(program_);
+  const std::vector<char> acts = states_that_act(l);
   std::vector<int> chosen;
   for (int i = 0; i < n_; ++i)
     if (acts[idx(i)]) chosen.push_back(i);
@@ -372,8 +375,8 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   double next_arrival = 0.0;
   bool is_found = false;
   if (record.interval == 0.0) {
-    is_found = is_exact_ ? rest_exactly(l, dose.state, dose, states_that_act(program_), y, tangents)
-                         : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(program_),
+    is_found = is_exact_ ? rest_exactly(l, dose.state, dose, states_that_act(l), y, tangents)
+                         : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(l),
                                          tangents, dose);
   } else {
     const double past = lag > 0.0 ? std::ceil(lag / record.interval) - 1.0 : 0.0;
@@ -436,7 +439,7 @@ bool LaneEngine::rest_exactly(int l, int input_state, const ActiveDose& dose,
 /// run on. The residual is what one more period changes.
 bool LaneEngine::periodic_exactly(int l, const ActiveDose& dose, double interval, double phase,
                                   std::vector<double>& y, std::vector<double>& tangents) {
-  const std::vector<char> acts = states_that_act(program_);
+  const std::vector<char> acts = states_that_act(l);
   PropagatorCache::State state{y, tangents};
   if (!propagators_->periodic(registers_.data(), l, dose, interval, acts, state)) return false;
   const PropagatorCache::State next =

@@ -55,10 +55,6 @@ void validate(const model::Program& program, std::span<const double> parameters,
                        " of a model with " + std::to_string(np));
   for (std::size_t i = 0; i < schedule.records().size(); ++i) {
     const Record& r = schedule.records()[i];
-    if (r.kind == RecordKind::turn_off || r.kind == RecordKind::turn_on)
-      throw InvalidInput("record " + std::to_string(i) +
-                         ": switching compartments off and on is not supported; use a parameter "
-                         "that multiplies the compartment's rates");
     if (!is_dose(r)) continue;
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
@@ -178,6 +174,23 @@ integrate::StepControl control_of(const integrate::Stepper& stepper, const Point
   return control;
 }
 
+/// The model with switches for the states that records turn off; null where there are none.
+std::unique_ptr<model::Program> with_switches(const model::Program& program,
+                                              const model::Schedule& schedule,
+                                              PointContext& context) {
+  std::vector<char> is_switched(idx(program.num_states()), 0);
+  for (const Record& r : schedule.records())
+    if (r.kind == RecordKind::turn_off) is_switched[idx(r.target)] = 1;
+  std::vector<int> states;
+  for (int i = 0; i < program.num_states(); ++i)
+    if (is_switched[idx(i)] != 0) states.push_back(i);
+  if (states.empty()) return nullptr;
+  context.switches.assign(idx(program.num_states()), -1);
+  for (std::size_t k = 0; k < states.size(); ++k)
+    context.switches[idx(states[k])] = program.num_parameters() + static_cast<std::int32_t>(k);
+  return std::make_unique<model::Program>(program.with_switches(states));
+}
+
 }  // namespace
 
 void prepare_run(PointContext& context, const model::Program& program,
@@ -190,7 +203,9 @@ void prepare_run(PointContext& context, const model::Program& program,
   context.output = &output;
   context.result = &result;
   context.parameters = parameters;
-  context.has_one_parameter_set = parameters.size() == idx(program.num_parameters());
+  if (context.num_given_parameters == 0) context.num_given_parameters = program.num_parameters();
+  const std::int64_t size = static_cast<std::int64_t>(parameters.size());
+  context.has_one_parameter_set = size == context.num_given_parameters;
   context.initial_states = options.initial_states;
   context.num_subjects = num_subjects;
   context.atol = options.atol;
@@ -215,13 +230,16 @@ void prepare_run(PointContext& context, const model::Program& program,
   result.failures.assign(idx(num_subjects), {});
 }
 
-PointResult simulate_point(const model::Program& program, std::span<const double> parameters,
+PointResult simulate_point(const model::Program& given, std::span<const double> parameters,
                            std::int64_t num_subjects, const model::Schedule& schedule,
                            const PointOptions& options, const PointOutput& output,
                            const RunControl& control) {
-  validate(program, parameters, num_subjects, schedule, options, output);
+  validate(given, parameters, num_subjects, schedule, options, output);
   PointResult result;
   PointContext context;
+  context.num_given_parameters = given.num_parameters();
+  const std::unique_ptr<model::Program> switched = with_switches(given, schedule, context);
+  const model::Program& program = switched ? *switched : given;
   prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
   context.method = choose_method(program, options);
   context.stepper = stepper_of(context.method);

@@ -102,6 +102,10 @@ class KROGH_EXPORT Program {
   int num_outputs() const { return static_cast<int>(spec_.outputs.size()); }
   int num_surfaces() const { return static_cast<int>(surfaces_.size()); }
   const ModelSpec& spec() const { return spec_; }
+  /// The model as it was given, with one more parameter for each of `states`, in their order after
+  /// the model's own: 1 where the state is on, 0 where its derivative and what events assign to it
+  /// are zero. For schedules that turn compartments off and on.
+  ModelSpec with_switches(const std::vector<int>& states) const;
   const RegisterLayout& layout() const { return layout_; }
   const ModelTapes& tapes() const { return tapes_; }
   const std::vector<expr::TableView>& tables() const { return table_views_; }
@@ -145,6 +149,7 @@ class KROGH_EXPORT Program {
   void build_linear_form();
   void compile();
 
+  ModelSpec given_;  ///< before switches were pinned
   ModelSpec spec_;
   std::vector<expr::NodeId> surfaces_;
   std::vector<int> event_surfaces_;
