@@ -62,7 +62,7 @@ class Program:
         rate: Sequence[int] = ...,
         events: Sequence[tuple[int, int, Sequence[tuple[int, int]]]] = ...,
         stored_dose: Sequence[tuple[int, int, int, int, bool]] = ...,
-        steady_initial: Sequence[int] = ...,
+        steady_initial: Sequence[str] = ...,
         scale: Sequence[int] = ...,
     ) -> None: ...
     @property
