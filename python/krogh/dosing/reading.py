@@ -349,12 +349,13 @@ def _named_compartments(
             columns["CMT"][rows] = float(value)
             names[rows] = ""
         elif value.startswith("-") and len(value) > 1:  # rxode2's "-depot" turns depot off
-            columns["CMT"][rows] = -1.0
             place.require(
                 ~rows | (columns["EVID"] == 2),
                 "KG-222",
                 f"CMT = {value!r} turns a compartment off, which needs EVID 2.",
             )
+            columns["CMT"][rows] = -1.0  # the sign says off; the name stands beside it
+            names[rows] = value[1:]
     return names
 
 

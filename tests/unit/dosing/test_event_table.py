@@ -175,7 +175,13 @@ def test_compartments_by_name():
     text = "ID,TIME,AMT,CMT,EVID\n1,0,100,depot,1\n1,1,.,(obs),0\n1,2,.,-depot,2\n1,3,5,2,1\n"
     table = read(text)
     assert list(table["CMT"]) == [0, 0, -1, 2]
-    assert list(table["CMT_NAME"]) == ["depot", "", "-depot", ""]
+    assert list(table["CMT_NAME"]) == ["depot", "", "depot", ""]
+    assert EventTable.read(table.to_csv()) == table
+    renamed = read(text, compartments={"depot": "gut", 2: "blood"})
+    assert list(renamed["CMT_NAME"]) == ["gut", "", "gut", "blood"]
+    assert list(renamed["CMT"]) == [0, 0, -1, 2]
+    with pytest.raises(DataError, match=r"KG-222.*row 2.*needs EVID 2"):
+        read("ID,TIME,AMT,CMT,EVID\n1,0,100,-depot,1\n")
     table = read(BASIC, compartments={"1": "depot", 2: "central"})
     assert list(table["CMT_NAME"]) == ["depot", "central", "central", "depot", "central"]
     with pytest.raises(DataError, match=r"KG-222.*row 3"):
