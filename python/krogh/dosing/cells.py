@@ -359,7 +359,9 @@ def _column_of(values: Any, key: str, name: str) -> Column:
         values = values.to_numpy()
     try:
         array = np.asarray(values)
-    except ValueError as error:
+        if array.dtype.kind not in "biuf" and not isinstance(values, np.ndarray):
+            array = np.array(values, dtype=object)  # one type for all would change some cells
+    except (ValueError, TypeError) as error:
         raise DataError(f"KG-200: {name}: the column {key!r} is not a list of cells.") from error
     if array.ndim != 1:
         raise DataError(
@@ -370,7 +372,9 @@ def _column_of(values: Any, key: str, name: str) -> Column:
         return array.astype("U")  # identifiers that a double does not hold
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
-    if array.dtype.kind in "SU":
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind == "U":
         return np.char.strip(array)
     return np.array([_cell_text(cell) for cell in array.tolist()], dtype="U")
 
@@ -381,6 +385,8 @@ def _cell_text(cell: Any) -> str:
         return ""
     if isinstance(cell, bool):
         return "1" if cell else "0"
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace").strip()
     if isinstance(cell, float):
         return "" if cell != cell else repr(cell)
     return str(cell).strip()

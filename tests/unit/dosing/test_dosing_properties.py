@@ -302,3 +302,30 @@ def test_the_strategies_make_what_they_say():
     assert found >= {"duration", "rate", "modeled", "compartment", "steady 1", "steady 2", "open"}
     with pytest.raises(InvalidInput):
         Dose("1 mg", time="1")
+
+
+things = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4),
+    st.binary(max_size=3),
+    st.complex_numbers(), st.lists(st.integers(), max_size=2), st.decimals(), st.datetimes(),
+    st.sampled_from([0, 1, 100, "1", ".", 4]),
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ID", "TIME", "AMT", "EVID", "DV", "CMT", "II", "ADDL", "SS", "RATE"]),
+        st.lists(things, min_size=2, max_size=2),
+    ),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_objects_are_a_table_or_an_error_of_krogh(columns, has_keys):
+    if has_keys:
+        columns = {**columns, "ID": [1, 1], "TIME": [0, 1]}
+    try:
+        table = EventTable.from_frame(columns, units=UNITS)
+    except Error as error:
+        _check_code(error)
+    else:
+        assert EventTable.from_frame(table.to_dict(), units=UNITS) == table

@@ -352,3 +352,20 @@ def test_a_long_table_is_read_in_seconds():
     table = read(text, covariates={"WT": "kg"})
     assert len(table) == num
     assert time.process_time() - start < 5.0  # takes 0.4 s; a loop over rows would take minutes
+
+
+def test_other_kinds_of_columns_in_data_frames():
+    pandas = pytest.importorskip("pandas")
+    expected = read(BASIC, covariates={"WT": "kg"})
+    plain = pandas.read_csv(io.StringIO(BASIC), na_values=["."])
+    frame = plain.convert_dtypes()  # nullable integers and floats, whose missing value is pandas.NA
+    assert EventTable.from_frame(frame, units=UNITS, covariates={"WT": "kg"}) == expected
+    text = pandas.read_csv(io.StringIO(BASIC), dtype="string", keep_default_na=False)
+    assert EventTable.from_frame(text, units=UNITS, covariates={"WT": "kg"}) == expected
+    category = plain.astype({"id": "category", "evid": "category"})
+    assert EventTable.from_frame(category, units=UNITS, covariates={"WT": "kg"}) == expected
+    shuffled = plain.set_index(np.array([5, 3, 1, 2, 9]))
+    assert EventTable.from_frame(shuffled, units=UNITS, covariates={"WT": "kg"}) == expected
+    dates = plain.assign(Time=pandas.to_datetime("2020-01-01"))
+    with pytest.raises(DataError, match=r"KG-213.*table row 1 \(ID 1\): TIME = '2020"):
+        EventTable.from_frame(dates, units=UNITS)
