@@ -231,6 +231,11 @@ class LaneEngine {
   // lane_metrics.cpp
   void start_metrics(int lane);
   void take_metrics();
+  double* gathered(int metric);
+  void restart_gathering(int lane);
+  void find_extremes(int lane, int output);
+  void measure_time_above(int lane, int output);
+  void give_to_windows(int lane);
 
   double& at(double* rows, int row, int lane) {
     return rows[static_cast<std::ptrdiff_t>(row) * lanes_ + lane];
@@ -260,6 +265,7 @@ class LaneEngine {
   std::vector<double> tangent_atol_;
   std::vector<Lane> lanes_state_;
   std::vector<std::vector<double>> metrics_;
+  AlignedBuffer gathered_;  ///< samples of a step and metrics since the last stop
   std::vector<int> ready_;
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;

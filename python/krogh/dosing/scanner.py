@@ -150,7 +150,11 @@ class Scanner:
             character = self.text[start : start + 1]
             value = _vulgar(character) if character else None
             if value is None:
-                if character in "+-\u2212" and character:
+                if (
+                    character
+                    and character in "+-\u2212"
+                    and self.text[start + 1 : start + 2].isdecimal()
+                ):
                     self.fail("KG-204", f"{what} has a sign; it must be a plain number.", start)
                 self.fail("KG-201", f"{what} (a number with its unit) must stand here.", start)
             self.at = start + 1
@@ -160,7 +164,7 @@ class Scanner:
         if _INTEGER.fullmatch(match.group()):
             value = self._with_fraction(value, what, start)
         following = self.text[self.at : self.at + 2]
-        if following[:1] == "," and following[1:].isdigit():
+        if following[:1] == "," and following[1:].isdecimal():
             self.fail(
                 "KG-201",
                 "a comma between digits may be a decimal comma, a thousands mark or a list; write a"
