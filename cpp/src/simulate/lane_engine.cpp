@@ -357,8 +357,27 @@ void LaneEngine::name_failure(int l) {
     position = expr::first_failure(tape, registers_.data(), lanes_, l);
   }
   int state = -1;
-  for (int i = n_ - 1; i >= 0; --i)
-    if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  auto find_state = [&] {
+    for (int i = n_ - 1; i >= 0; --i)
+      if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  };
+  find_state();
+  // The state at hand is sound and no step leads on: what breaks lies just ahead along the slope.
+  if (position < 0 && state < 0) {
+    std::vector<double> slopes(idx(n_));
+    for (int i = 0; i < n_; ++i)
+      slopes[idx(i)] = reg(layout_.slopes + i, l) + reg(layout_.input_rates + i, l);
+    constexpr int furthest = 40;  // doublings: from rounding of the clock to 1 % of it
+    double ahead = std::max(std::abs(block_.time[l]), 1e-270) * 1e-14;
+    for (int k = 0; k < furthest && position < 0; ++k, ahead *= 2.0) {
+      for (int i = 0; i < n_; ++i)
+        reg(layout_.states + i, l) = at(block_.y, i, l) + ahead * slopes[idx(i)];
+      reg(layout_.time, l) = block_.time[l] + ahead;
+      position = expr::first_failure(tape, registers_.data(), lanes_, l);
+    }
+    expr::run_tape(tape, registers_.data(), lanes_);
+    find_state();
+  }
   std::string cause = "the step size fell below what the clock resolves";
   if (position >= 0) {
     switch (static_cast<expr::Op>(tape.code[position].code)) {
@@ -404,6 +423,7 @@ bool LaneEngine::refill() {
 }
 
 void LaneEngine::run(const std::function<bool()>& keep_going) {
+  keep_going_ = keep_going ? &keep_going : nullptr;
   std::int64_t iterations = 0;
   for (;;) {
     while (refill()) work_through_due();
@@ -411,7 +431,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
                      [](const Lane& lane) { return lane.is_active; }))
       return;
     if (context_.stop.load(std::memory_order_relaxed)) return;
-    if (keep_going && iterations++ % 64 == 0 && !keep_going()) {
+    if (keep_going && iterations++ % 8 == 0 && !keep_going()) {
       context_.stop.store(true, std::memory_order_relaxed);
       return;
     }

@@ -236,6 +236,7 @@ class LaneEngine {
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
   bool is_drained_ = false;  ///< the queue has no more subjects
+  const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
 };

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <thread>
 
 #include <krogh/base/parallel.hpp>
 #include <krogh/integrate/tableau.hpp>
@@ -269,8 +270,18 @@ PointResult simulate_point(const model::Program& program, std::span<const double
                                .elapsed_seconds = elapsed});
   };
   parallel_run(num_threads, [&](int thread) {
-    LaneEngine engine(context);
-    engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+    try {
+      LaneEngine engine(context);
+      engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+      // The caller's thread has nothing left to do but to listen while others finish theirs.
+      while (thread == 0 && context.finished.load() < num_subjects && !context.stop.load()) {
+        if (!report()) context.stop.store(true);
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      }
+    } catch (...) {  // an interrupt, for instance: nobody goes on alone
+      context.stop.store(true);
+      throw;
+    }
   });
 
   const int num_outputs = program.num_outputs();
