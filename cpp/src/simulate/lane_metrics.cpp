@@ -88,7 +88,7 @@ void LaneEngine::take_metrics() {
                                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     for (int l = 0; l < lanes_; ++l)
       reg(layout_.time, l) = block_.time[l] + theta_[l] * block_.step_used[l];
-    expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+    context_.native->outputs.run(registers_.data());
     for (int m = 0; m < num_outputs; ++m)
       for (int l = 0; l < lanes_; ++l) sample(k, m, l) = reg(layout_.outputs + m, l);
   }
