@@ -3,9 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,11 @@ class PropagatorCache;
 
 /// Lanes of the blocks that orbits run on: one is used.
 inline constexpr int orbit_lanes = 8;
+
+/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
+inline double coincidence(double time) {
+  return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time);
+}
 
 /// What all engines of one call share; read-only but for the queue position and the stop flag.
 struct PointContext {
@@ -120,6 +128,7 @@ class LaneEngine {
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
   void update_stop(int lane);
+  std::span<const Window> windows_of(int lane) const;
   void expect_observation(int lane);
 
   // lane_events.cpp: records, doses, observations
@@ -193,6 +202,11 @@ class LaneEngine {
   // lane_metrics.cpp
   void start_metrics(int lane);
   void take_metrics();
+  double* gathered(int metric);
+  void restart_gathering(int lane);
+  void find_extremes(int lane, int output);
+  void measure_time_above(int lane, int output);
+  void give_to_windows(int lane);
 
   double& at(double* rows, int row, int lane) {
     return rows[static_cast<std::ptrdiff_t>(row) * lanes_ + lane];
@@ -221,6 +235,7 @@ class LaneEngine {
   std::vector<double> tangent_atol_;
   std::vector<Lane> lanes_state_;
   std::vector<std::vector<double>> metrics_;
+  AlignedBuffer gathered_;  ///< samples of a step and metrics since the last stop
   std::vector<int> ready_;
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;

@@ -16,7 +16,6 @@ from krogh.dosing.words import (
     COUNT_WORDS,
     COUNTED,
     DAY,
-    NOT_UNITS,
     PERIODS,
     Q_FORM,
     Q_UNITS,
@@ -24,7 +23,7 @@ from krogh.dosing.words import (
     X_FORM,
 )
 
-__all__ = ["counted", "every", "frequency"]
+__all__ = ["counted", "cycle", "every", "frequency"]
 
 
 def counted(scan: Scanner, segment: Segment, start: int) -> bool:
@@ -134,7 +133,7 @@ def every(scan: Scanner, segment: Segment) -> None:
         if scan.peek_number():
             where = scan.skip()
             value = scan.number("the dosing interval")
-            unit = scan.time_unit("the dosing interval", NOT_UNITS)
+            unit = scan.time_unit("the dosing interval")
             seconds = scan.in_seconds(value, unit, "the dosing interval", where)
             if seconds <= 0:
                 scan.fail("KG-204", "the dosing interval must be positive.", where, scan.at)
@@ -144,3 +143,17 @@ def every(scan: Scanner, segment: Segment) -> None:
     if not word:
         scan.fail("KG-201", "a time must follow 'every', for example 'every 21 d'.")
     put(scan, segment, "interval", float(factor * PERIODS[word]), start)
+
+
+def cycle(scan: Scanner, segment: Segment, start: int) -> None:
+    """Read the rest of ``of a 28-day cycle``: the interval."""
+    where = scan.skip()
+    value = scan.number("the length of the cycle")
+    scan.take_symbol("-")
+    unit = scan.time_unit("the length of the cycle")
+    seconds = scan.in_seconds(value, unit, "the length of the cycle", where)
+    if not scan.take_word("cycle", "cycles"):
+        scan.fail("KG-201", "'cycle' must follow its length.")
+    if seconds <= 0:
+        scan.fail("KG-204", "the length of the cycle must be positive.", where, scan.at)
+    put(scan, segment, "interval", seconds, start)

@@ -12,7 +12,8 @@ SPDX-License-Identifier: BSD-3-Clause
                | "every" time | "daily" | "weekly" | "q3w" | "bid" | "3 times a day" | ...
                | "x" count | "for" count ("doses" | "cycles") | "for" time
                | "at" times | "on days" numbers | "starting at" time | "after" time
-               | route | "into" compartment | "of" drug | "bolus" | ["at"] "steady state"
+               | "of a" time "cycle" | route | "into" compartment | "of" drug | "bolus"
+               | ["at"] "steady state"
 
 Times are counted from the start of the sentence.  A segment after ``then`` starts one interval
 after the last dose of the segment before it (its own interval if that one is not repeated), or
@@ -32,11 +33,11 @@ from krogh.dosing.dose import (
     canonical_unit,
     route_name,
 )
-from krogh.dosing.frequency import counted, every, frequency
+from krogh.dosing.frequency import counted, cycle, every, frequency
 from krogh.dosing.scanner import Scanner
 from krogh.dosing.segment import Segment, build, put
 from krogh.dosing.timing import after, days, rate_or_times, starting
-from krogh.dosing.words import AMBIGUOUS, COUNTED, KEYWORDS, NOT_UNITS, STARTERS
+from krogh.dosing.words import AMBIGUOUS, COUNTED, KEYWORDS, STARTERS
 from krogh.errors import DataError, InvalidInput, did_you_mean
 from krogh.units import Quantity
 
@@ -186,7 +187,7 @@ class _Parser:
         is_auc = bool(self.scan.take_word("auc"))
         start = self.scan.skip()
         value = self.scan.number("a dose")
-        text, unit_start = self.scan.unit_text(NOT_UNITS)
+        text, unit_start = self.scan.unit_text()
         if not text:
             shown = self.text[start : self.scan.at].strip()
             self.scan.fail_unit(
@@ -283,7 +284,7 @@ class _Parser:
         scan = self.scan
         where = scan.skip()
         value = scan.number(f"the time of {what}")
-        unit = scan.time_unit(f"the time of {what}", NOT_UNITS)
+        unit = scan.time_unit(f"the time of {what}")
         seconds = scan.in_seconds(value, unit, f"the time of {what}", where)
         if seconds <= 0:
             scan.fail("KG-204", f"the time of {what} must be positive.", where, scan.at)
@@ -300,7 +301,7 @@ class _Parser:
                           scan.at)  # fmt: skip
             put(self.scan, segment, "count", int(value), start)
             return
-        unit = scan.time_unit("how long", NOT_UNITS)
+        unit = scan.time_unit("how long")
         seconds = scan.in_seconds(value, unit, "the time", where)
         if seconds <= 0:
             scan.fail("KG-204", "the time must be positive.", where, scan.at)
@@ -366,13 +367,19 @@ class _Parser:
         put(self.scan, segment, "compartment", value, start)
 
     def of(self, segment: Segment) -> None:
+        """Read ``of trastuzumab`` and ``of a 28-day cycle``."""
         start, _ = self.scan.step_over_word()
+        if self.scan.take_word("a", "an", "each", "every") or self.scan.peek_number():
+            cycle(self.scan, segment, start)
+            return
         names = [self.scan.take_name("the name of a drug")]
-        while (word := self.scan.peek_word()) and word not in KEYWORDS and not re.fullmatch(
-            r"[qx][0-9]+[a-z]*", word
-        ):  # fmt: skip
+        while (word := self.scan.peek_word()) and not self.is_said(word):
             names.append(self.scan.take_name("the name of a drug"))
         put(self.scan, segment, "drug", " ".join(names), start)
+
+    def is_said(self, word: str) -> bool:
+        """Whether a word starts a phrase, so that it is not the rest of a drug's name."""
+        return word in KEYWORDS or re.fullmatch(r"[qx][0-9]+[a-z]*", word) is not None
 
     def route(self, segment: Segment) -> None:
         where = self.scan.step_over_word()

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, NoReturn
 
 from krogh.dosing.times import LONGEST_TIME
+from krogh.dosing.words import KEYWORDS, NOT_UNITS
 from krogh.errors import DataError, InvalidInput, UnitError, underline
 from krogh.unit_parser import TIME, Unit
 from krogh.unit_table import lookup
@@ -149,7 +150,11 @@ class Scanner:
             character = self.text[start : start + 1]
             value = _vulgar(character) if character else None
             if value is None:
-                if character in "+-\u2212" and character:
+                if (
+                    character
+                    and character in "+-\u2212"
+                    and self.text[start + 1 : start + 2].isdecimal()
+                ):
                     self.fail("KG-204", f"{what} has a sign; it must be a plain number.", start)
                 self.fail("KG-201", f"{what} (a number with its unit) must stand here.", start)
             self.at = start + 1
@@ -159,7 +164,7 @@ class Scanner:
         if _INTEGER.fullmatch(match.group()):
             value = self._with_fraction(value, what, start)
         following = self.text[self.at : self.at + 2]
-        if following[:1] == "," and following[1:].isdigit():
+        if following[:1] == "," and following[1:].isdecimal():
             self.fail(
                 "KG-201",
                 "a comma between digits may be a decimal comma, a thousands mark or a list; write a"
@@ -215,7 +220,7 @@ class Scanner:
 
     # --- units ----------------------------------------------------------------------------------
 
-    def unit_text(self, keywords: frozenset[str]) -> tuple[str, int]:
+    def unit_text(self) -> tuple[str, int]:
         """Read the spelling of a unit, or an empty string; return it and where it starts.
 
         Names joined by ``/``, ``*`` or a middle dot belong to it, and also names after a blank as
@@ -224,7 +229,7 @@ class Scanner:
         start = self.skip()
         end = self._unit_term(start)
         first = _UNIT_NAME.match(self.text, start)
-        if end is None or (first is not None and first.group().lower() in keywords):
+        if end is None or (first is not None and first.group().lower() in NOT_UNITS):
             return "", start
         while True:
             joined = _UNIT_JOIN.match(self.text, end)
@@ -240,7 +245,7 @@ class Scanner:
             if (
                 blank.end() == end
                 or name is None
-                or name.group().lower() in keywords
+                or name.group().lower() in KEYWORDS
                 or lookup(name.group()) is None
                 or self.text[name.end() : name.end() + 1].isalnum()
             ):
@@ -270,10 +275,10 @@ class Scanner:
             first = lines[0].partition(": ")[2].rstrip(":")
             self.fail_unit(error.code, first, start, start + len(text))
 
-    def time_unit(self, what: str, keywords: frozenset[str]) -> Unit:
+    def time_unit(self, what: str) -> Unit:
         """Read a unit of time."""
         position = self.at
-        text, start = self.unit_text(keywords)
+        text, start = self.unit_text()
         if not text:
             self.fail_unit(
                 "KG-124", f"{what} has no unit; write h, d, min or weeks.", max(0, position - 1)

@@ -61,6 +61,8 @@ AMBIGUOUS: Final = {
     "biweekly": "'every 14 d' or 'on days 1 and 4 every 7 d'",
     "bimonthly": "the interval in days",
     "yearly": "'every 365 d'",
+    "until": "'for 42 d' (doses before that time has passed) or the number of doses, 'x 6'",
+    "per": "a rate ('4 mg/h for 24 h') or a dose and its interval ('100 mg every 24 h')",
 }
 STARTERS: Final = ("loading", "load", "maintenance", "give")
 Q_FORM = re.compile(r"q([0-9]+)([a-z]*)")
@@ -72,7 +74,17 @@ KEYWORDS: Final = frozenset(
         *("over", "for", "every", "each", "then", "followed", "by", "at", "and", "starting"),
         *("start", "from", "after", "into", "of", "on", "day", "days", "x", "steady", "state"),
         *("bolus", "infusion", "ss", "other", "second", "a", "per", "auc", "with", "modeled"),
-        *("rate", "duration", "superposed", "compartment", "mouth", "infused", "q", "single"),
+        *(
+            "rate",
+            "duration",
+            "until",
+            "superposed",
+            "compartment",
+            "mouth",
+            "infused",
+            "q",
+            "single",
+        ),
         *ADVERBS,
         *ABBREVIATIONS,
         *TIMES_WORDS,

@@ -19,7 +19,8 @@ from krogh.units import format_number, parse_unit
 
 __all__ = [
     "COMPARISONS",
-    "FUNCTIONS",
+    "MAX_LENGTH",
+    "MAX_SIZE",
     "RESERVED",
     "Call",
     "Expression",
@@ -43,6 +44,10 @@ COMPARISONS: Final = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", 
 _ARITHMETIC: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 _CONDITIONS: Final = frozenset({*COMPARISONS, "and", "or", "not"})
 
+MAX_LENGTH: Final = 20_000
+"""Characters that an expression's text may have."""
+MAX_SIZE: Final = 40_000
+"""Nodes that an expression may have."""
 _MAX_DEPTH: Final = 20_000
 _MAX_CONDITION_DEPTH: Final = 100
 
@@ -56,21 +61,30 @@ class Expression:
         Operands or arguments, empty for numbers and symbols.
     depth : int
         Levels below and including this node.
+    size : int
+        Nodes of the tree, shared ones counted as often as they occur.
     """
 
-    __slots__ = ("_hash", "args", "depth")
+    __slots__ = ("_hash", "args", "depth", "size")
 
     args: tuple[Expression, ...]
     depth: int
+    size: int
     _hash: int
 
     def _init(self, key: tuple[Any, ...], args: tuple[Expression, ...]) -> None:
         depth = 1 + max((a.depth for a in args), default=0)
         if depth > _MAX_DEPTH:
             raise SpecError(f"KG-105: an expression is more than {_MAX_DEPTH} levels deep.")
+        size = 1 + sum(a.size for a in args)
+        if size > MAX_SIZE:
+            raise SpecError(
+                f"KG-105: an expression has more than {MAX_SIZE} parts; name parts of it by rules."
+            )
         set_ = object.__setattr__
         set_(self, "args", args)
         set_(self, "depth", depth)
+        set_(self, "size", size)
         set_(self, "_hash", hash((type(self).__name__, *key, *(a._hash for a in args))))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -353,6 +367,14 @@ class Call(Expression):
         return (self.name,)
 
 
+def require_printable(node: Expression) -> None:
+    """Raise SpecError KG-105 unless the text of an expression can be read back."""
+    if node.depth > 40 or node.size > 1000:  # anything smaller can
+        from krogh.model.grammar import parse
+
+        parse(str(node))
+
+
 def mixed_message(node: Expression, wants_condition: bool) -> str:
     """Return the message for a condition where a number belongs, or the reverse."""
     text = shortened(node)
@@ -419,6 +441,62 @@ def symbol(name: str) -> Symbol:
 def call(name: str, *args: Any) -> Expression:
     """Return a function applied to expressions: ``call("exp", -symbol("k") * symbol("t"))``."""
     return Call(name, *args)
+
+
+# --- sums -----------------------------------------------------------------------------------------
+
+
+def signed_terms(root: Expression) -> list[tuple[bool, Expression]]:
+    """Return the terms of a sum from left to right, each with whether it is subtracted."""
+    found: list[tuple[bool, Expression]] = []
+    stack = [(False, root)]
+    while stack:
+        negative, node = stack.pop()
+        if isinstance(node, Operation) and node.op in ("add", "sub"):
+            stack.append((negative != (node.op == "sub"), node.args[1]))
+            stack.append((negative, node.args[0]))
+        elif isinstance(node, Operation) and node.op == "neg":
+            stack.append((not negative, node.args[0]))
+        else:
+            sign, plain = _without_sign(node)
+            found.append((negative != sign, plain))
+    return found
+
+
+def _without_sign(node: Expression) -> tuple[bool, Expression]:
+    """Split the sign of the first factor off: ``-a*b/c`` is minus ``a*b/c``."""
+    spine: list[Operation] = []
+    head = node
+    while isinstance(head, Operation) and head.op in ("mul", "div"):
+        spine.append(head)
+        head = head.args[0]
+    if not (isinstance(head, Operation) and head.op == "neg"):
+        return False, node
+    return True, _rebuilt(head.args[0], spine)
+
+
+def _rebuilt(head: Expression, spine: list[Operation]) -> Expression:
+    for node in reversed(spine):
+        head = Operation(node.op, head, node.args[1])
+    return head
+
+
+def joined_sum(terms: list[tuple[bool, Expression]]) -> Expression:
+    """Return the sum of signed terms; a leading sign stands at the first factor."""
+    total: Expression | None = None
+    for negative, term in terms:
+        if total is not None:
+            total = total - term if negative else total + term
+        elif negative:
+            spine: list[Operation] = []
+            head = term
+            while isinstance(head, Operation) and head.op in ("mul", "div"):
+                spine.append(head)
+                head = head.args[0]
+            total = _rebuilt(-head, spine)
+        else:
+            total = term
+    return Number(0.0) if total is None else total
 
 
 # --- walking --------------------------------------------------------------------------------------

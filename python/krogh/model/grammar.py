@@ -26,13 +26,19 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from krogh.errors import SpecError, UnitError, did_you_mean, underline
-from krogh.model.expression import Call, Expression, Number, Operation, Symbol, mixed_message
+from krogh.model.expression import (
+    MAX_LENGTH,
+    Call,
+    Expression,
+    Number,
+    Operation,
+    Symbol,
+    mixed_message,
+)
 from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message
 
 __all__ = ["MAX_LENGTH", "MAX_NESTING", "parse"]
 
-MAX_LENGTH: Final = 20_000
-"""Characters an expression may have."""
 MAX_NESTING: Final = 60
 """Levels to which parentheses, calls, signs and powers may be nested."""
 
@@ -125,7 +131,7 @@ class _Parser:
         while True:
             match = _TOKEN.match(text, position)
             if match is None or match.lastgroup is None:
-                position += len(text[position:]) - len(text[position:].lstrip())
+                position += len(text[position:]) - len(text[position:].lstrip(" \t\r\n"))
                 wrong = text[position]
                 hint = _INSTEAD.get(wrong, "it has no meaning here")
                 raise self.error(f"{wrong!r} is not expected; {hint}.", position)
@@ -170,7 +176,7 @@ class _Parser:
             if level < lowest:
                 return left
             wants_condition = level < _COMPARISON
-            self.require(left, wants_condition, start, token.start)
+            self.require(left, wants_condition, start, self.tokens[self.at - 1].stop)
             operands = [left]
             while True:  # all operands of 'and' and 'or' at once
                 self.at += 1
@@ -215,7 +221,7 @@ class _Parser:
         token = self.peek()
         if token.kind != "symbol" or token.text not in ("^", "**"):
             return base
-        self.require(base, False, start, token.start)
+        self.require(base, False, start, self.tokens[self.at - 1].stop)
         self.at += 1
         where = self.peek().start
         self.guard(depth)
@@ -334,6 +340,11 @@ def _parse(text: str) -> Expression:
     if parser.peek().kind == "end":
         raise SpecError("KG-105: the expression is empty.")
     tree = parser.binary(0, 0)
+    if len(text) > MAX_LENGTH // 5 and len(str(tree)) > MAX_LENGTH:
+        raise SpecError(
+            f"KG-105: the expression {text[:40]!r}... has more than {MAX_LENGTH} characters when"
+            " printed.  Name parts of it by rules."
+        )
     token = parser.peek()
     if token.kind != "end":
         raise parser.error(parser.unexpected(token), token.start, token.stop)

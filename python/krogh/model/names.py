@@ -36,6 +36,7 @@ def dose_expressions(dose: DoseInput) -> list[tuple[str, Expression]]:
 
 
 def marked(expression: Expression, name: str) -> str:
+    """Return the text of an expression with a name in it underlined."""
     text = str(expression)
     match = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)
     if match is None:
@@ -63,6 +64,7 @@ def unknown_symbol(
 
 
 def unknown_function(name: str, expression: Expression, where: str, parts: Parts) -> SpecError:
+    """Return the error for a call of something that is neither function nor table."""
     hint = did_you_mean(name, [*FUNCTIONS, *parts.tables])
     if parts.kind_of(name) is not None:
         hint = f"  {name!r} is a {parts.kind_of(name)}; write * to multiply."
