@@ -17,11 +17,14 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
-#include "model/tangent_program.hpp"
+#include "model/native_tapes.hpp"
 
 namespace krogh::simulate {
 
 class PropagatorCache;
+
+/// Lanes of the blocks that orbits run on: one is used.
+inline constexpr int orbit_lanes = 8;
 
 /// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
 inline double coincidence(double time) {
@@ -32,6 +35,7 @@ inline double coincidence(double time) {
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
   const PointOutput* output = nullptr;
@@ -44,6 +48,7 @@ struct PointContext {
   /// amount and duration of the two doses of an orbit. Present where a steady state may be needed.
   const std::vector<Direction>* orbit_directions = nullptr;
   const model::TangentProgram* orbit_tangents = nullptr;
+  const model::NativeTapes* orbit_native = nullptr;  ///< ready for blocks of `orbit_lanes`
   bool has_one_parameter_set = false;
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
@@ -216,7 +221,6 @@ class LaneEngine {
   int n_;
   int num_directions_;
   AlignedBuffer registers_;
-  std::vector<std::vector<expr::Instruction>> stage_tapes_;  ///< writing to each stage's values
   std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
   AlignedBuffer rows_;        ///< per-lane scalars
   AlignedBuffer vectors_;     ///< states, stage values, dense output

@@ -49,7 +49,7 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
   auto evaluate = [&] {
     for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = y[idx(i)];
     reg(layout_.time, l) = block_.time[l];
-    expr::run_tape(program_.view(program_.tapes().rhs_jacobian), registers_.data(), lanes_);
+    context_.native->rhs_jacobian.run(registers_.data());
     for (int i = 0; i < n_; ++i)
       slopes[idx(i)] = reg(layout_.slopes + i, l) + (i == input_state ? rate : 0.0);
     std::fill(jacobian.begin(), jacobian.end(), 0.0);
@@ -130,7 +130,7 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
                                        std::abs(y[idx(chosen[idx(i)])])));
   if (num_directions_ == 0) return true;
   // Implicit function: J s = -(dF/dp + d(rate)/dp), states that are held keep their tangents.
-  expr::run_tape(program_.view(context_.tangents->first_order), registers_.data(), lanes_);
+  context_.native->first_order.run(registers_.data());
   std::vector<double> rhs(idx(m) * idx(num_directions_), 0.0);
   for (int k = 0; k < num_directions_; ++k) {
     std::vector<double> source(idx(n_), 0.0);
@@ -201,10 +201,11 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.method = context_.method;
   inner.stepper = context_.stepper;
   inner.control = context_.control;
-  inner.lanes = 8;
+  inner.lanes = orbit_lanes;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
   inner.tangents = context_.orbit_tangents;
+  inner.native = context_.orbit_native;
   inner.final_tangents = orbit.tangents;
   LaneEngine engine(inner);
   engine.run([this] {

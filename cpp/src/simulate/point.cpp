@@ -255,6 +255,18 @@ PointResult simulate_point(const model::Program& program, std::span<const double
   }
   context.orbit_directions = &orbit_directions;
   context.orbit_tangents = orbit_tangents.get();
+  const int num_stages = context.stepper.family == integrate::Stepper::Family::rosenbrock
+                             ? context.stepper.slots
+                             : 0;
+  std::vector<std::unique_ptr<const model::NativeTapes>> made;
+  auto native = [&](const model::TangentProgram* derivatives, int lanes) {
+    if (derivatives == nullptr) return &program.native_cache().get(program, lanes, num_stages);
+    made.push_back(
+        std::make_unique<const model::NativeTapes>(program, derivatives, lanes, num_stages));
+    return made.back().get();
+  };
+  context.native = native(context.tangents, context.lanes);
+  if (has_steady) context.orbit_native = native(context.orbit_tangents, orbit_lanes);
 
   const int wanted = granted_threads(control.num_threads);
   const auto blocks = static_cast<int>(
