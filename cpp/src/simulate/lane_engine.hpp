@@ -18,12 +18,15 @@
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
 #include "model/linear_form.hpp"
-#include "model/tangent_program.hpp"
+#include "model/native_tapes.hpp"
 
 namespace krogh::simulate {
 
 class PropagatorCache;
 struct Motion;
+
+/// Lanes of the blocks that orbits run on: one is used.
+inline constexpr int orbit_lanes = 8;
 
 /// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
 inline double coincidence(double time) {
@@ -35,6 +38,7 @@ struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
   const model::LinearForm* linear_form = nullptr;   ///< of linear models moved by propagators
+  const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
   const PointOutput* output = nullptr;
@@ -47,6 +51,7 @@ struct PointContext {
   /// amount and duration of the two doses of an orbit. Present where a steady state may be needed.
   const std::vector<Direction>* orbit_directions = nullptr;
   const model::TangentProgram* orbit_tangents = nullptr;
+  const model::NativeTapes* orbit_native = nullptr;  ///< ready for blocks of `orbit_lanes`
   bool has_one_parameter_set = false;
   std::int64_t num_given_parameters = 0;   ///< per subject; parameters behind them start at 1
   std::vector<std::int32_t> switches;      ///< parameter that turns a state off, -1: none; or empty
@@ -250,7 +255,6 @@ class LaneEngine {
   int n_;
   int num_directions_;
   AlignedBuffer registers_;
-  std::vector<std::vector<expr::Instruction>> stage_tapes_;  ///< writing to each stage's values
   std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
   AlignedBuffer rows_;        ///< per-lane scalars
   AlignedBuffer vectors_;     ///< states, stage values, dense output
@@ -270,6 +274,7 @@ class LaneEngine {
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
   bool is_drained_ = false;  ///< the queue has no more subjects
+  const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
   AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel

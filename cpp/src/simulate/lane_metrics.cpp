@@ -111,7 +111,7 @@ void LaneEngine::take_metrics() {
                                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     for (int l = 0; l < lanes_; ++l)
       reg(layout_.time, l) = block_.time[l] + theta_[l] * block_.step_used[l];
-    expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+    context_.native->outputs.run(registers_.data());
     for (int m = 0; m < num_outputs; ++m)
       std::copy_n(&reg(layout_.outputs + m, 0), lanes_,
                   sampled + (std::ptrdiff_t{k} * num_outputs + m) * lanes_);

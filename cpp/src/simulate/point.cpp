@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <thread>
 
 #include <krogh/base/parallel.hpp>
 #include <krogh/integrate/tableau.hpp>
@@ -282,6 +283,18 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   }
   context.orbit_directions = &orbit_directions;
   context.orbit_tangents = orbit_tangents.get();
+  const int num_stages = context.stepper.family == integrate::Stepper::Family::rosenbrock
+                             ? context.stepper.slots
+                             : 0;
+  std::vector<std::unique_ptr<const model::NativeTapes>> made;
+  auto native = [&](const model::TangentProgram* derivatives, int lanes) {
+    if (derivatives == nullptr) return &program.native_cache().get(program, lanes, num_stages);
+    made.push_back(
+        std::make_unique<const model::NativeTapes>(program, derivatives, lanes, num_stages));
+    return made.back().get();
+  };
+  context.native = native(context.tangents, context.lanes);
+  if (has_steady) context.orbit_native = native(context.orbit_tangents, orbit_lanes);
 
   const int wanted = granted_threads(control.num_threads);
   const auto blocks = static_cast<int>(
@@ -297,8 +310,18 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
                                .elapsed_seconds = elapsed});
   };
   parallel_run(num_threads, [&](int thread) {
-    LaneEngine engine(context);
-    engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+    try {
+      LaneEngine engine(context);
+      engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+      // The caller's thread has nothing left to do but to listen while others finish theirs.
+      while (thread == 0 && context.finished.load() < num_subjects && !context.stop.load()) {
+        if (!report()) context.stop.store(true);
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      }
+    } catch (...) {  // an interrupt, for instance: nobody goes on alone
+      context.stop.store(true);
+      throw;
+    }
   });
 
   const int num_outputs = program.num_outputs();
