@@ -5,6 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -250,7 +252,7 @@ def test_batches_of_records_change_no_bits(monkeypatch):
     options = {"subjects": who, "times": GRID, "variability": True}
     model = MODELS["saturable"]
     whole = kg.simulate(model, "1.5 mg/kg every 12 h x 4", **options)
-    monkeypatch.setattr("krogh.simulate.engine._MOST_RECORDS", 200)
+    monkeypatch.setattr(sys.modules["krogh.simulate.engine"], "_MOST_RECORDS", 200)
     parts = kg.simulate(model, "1.5 mg/kg every 12 h x 4", **options)
     assert np.array_equal(parts["A"].values, whole["A"].values)
     assert np.array_equal(parts.exposures.metrics, whole.exposures.metrics, equal_nan=True)
@@ -296,7 +298,9 @@ def test_scenarios_through_tables(shared_data):
             rows.append({"ID": row["ID"], "TIME": row["time"], "EVID": 0} | shared)
             rows[-1] |= dict.fromkeys(names, 0)
             exact.append(float(row["CP_exact"]))
-    frame = {k: np.array([float(r[k]) for r in rows]) for k in rows[0]} | {"MDV": np.ones(len(rows))}
+    frame = {k: np.array([float(r[k]) for r in rows]) for k in rows[0]} | {
+        "MDV": np.ones(len(rows))
+    }
     table = EventTable.from_frame(
         frame,
         units={"TIME": "h", "AMT": "mg"},
