@@ -33,6 +33,8 @@ __all__ = [
     "TemplatePlan",
     "expanded",
     "regimen_plan",
+    "require_modeled",
+    "seconds_of",
 ]
 
 OBSERVE: Final = 0
@@ -428,6 +430,7 @@ def _dose_row(
     if dose.duration is not None:
         row["duration"] = dose.duration
     elif dose.modeled is not None:
+        require_modeled(compiled, g.state, dose.modeled)
         row["rate"] = -1.0 if dose.modeled == "rate" else -2.0
 
     def put(name: str, values: NDArray[np.float64]) -> None:
@@ -453,6 +456,17 @@ def _dose_row(
                 dose_factor(compiled, g.state, dose.rate.unit, basis, shown) * dose.rate.value,
             )
     return row, own, scale
+
+
+def require_modeled(compiled: CompiledModel, state: int, what: str) -> None:
+    """Raise DataError KG-244 unless the model gives the rate or duration of doses into a state."""
+    name = compiled.state_names[state]
+    given = compiled.model.dose_inputs.get(name)
+    if given is None or getattr(given, what) is None:
+        raise DataError(
+            f"KG-244: the {what} of a dose into {name!r} is to come from the model, which states"
+            f" none; write DoseInput({name!r}, {what}=...)."
+        )
 
 
 def seconds_of(value: Any, what: str) -> float:
