@@ -60,6 +60,11 @@ void validate(const model::Program& program, std::span<const double> parameters,
                          ": switching compartments off and on is not supported; use a parameter "
                          "that multiplies the compartment's rates");
     if (!is_dose(r)) continue;
+    if (!program.spec().doses.empty() && !program.spec().doses[idx(r.target)].adds_amount &&
+        (r.rate != 0.0 || r.duration > 0.0 || r.steady > 0))
+      throw InvalidInput("record " + std::to_string(i) + ": an input function delivers doses into '" +
+                         program.spec().state_names[idx(r.target)] +
+                         "'; infusions and steady-state doses are not possible there");
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
       throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
