@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
 from krogh.errors import SpecError, UnitError
@@ -292,3 +293,39 @@ def test_an_expression_makes_a_rule():
         pk.linear_elimination(CL=parse("0.1[1/h]*V1")),
     )
     assert model.rules["CL"].unit == "L/d"
+
+
+def test_zero_order_doses_through_simulate():
+    """Room for many doses: the empty slots' conditions change together with the dose's own."""
+    model = Model(
+        "m",
+        pk.zero_order_absorption(D1="4 h"),
+        pk.compartments(V1="10 L", intravenous=False),
+        pk.linear_elimination(CL="2 L/h"),
+    )
+    hours = np.array([1.0, 4.0, 8.0, 13.0, 16.0, 20.0])
+    found = kg.simulate(
+        model, kg.Regimen("100 mg oral every 12 h x 2"), times=(hours, "h"), until="24 h", rtol=1e-9
+    )["Cp"].values[0]
+
+    def once(t):
+        level = 12.5 * -np.expm1(-0.2 * np.clip(t, 0, 4))
+        return level * np.exp(-0.2 * np.maximum(t - 4, 0))
+
+    np.testing.assert_allclose(found, once(hours) + once(hours - 12), rtol=1e-7)
+
+
+def test_events_at_one_time_all_happen():
+    """Two conditions that become true together; each event acts once."""
+    model = Model(
+        "m",
+        kg.Species("a", "mg"),
+        kg.Species("b", "mg"),
+        kg.Event("first", when="t > 3[h]", assign={"a": "a + 1[mg]"}),
+        kg.Event("second", when="2*t > 6[h]", assign={"b": "b + 2[mg]"}),
+        kg.Rate("a", "0[mg/h]"),
+        kg.Rate("b", "0[mg/h]"),
+    )
+    result = kg.simulate(model, None, times=([2.0, 4.0], "h"), until="5 h", metrics=False)
+    np.testing.assert_allclose(result["a"].values[0], [0, 1])
+    np.testing.assert_allclose(result["b"].values[0], [0, 2])
