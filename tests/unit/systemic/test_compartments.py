@@ -329,3 +329,71 @@ def test_events_at_one_time_all_happen():
     result = kg.simulate(model, None, times=([2.0, 4.0], "h"), until="5 h", metrics=False)
     np.testing.assert_allclose(result["a"].values[0], [0, 1])
     np.testing.assert_allclose(result["b"].values[0], [0, 2])
+
+
+def test_zero_order_followed_by_first_order(solve):
+    """The dose enters the depot over D1: an infusion into the depot of a first-order model."""
+    body = (pk.compartments(V1="10 L"), pk.linear_elimination(CL="2 L/h"))
+    both = Model("b", pk.zero_order_absorption(depot=True, D1="4 h", KA="0.7 1/h"), *body)
+    plain = Model("p", pk.first_order_absorption(KA="0.7 1/h"), *body)
+    a = solve(both, [(0, "depot", 100, "mg", 0)], TIMES)["Cp"]
+    b = solve(plain, [(0, "depot", 100, "mg", 4)], TIMES)["Cp"]
+    np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-8)
+
+
+def test_modeled_duration_by_record():
+    """RATE = -2 in a table is a dose with modeled='duration': exact with the propagator."""
+    model = Model(
+        "m",
+        pk.zero_order_absorption(D1="4 h", by_record=True, F1=0.5),
+        pk.compartments(V1="10 L", intravenous=False),
+        pk.linear_elimination(CL="2 L/h"),
+    )
+    dose = kg.Dose("100 mg", route="oral", modeled="duration")
+    found = kg.simulate(
+        model,
+        kg.Regimen(dose),
+        times=([2.0, 6.0], "h"),
+        until="8 h",
+        method="propagator",
+        metrics=False,
+    )["Cp"].values[0]
+    exact = 6.25 * -np.expm1(-0.2 * np.array([2.0, 4.0])) * np.exp([0.0, -0.4])
+    np.testing.assert_allclose(found, exact, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [pk.compartments, pk.linear_elimination],
+        [pk.compartments, pk.linear_elimination, pk.first_order_absorption],
+        [pk.compartments, pk.linear_elimination, pk.saturable_elimination],
+        [pk.compartments, pk.linear_elimination, pk.transit_absorption],
+        [pk.compartments, pk.linear_elimination, pk.time_varying_clearance],
+        [pk.compartments, pk.linear_elimination, pk.auto_induction],
+        [pk.compartments, pk.linear_elimination, pk.target_irreversible],
+        [pk.compartments, pk.linear_elimination, pk.target_full, pk.soluble_target],
+        [pk.conjugate_chain],
+    ],
+)
+def test_a_suffix_reaches_every_name(blocks):
+    """All names of a drug's blocks end with its suffix, so that a second drug fits beside it."""
+    options = {pk.compartments: {"amount": "nmol"}, pk.soluble_target: {"shed_from": "R"}}
+    options[pk.saturable_elimination] = {"amount": "nmol"}
+    options[pk.first_order_absorption] = options[pk.transit_absorption] = {"amount": "nmol"}
+    parts = [b(drug="x", **options.get(b, {})) for b in blocks]
+    model = sum(parts[1:], parts[0])
+    names = [*model.species, *model.rules, *model.outputs, *model.dose_inputs, *model.parameters]
+    assert all(name.endswith("_x") for name in names), names
+    open_names = {s for p in parts for s in _symbols(p)} - set(names)
+    assert all(name.endswith("_x") or name in ("t", "pi", "tad", "dose") for name in open_names)
+
+
+def _symbols(model):
+    from krogh.model.expression import symbols_of
+
+    for component in model.components:
+        for field in ("law", "expression", "initial", "input_function", "bioavailability", "lag"):
+            expression = getattr(component, field, None)
+            if expression is not None and not isinstance(expression, str):
+                yield from symbols_of(expression)
