@@ -155,6 +155,7 @@ class LaneEngine {
   void reset_states(int lane);
   void set_parameter(int lane, int parameter, double value);
   void store_dose(int lane, const ActiveDose& dose);
+  void forget_doses(int l);
   void run_prologue();
   ActiveDose resolve_dose(int lane, const model::Record& record, double& lag,
                           std::vector<double>& d_lag);

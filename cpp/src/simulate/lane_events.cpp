@@ -124,7 +124,7 @@ bool LaneEngine::process_due(int l) {
       case RecordKind::reset_dose:
         block_.time[l] = record.time;
         lane.pending.clear();
-        lane.stored_next.assign(idx(n_), 0);
+        forget_doses(l);
         for (const std::int32_t p : context_.switches)
           if (p >= 0) reg(layout_.parameters + p, l) = 1.0;
         if (!context_.switches.empty()) {
@@ -372,6 +372,21 @@ void LaneEngine::store_dose(int l, const ActiveDose& dose) {
   reg(layout_.parameters + attributes.time_parameter + slot, l) = block_.time[l];
   reg(layout_.parameters + attributes.amount_parameter + slot, l) = dose.amount;
   slot = (slot + 1) % attributes.stored_slots;
+  run_prologue();
+  if (propagators_) propagators_->invalidate(l);
+}
+
+/// Empties the slots of stored doses: input functions stop delivering what was given before.
+void LaneEngine::forget_doses(int l) {
+  lane(l).stored_next.assign(idx(n_), 0);
+  bool changed = false;
+  for (const model::DoseAttributes& d : program_.spec().doses) {
+    if (d.time_parameter < 0) continue;
+    changed = true;
+    for (int k = 0; k < d.stored_slots; ++k)
+      reg(layout_.parameters + d.amount_parameter + k, l) = 0.0;
+  }
+  if (!changed) return;
   run_prologue();
   if (propagators_) propagators_->invalidate(l);
 }

@@ -57,6 +57,11 @@ void validate(const model::Program& program, std::span<const double> parameters,
   for (std::size_t i = 0; i < schedule.records().size(); ++i) {
     const Record& r = schedule.records()[i];
     if (!is_dose(r)) continue;
+    if (!program.spec().doses.empty() && !program.spec().doses[idx(r.target)].adds_amount &&
+        (r.rate != 0.0 || r.duration > 0.0 || r.steady > 0))
+      throw InvalidInput("record " + std::to_string(i) + ": an input function delivers doses into '" +
+                         program.spec().state_names[idx(r.target)] +
+                         "'; infusions and steady-state doses are not possible there");
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
       throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
