@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 K = 0.1  # 1/h: CL/V of the bolus model
 C0 = 2.0  # mg/L: 100 mg in 50 L

@@ -10,10 +10,9 @@ import csv
 import io
 import pickle
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 TIMES = ([1.0, 6.0, 13.0, 20.0], "h")
 
