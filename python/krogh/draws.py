@@ -138,4 +138,5 @@ def cholesky(covariance: ArrayLike, names: tuple[str, ...]) -> NDArray[np.float6
         lower[j + 1 :, j] = (correlation[j + 1 :, j] - lower[j + 1 :, :j] @ lower[j, :j]) / lower[
             j, j
         ]
-    return deviation[:, None] * lower
+    scaled: NDArray[np.float64] = deviation[:, None] * lower
+    return scaled

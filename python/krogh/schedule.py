@@ -309,10 +309,13 @@ class Given:
     state: int
 
 
-def expanded(regimen: Regimen, compiled: CompiledModel, end: float) -> list[Given]:
+def expanded(
+    regimen: Regimen, compiled: CompiledModel, end: float, *, includes_end: bool = True
+) -> list[Given]:
     """Return every single dose of a regimen up to `end`, in order of time.
 
-    A dose without a stated end is given before `end`; steady state belongs to the first of a train.
+    A dose at `end` itself is given where that is wanted, and never if the regimen has no stated
+    end.  Steady state belongs to the first of a train.
     """
     given: list[Given] = []
     for order, dose in enumerate(regimen.doses):
@@ -328,7 +331,7 @@ def expanded(regimen: Regimen, compiled: CompiledModel, end: float) -> list[Give
             count = dose.additional + 1
         for k in range(count):
             time = dose.time + k * dose.interval
-            if time > end:
+            if time > end or (time == end and k > 0 and not includes_end):
                 break
             given.append(Given(time, order, dose, dose.steady if k == 0 else 0, state))
     given.sort(key=lambda g: (g.time, g.order))

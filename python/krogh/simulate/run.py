@@ -86,7 +86,8 @@ def simulate(
         table they stand in place of its observation rows.
     until, every
         End and step of a regular grid: ``until="84 d", every="1 d"``.  By default the run ends one
-        interval after the last dose, on 201 points and the times of doses.
+        interval after the last dose, on 201 points and the times of doses.  A repeated dose that
+        falls on the end itself is given only if `times` ask for that moment.
     values
         Other values of parameters: ``{"CL": "0.3 L/d"}``, or an array with one value per subject.
     variability

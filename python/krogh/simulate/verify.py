@@ -44,7 +44,7 @@ def verified(
     """Solve again by an independent method and compare all outputs of all subjects.
 
     The second method runs at a hundredth of the tolerance, so that the difference shows the error
-    of the first.  Each difference is divided by the subject's largest absolute value of that output.
+    of the first.  Each difference is divided by the subject's largest value of that output.
 
     Raises
     ------

@@ -137,7 +137,7 @@ def test_wrong_windows(bolus, windows, message):
 def test_threshold_must_have_the_outputs_unit(bolus):
     with pytest.raises(kg.UnitError, match="KG-121"):
         kg.simulate(bolus, "100 mg", until="24 h", thresholds={"Cp": "1 nM"})
-    with pytest.raises(kg.SpecError, match="no output 'Cpp'.*Did you mean 'Cp'"):
+    with pytest.raises(kg.SpecError, match=r"no output 'Cpp'.*Did you mean 'Cp'"):
         kg.simulate(bolus, "100 mg", until="24 h", thresholds={"Cpp": "1 mg/L"})
 
 

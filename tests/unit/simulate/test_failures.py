@@ -132,7 +132,7 @@ def test_bar_appears_only_after_two_seconds():
 
 
 def test_too_large_for_the_machine(bolus):
-    with pytest.raises(kg.SpecError, match="KG-119: the result needs .* GiB"):
+    with pytest.raises(kg.SpecError, match=r"KG-119: the result needs .* GiB"):
         kg.simulate(
             bolus, "100 mg", subjects=200_000, times=(np.arange(1_000_000), "s"), metrics=False
         )

@@ -51,7 +51,7 @@ def test_axes_units_and_immutability(result):
         result.subjects = None
     assert cp.to("ug/L").values[3, 4] == pytest.approx(1e3 * cp.values[3, 4])
     assert np.asarray(cp).shape == cp.shape
-    with pytest.raises(kg.SpecError, match="no output 'Cpp'.*Did you mean 'Cp'"):
+    with pytest.raises(kg.SpecError, match=r"no output 'Cpp'.*Did you mean 'Cp'"):
         result["Cpp"]
 
 
@@ -64,7 +64,7 @@ def test_selection(result):
     assert result["Cp"].sel(subject=[3, 1]).shape == (2, 25)
     with pytest.raises(kg.SpecError, match="no subject 99"):
         result.sel(subject=99)
-    with pytest.raises(kg.SpecError, match="no time 0.5"):
+    with pytest.raises(kg.SpecError, match=r"no time 0.5"):
         result["Cp"].sel(time=0.5)
 
 

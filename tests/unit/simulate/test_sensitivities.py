@@ -87,5 +87,5 @@ def test_wrong_names(oral, name, message):
 
 def test_what_was_not_asked_for(oral):
     result = kg.simulate(oral, "100 mg iv", until="1 d", sensitivities=["CL"])
-    with pytest.raises(kg.SpecError, match="no sensitivity to 'V' was asked for.*\n*.*CL"):
+    with pytest.raises(kg.SpecError, match=r"no sensitivity to 'V' was asked for.*\n*.*CL"):
         result.sensitivity("Cp", "V")

@@ -171,7 +171,7 @@ def test_compartments_by_name_and_number(oral):
     with pytest.raises(kg.DataError, match=r"KG-244: table row 1 \(ID 1\).*Did you mean"):
         kg.simulate(oral, table(rows))
     rows["CMT"] = [7, 2]
-    with pytest.raises(kg.DataError, match="KG-244: table row 1.*compartment 7"):
+    with pytest.raises(kg.DataError, match=r"KG-244: table row 1.*compartment 7"):
         kg.simulate(oral, table(rows))
 
 
