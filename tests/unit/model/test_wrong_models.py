@@ -51,6 +51,12 @@ def model(*more: Any, drop: tuple[str, ...] = (), **options: Any) -> Model:
 Case = tuple[str, Callable[[], Any], str, str]
 
 CASES: list[Case] = [
+    (
+        "effect of two variabilities",
+        lambda: model(Variability(("eta", "b"), [0.1, 0.1])),
+        "KG-104",
+        "state correlated effects together",
+    ),
     # --- names
     ("unknown symbol", lambda: model(Rate("C", "-koff*CC")), "KG-103", "'CC' is unknown"),
     ("did you mean", lambda: model(Rate("C", "-kof*C")), "KG-103", "Did you mean 'koff'"),
@@ -317,7 +323,7 @@ CASES: list[Case] = [
         "block alone",
         lambda: Model("m", Rate("C", "-k*C"), partial=True).compile(),
         "KG-103",
-        "'k' is unknown",
+        "partial block",
     ),
     # --- packing and doses
     ("packed unknown", lambda: model().compile().pack({"Cl": 1.0}), "KG-103", "Did you mean 'CL'"),
