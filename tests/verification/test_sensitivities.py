@@ -1,22 +1,16 @@
 """Sensitivities to parameters, initial values and every attribute of a dose against differences.
 
 SPDX-License-Identifier: BSD-3-Clause
-
-The reference is Richardson's extrapolation of central differences of the engine's values at rtol
-1e-13, with everything perturbed from outside (parameters, records, initial states): no derivative
-code takes part.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from differences import Case, all_parameters, check, values
 from engine import (
-    DOSE,
-    OTHER,
     RESET,
     RESET_DOSE,
     SET_PARAMETER,
@@ -25,10 +19,8 @@ from engine import (
     dose,
     in_order,
     observe,
-    schedule,
     where,
 )
-from krogh import _core
 from laws import (
     ABSORBED_TMDD,
     ABSORBED_TYPICAL,
@@ -39,142 +31,6 @@ from laws import (
 )
 
 pytestmark = pytest.mark.verification
-
-RTOL = 1e-9
-BOUND = 1e-6
-STEP = 2e-3
-
-
-@dataclass(frozen=True)
-class Case:
-    """A subject and the directions in which it is differentiated."""
-
-    law: Law
-    parameters: tuple[float, ...]
-    records: list[Record]
-    directions: tuple[tuple[str, int], ...]
-    scale: dict[tuple[str, int], float] = field(default_factory=dict)
-
-    def size(self, direction):
-        """Length of a perturbation."""
-        kind, index = direction
-        if direction in self.scale:
-            return self.scale[direction]
-        if kind == "parameter":
-            return STEP * max(abs(self.parameters[index]), 0.1)
-        if kind == "initial":
-            return STEP
-        record = [r for r in self.records if r.kind in (DOSE, RESET_DOSE)][index]
-        return {
-            "amount": STEP * record.amount, "bioavailability": STEP, "time": STEP, "lag": STEP,
-            "duration": STEP,
-        }[kind]  # fmt: skip
-
-    def perturbed(self, direction, delta):
-        """Parameters, records and initial states with one of them moved."""
-        kind, index = direction
-        parameters = np.array(self.parameters)
-        records: list[Any] = list(self.records)
-        initial = None
-        if kind == "parameter":
-            parameters[index] += delta
-        elif kind == "initial":
-            initial = self.first_states()
-            initial[index] += delta
-        else:
-            position = [i for i, r in enumerate(records) if r.kind in (DOSE, RESET_DOSE)][index]
-            records[position] = moved(self, records[position], kind, delta)
-            # A moved time keeps the order of the list; observations stay clear of it.
-        return parameters, records, initial
-
-    def first_states(self):
-        """The model's own initial states."""
-        run = _core.simulate_point(
-            self.law.program(), np.array([self.parameters]), schedule([[Record(0.0, 2)]]),
-            final_states=True,
-        )  # fmt: skip
-        return run.final_states[0].copy()
-
-
-def bioavailability_of(case, record):
-    """F of the compartment a record doses."""
-    state = case.law.states[record.target]
-    function = case.law.bioavailability.get(state)
-    if function is None:
-        return 1.0
-    return function(dict_names(case))
-
-
-def dict_names(case):
-    from engine import Names
-
-    return Names(case.law.parameters, case.parameters)
-
-
-def moved(case, record, kind, delta):
-    """The record with one attribute moved by delta."""
-    f = bioavailability_of(case, record)
-    if kind == "amount":
-        return replace(record, amount=record.amount + delta)
-    if kind == "bioavailability":
-        return replace(record, amount=record.amount * (f + delta) / f)
-    if kind in ("time", "lag"):
-        return replace(record, time=record.time + delta)
-    # Duration at a fixed amount: the rate follows.
-    duration = f * record.amount / record.rate
-    return replace(record, rate=f * record.amount / (duration + delta))
-
-
-def values(case, parameters, records, initial, method="rodas5p", rtol=1e-13, **options):
-    count = len(case.law.states)
-    run = _core.simulate_point(
-        case.law.program(), np.atleast_2d(parameters), schedule([records]), method=method,
-        rtol=rtol, atol=np.full(count, max(1e-13, 1e-4 * rtol)), initial_states=initial, **options,
-    )  # fmt: skip
-    assert not run.failures, run.failures
-    return run
-
-
-def difference(case, direction):
-    """Derivative of all outputs, shape (observations, outputs)."""
-
-    def central(h):
-        plus = values(case, *case.perturbed(direction, h)).values
-        minus = values(case, *case.perturbed(direction, -h)).values
-        return (plus - minus) / (2.0 * h)
-
-    h = case.size(direction)
-    d1, d2, d3 = central(h), central(h / 2), central(h / 4)
-    first, second = (4 * d2 - d1) / 3, (4 * d3 - d2) / 3
-    return (16 * second - first) / 15
-
-
-_known: dict[str, np.ndarray] = {}
-
-
-def check(name, case, method):
-    if name not in _known:
-        _known[name] = np.stack([difference(case, d) for d in case.directions], axis=-1)
-    reference = _known[name]
-    run = values(
-        case, case.parameters, case.records, None, method=method, rtol=RTOL,
-        sensitivities=list(case.directions),
-    )  # fmt: skip
-    largest = np.abs(reference).max(axis=0)
-    error = np.abs(run.sensitivities - reference).max(axis=0)
-    # An output that does not depend on a direction: zero to the size of the outputs.
-    floor = 1e-9 * np.abs(run.values).max()
-    wrong = {
-        (direction, case.law.states[m] if not case.law.outputs else m): error[m, k] / largest[m, k]
-        for k, direction in enumerate(case.directions)
-        for m in range(error.shape[0])
-        if error[m, k] > BOUND * largest[m, k] + floor
-    }
-    assert not wrong, wrong
-
-
-def all_parameters(law):
-    return tuple(("parameter", i) for i in range(len(law.parameters)))
 
 
 def weekly_antibody():
@@ -451,90 +307,3 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_sensitivities(name, method):
     check(name, CASES[name](), method)
-
-
-LINEAR = Law(
-    ("depot", "central", "far"),
-    ("KA", "k", "k12", "k21", "F", "LAG", "D", "R"),
-    lambda t, y, p: [
-        -p.KA * y.depot,
-        p.KA * y.depot - (p.k + p.k12) * y.central + p.k21 * y.far + 0.1 * p.k,
-        p.k12 * y.central - p.k21 * y.far,
-    ],
-    initial={"central": lambda p: 2.0 * p.k, "far": lambda p: p.k12 / p.k21},
-    outputs={
-        "C": lambda t, y, p: y.central / (1.0 + p.F),
-        "log": lambda t, y, p: p.k * (1.0 + y.central + y.far) * (1.0 + y.depot),
-    },
-    bioavailability=MICHAELIS.bioavailability,
-    lag=MICHAELIS.lag,
-    duration=MICHAELIS.duration,
-    rate=MICHAELIS.rate,
-)
-LINEAR_TYPICAL = (1.0, 0.3, 0.2, 0.1, 0.8, 0.4, 2.0, 30.0)
-
-
-def linear(records, *directions, **changes):
-    values = dict(zip(LINEAR.parameters, LINEAR_TYPICAL, strict=True)) | changes
-    # A lag of zero has a derivative on one side only.
-    named = [d for d in all_parameters(LINEAR) if values["LAG"] > 0 or d[1] != 5]
-    # Resets go back to the model's initial values, which the perturbation from outside cannot move.
-    if all(r.kind != RESET for r in in_order(*records)):
-        named += [("initial", i) for i in range(3)]
-    return Case(
-        LINEAR, tuple(values.values()), in_order(*records), (*named, *directions)
-    )  # fmt: skip
-
-
-TIMES = observe(np.arange(0.05, 40.0, 0.77))
-LINEAR_CASES = {
-    "doses of all kinds": lambda: linear(
-        [
-            Record(0.0, OTHER),
-            TIMES,
-            dose(1.0, 100.0),
-            dose(3.0, 80.0, 1, rate=-2.0, interval=9.0, additional=2),
-            dose(6.0, 120.0, 1, rate=-1.0),
-            dose(13.5, 60.0, 1, rate=25.0),
-            Record(19.0, RESET),
-            dose(20.0, 50.0, 0, interval=6.0, additional=2),
-        ],
-        *((kind, i) for i in range(5) for kind in ("amount", "time", "lag", "bioavailability")),
-        ("duration", 3),
-    ),
-    "steady oral": lambda: linear(
-        [dose(0.0, 100.0, interval=12.0, additional=1, steady=1), TIMES],
-        ("amount", 0), ("bioavailability", 0),
-    ),
-    "steady, lag beyond interval": lambda: linear(
-        [dose(0.0, 100.0, interval=12.0, additional=1, steady=1), TIMES], ("amount", 0), LAG=14.3
-    ),
-    "steady, overlapping infusions": lambda: linear(
-        [dose(0.0, 50.0, 1, rate=4.0, interval=6.0, additional=2, steady=1), TIMES],
-        ("amount", 0), ("duration", 0), LAG=2.3,
-    ),
-    "steady, added and moved": lambda: linear(
-        [
-            dose(0.0, 130.0),
-            dose(5.0, 60.0, 1, rate=12.0, interval=6.0, steady=2),
-            observe(np.arange(6.05, 30.0, 0.77)),
-        ],
-        ("time", 1), ("amount", 0), ("duration", 1), LAG=1.1,
-    ),
-    "steady, moved without lag": lambda: linear(
-        [
-            dose(5.0, 60.0, 1, rate=12.0, interval=6.0, steady=1),
-            observe(np.arange(6.05, 30.0, 0.77)),
-        ],
-        ("time", 0), ("lag", 0), ("amount", 0), LAG=0.0,
-    ),
-    "steady constant infusion": lambda: linear(
-        [dose(5.0, 0.0, 1, rate=6.0, steady=1), observe(np.arange(6.05, 30.0, 0.77))], ("time", 0)
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("method", ["auto", "rodas4", "rodas5p"])
-@pytest.mark.parametrize("name", LINEAR_CASES)
-def test_sensitivities_of_linear_models(name, method):
-    check("linear: " + name, LINEAR_CASES[name](), method)
