@@ -150,7 +150,7 @@ Method choose_method(const model::Program& program, const PointOptions& options)
   if (options.method != Method::automatic) return options.method;
   if (program.is_linear() && options.sensitivities.empty() && options.windows.empty())
     return Method::propagator;
-  return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
+  return options.rtol > 3e-4 ? Method::rodas4 : Method::rodas5p;
 }
 
 /// Propagators take no steps of their own; they only need the memory of some stepper.
