@@ -33,6 +33,8 @@ __all__ = [
     "TemplatePlan",
     "expanded",
     "regimen_plan",
+    "require_modeled",
+    "seconds_of",
 ]
 
 OBSERVE: Final = 0
@@ -391,15 +393,20 @@ def regimen_plan(
         row, own, scale = _dose_row(compiled, g, basis)
         rows.append((g.time, 1, order, row, own))
         plan.dose_scales.append(scale)
-    for k, time in enumerate(grid.tolist()):
-        rows.append((time, 2, k, {"kind": OBSERVE}, {}))
     for time in np.unique(stops).tolist():
         rows.append((time, 3, 0, {"kind": OTHER}, {}))
-    rows.sort(key=lambda r: r[:3])
-    plan.records = Records.of([{"time": r[0], **r[3]} for r in rows])
-    for position, r in enumerate(rows):
+    few = Records.of([{"time": r[0], **r[3]} for r in rows])
+    seen = Records.empty(grid.size)
+    seen.columns["time"][:], seen.columns["kind"][:] = grid, OBSERVE
+    columns = {k: np.concatenate([c, seen.columns[k]]) for k, c in few.columns.items()}
+    ranks = np.concatenate([[r[1] for r in rows], np.full(grid.size, 2)])
+    orders = np.concatenate([[r[2] for r in rows], np.zeros(grid.size, dtype=np.int64)])
+    sorted_by = np.lexsort((orders, ranks, columns["time"]))
+    plan.records = Records(columns).take(sorted_by)
+    place = np.argsort(sorted_by)
+    for i, r in enumerate(rows):
         for name, values in r[4].items():
-            plan.own[name, position] = np.broadcast_to(values, (num_subjects,))
+            plan.own[name, int(place[i])] = np.broadcast_to(values, (num_subjects,))
     marks: dict[str, list[float]] = {}
     has_drugs = len({g.dose.drug for g in given}) > 1
     for g in given:
@@ -428,6 +435,7 @@ def _dose_row(
     if dose.duration is not None:
         row["duration"] = dose.duration
     elif dose.modeled is not None:
+        require_modeled(compiled, g.state, dose.modeled)
         row["rate"] = -1.0 if dose.modeled == "rate" else -2.0
 
     def put(name: str, values: NDArray[np.float64]) -> None:
@@ -453,6 +461,17 @@ def _dose_row(
                 dose_factor(compiled, g.state, dose.rate.unit, basis, shown) * dose.rate.value,
             )
     return row, own, scale
+
+
+def require_modeled(compiled: CompiledModel, state: int, what: str) -> None:
+    """Raise DataError KG-244 unless the model gives the rate or duration of doses into a state."""
+    name = compiled.state_names[state]
+    given = compiled.model.dose_inputs.get(name)
+    if given is None or getattr(given, what) is None:
+        raise DataError(
+            f"KG-244: the {what} of a dose into {name!r} is to come from the model, which states"
+            f" none; write DoseInput({name!r}, {what}=...)."
+        )
 
 
 def seconds_of(value: Any, what: str) -> float:

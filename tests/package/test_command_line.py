@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 import pytest
+from krogh.cli import app
+from typer.testing import CliRunner
 
 ENVIRONMENT = {
     **os.environ,
@@ -161,11 +163,11 @@ WRONG = [
 def test_wrong_input_is_a_message_with_its_code_and_exit_two(
     arguments: str, code: str, words: str
 ) -> None:
-    done = krogh(*shlex.split(arguments))
-    assert done.returncode == 2
-    assert code in done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
+    done = CliRunner().invoke(app, shlex.split(arguments))
+    assert done.exit_code == 2
+    assert code in done.output
+    assert words in done.output
+    assert "Traceback" not in done.output
 
 
 def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) -> None:

@@ -15,9 +15,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 import krogh
+import pytest
 from krogh.errors import SpecError
 
 

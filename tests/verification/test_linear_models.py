@@ -33,7 +33,8 @@ TRANSIT = "savic_transit n5.2 MTT2 ka.8 ke.2 V10 D100"
 def compartments(peripherals, is_oral):
     """Central amount, peripheral amounts, and a depot (last) where the dose is oral."""
     count = len(peripherals)
-    states = ("central", *(f"peripheral{i}" for i in range(count)), *(("depot",) if is_oral else ()))
+    depot = ("depot",) if is_oral else ()
+    states = ("central", *(f"peripheral{i}" for i in range(count)), *depot)
     names = ("CL", "V", *(f"{n}{i}" for i in range(count) for n in "QW"), "ka")
 
     def law(t, y, p):
@@ -80,8 +81,13 @@ def test_propagators_reach_round_off(reference, case):
 @pytest.mark.parametrize("case", CASES)
 def test_integrators_follow(reference, case, method):
     times, exact = reference[case]
-    values = run(case, times, method=method, rtol=1e-10, atol=np.full(len(CASES[case][2]) + 1 + (
-        CASES[case][3] is not None), 1e-9))
+    values = run(
+        case,
+        times,
+        method=method,
+        rtol=1e-10,
+        atol=np.full(len(CASES[case][2]) + 1 + (CASES[case][3] is not None), 1e-9),
+    )
     np.testing.assert_allclose(values, exact, rtol=1e-8)
 
 

@@ -46,7 +46,8 @@ def doses(draw):
     target = draw(st.integers(0, 1))
     steady = draw(st.sampled_from([0, 0, 0, 1, 2]))
     if steady and draw(st.integers(0, 5)) == 0:
-        return Record(time, kind, target, 0.0, rate=draw(st.sampled_from([2.0, 5.0])), steady=steady)
+        rate = draw(st.sampled_from([2.0, 5.0]))
+        return Record(time, kind, target, 0.0, rate=rate, steady=steady)
     amount = draw(st.sampled_from([4.0, 10.0, 24.0, 40.0]))
     rate = draw(st.sampled_from([0.0, 0.0, -1.0, -2.0, 8.0, 2.0]))
     interval = draw(st.sampled_from([6.0, 8.0, 12.5]))

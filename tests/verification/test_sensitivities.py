@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from engine import (
     DOSE,
+    OTHER,
     RESET,
     RESET_DOSE,
     SET_PARAMETER,
@@ -27,6 +28,7 @@ from engine import (
     schedule,
     where,
 )
+from krogh import _core
 from laws import (
     ABSORBED_TMDD,
     ABSORBED_TYPICAL,
@@ -35,8 +37,6 @@ from laws import (
     SWITCHING,
     SWITCHING_TYPICAL,
 )
-
-from krogh import _core
 
 pytestmark = pytest.mark.verification
 
@@ -341,9 +341,7 @@ def steady_antibody():
 def steady_moved_in_time():
     """The record itself moves: before it the subject is at rest, behind it on its orbit."""
     parameters, records = saturable(
-        in_order(
-            dose(5.0, 100.0, interval=12.0, steady=1), observe(np.arange(6.05, 30.0, 0.77))
-        ),
+        in_order(dose(5.0, 100.0, interval=12.0, steady=1), observe(np.arange(6.05, 30.0, 0.77))),
         LAG=0.0,
     )
     return Case(MICHAELIS, parameters, records, (("time", 0), ("lag", 0)))
@@ -367,9 +365,7 @@ def steady_added_moved_in_time():
 
 def steady_constant_infusion_moved_in_time():
     parameters, records = saturable(
-        in_order(
-            dose(5.0, 0.0, 1, rate=6.0, steady=1), observe(np.arange(6.05, 30.0, 0.77))
-        )
+        in_order(dose(5.0, 0.0, 1, rate=6.0, steady=1), observe(np.arange(6.05, 30.0, 0.77)))
     )
     return Case(MICHAELIS, parameters, records, (("time", 0),))
 
@@ -404,7 +400,10 @@ def events_by_doses():
             (
                 lambda t, y, p: y.x - p.limit,
                 1,
-                {"x": lambda t, y, p: p.share * y.x + 0.1 * t, "y": lambda t, y, p: 5.0 * y.x + y.y},
+                {
+                    "x": lambda t, y, p: p.share * y.x + 0.1 * t,
+                    "y": lambda t, y, p: 5.0 * y.x + y.y,
+                },
             ),
             (lambda t, y, p: y.y - 4.0 * p.limit, 1, {"y": lambda t, y, p: y.y / (1.0 + y.y)}),
         ),
@@ -435,7 +434,9 @@ CASES = {
     "steady overlapping infusion with lag": lambda: steady(
         target=1, rate=4.0, interval=6.0, amount=50.0, LAG=2.3
     ),
-    "steady modelled duration": lambda: steady(target=1, rate=-2.0, interval=6.0, D=8.3, amount=40.0),
+    "steady modelled duration": lambda: steady(
+        target=1, rate=-2.0, interval=6.0, D=8.3, amount=40.0
+    ),
     "steady modelled rate": lambda: steady(target=1, rate=-1.0, R=33.0),
     "steady added": lambda: steady(mode=2, amount=60.0),
     "steady constant infusion": lambda: steady(
@@ -446,7 +447,94 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("method", ["rodas4", "rodas5p", "ros34pw2"])
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p", "ros34pw2", "explicit5"])
 @pytest.mark.parametrize("name", CASES)
 def test_sensitivities(name, method):
     check(name, CASES[name](), method)
+
+
+LINEAR = Law(
+    ("depot", "central", "far"),
+    ("KA", "k", "k12", "k21", "F", "LAG", "D", "R"),
+    lambda t, y, p: [
+        -p.KA * y.depot,
+        p.KA * y.depot - (p.k + p.k12) * y.central + p.k21 * y.far + 0.1 * p.k,
+        p.k12 * y.central - p.k21 * y.far,
+    ],
+    initial={"central": lambda p: 2.0 * p.k, "far": lambda p: p.k12 / p.k21},
+    outputs={
+        "C": lambda t, y, p: y.central / (1.0 + p.F),
+        "log": lambda t, y, p: p.k * (1.0 + y.central + y.far) * (1.0 + y.depot),
+    },
+    bioavailability=MICHAELIS.bioavailability,
+    lag=MICHAELIS.lag,
+    duration=MICHAELIS.duration,
+    rate=MICHAELIS.rate,
+)
+LINEAR_TYPICAL = (1.0, 0.3, 0.2, 0.1, 0.8, 0.4, 2.0, 30.0)
+
+
+def linear(records, *directions, **changes):
+    values = dict(zip(LINEAR.parameters, LINEAR_TYPICAL, strict=True)) | changes
+    # A lag of zero has a derivative on one side only.
+    named = [d for d in all_parameters(LINEAR) if values["LAG"] > 0 or d[1] != 5]
+    # Resets go back to the model's initial values, which the perturbation from outside cannot move.
+    if all(r.kind != RESET for r in in_order(*records)):
+        named += [("initial", i) for i in range(3)]
+    return Case(
+        LINEAR, tuple(values.values()), in_order(*records), (*named, *directions)
+    )  # fmt: skip
+
+
+TIMES = observe(np.arange(0.05, 40.0, 0.77))
+LINEAR_CASES = {
+    "doses of all kinds": lambda: linear(
+        [
+            Record(0.0, OTHER),
+            TIMES,
+            dose(1.0, 100.0),
+            dose(3.0, 80.0, 1, rate=-2.0, interval=9.0, additional=2),
+            dose(6.0, 120.0, 1, rate=-1.0),
+            dose(13.5, 60.0, 1, rate=25.0),
+            Record(19.0, RESET),
+            dose(20.0, 50.0, 0, interval=6.0, additional=2),
+        ],
+        *((kind, i) for i in range(5) for kind in ("amount", "time", "lag", "bioavailability")),
+        ("duration", 3),
+    ),
+    "steady oral": lambda: linear(
+        [dose(0.0, 100.0, interval=12.0, additional=1, steady=1), TIMES],
+        ("amount", 0), ("bioavailability", 0),
+    ),
+    "steady, lag beyond interval": lambda: linear(
+        [dose(0.0, 100.0, interval=12.0, additional=1, steady=1), TIMES], ("amount", 0), LAG=14.3
+    ),
+    "steady, overlapping infusions": lambda: linear(
+        [dose(0.0, 50.0, 1, rate=4.0, interval=6.0, additional=2, steady=1), TIMES],
+        ("amount", 0), ("duration", 0), LAG=2.3,
+    ),
+    "steady, added and moved": lambda: linear(
+        [
+            dose(0.0, 130.0),
+            dose(5.0, 60.0, 1, rate=12.0, interval=6.0, steady=2),
+            observe(np.arange(6.05, 30.0, 0.77)),
+        ],
+        ("time", 1), ("amount", 0), ("duration", 1), LAG=1.1,
+    ),
+    "steady, moved without lag": lambda: linear(
+        [
+            dose(5.0, 60.0, 1, rate=12.0, interval=6.0, steady=1),
+            observe(np.arange(6.05, 30.0, 0.77)),
+        ],
+        ("time", 0), ("lag", 0), ("amount", 0), LAG=0.0,
+    ),
+    "steady constant infusion": lambda: linear(
+        [dose(5.0, 0.0, 1, rate=6.0, steady=1), observe(np.arange(6.05, 30.0, 0.77))], ("time", 0)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["auto", "rodas4", "rodas5p"])
+@pytest.mark.parametrize("name", LINEAR_CASES)
+def test_sensitivities_of_linear_models(name, method):
+    check("linear: " + name, LINEAR_CASES[name](), method)

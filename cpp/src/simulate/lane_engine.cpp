@@ -30,13 +30,18 @@ LaneEngine::LaneEngine(const PointContext& context)
       is_exact_(context.method == Method::propagator) {
   const std::size_t width = idx(lanes_);
   const model::TangentProgram* tangent = context.tangents;
-  const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
+  const int count = context.linear_form != nullptr ? context.linear_form->num_registers
+                    : tangent != nullptr           ? tangent->num_registers
+                                                   : layout_.count;
   const int slots = context.stepper.slots;
   registers_ = AlignedBuffer(idx(count + slots * n_) * width);
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
     for (const auto& [r, value] : tangent->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
+  if (context.linear_form != nullptr)
+    for (const auto& [r, value] : context.linear_form->constants)
       for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
 
   rows_ = AlignedBuffer(idx(scalar_rows) * width);
@@ -119,7 +124,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   }
   lanes_state_.resize(width);
   metrics_.resize(width);
-  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_, context.input_states);
+  if (is_exact_) start_propagators();
   // Idle lanes integrate something harmless: a state at rest would do, zero is at hand.
   for (int l = 0; l < lanes_; ++l) {
     block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
@@ -134,6 +139,8 @@ void LaneEngine::run_prologue() {
   context_.native->prologue.run(registers_.data());
   if (context_.tangents != nullptr)
     context_.native->tangent_prologue.run(registers_.data());
+  if (context_.linear_form != nullptr)
+    expr::run_tape(program_.view(context_.linear_form->prologue), registers_.data(), lanes_);
   prologue_is_stale_ = false;
 }
 
@@ -173,10 +180,11 @@ bool LaneEngine::load(int l) {
   lane.is_active = true;
   block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
-  const int np = program_.num_parameters();
+  const auto given = static_cast<int>(context_.num_given_parameters);
   const double* values = context_.parameters.data() +
-                         (context_.has_one_parameter_set ? 0 : lane.subject * np);
-  for (int p = 0; p < np; ++p) reg(layout_.parameters + p, l) = values[p];
+                         (context_.has_one_parameter_set ? 0 : lane.subject * given);
+  for (int p = 0; p < given; ++p) reg(layout_.parameters + p, l) = values[p];
+  for (int p = given; p < program_.num_parameters(); ++p) reg(layout_.parameters + p, l) = 1.0;
   for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
   return true;
 }
@@ -238,6 +246,7 @@ void LaneEngine::mark_discontinuity(int l) {
   block_.stale[l] = 1.0;
   if (!(block_.step[l] > 0.0)) block_.step[l] = infinity;
   block_.error_before[l] = 1.0;
+  if (is_exact_) calm_[idx(l)] = 0.0;
 }
 
 /// The windows of the subject that a lane holds.
@@ -352,8 +361,27 @@ void LaneEngine::name_failure(int l) {
     position = expr::first_failure(tape, registers_.data(), lanes_, l);
   }
   int state = -1;
-  for (int i = n_ - 1; i >= 0; --i)
-    if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  auto find_state = [&] {
+    for (int i = n_ - 1; i >= 0; --i)
+      if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  };
+  find_state();
+  // The state at hand is sound and no step leads on: what breaks lies just ahead along the slope.
+  if (position < 0 && state < 0) {
+    std::vector<double> slopes(idx(n_));
+    for (int i = 0; i < n_; ++i)
+      slopes[idx(i)] = reg(layout_.slopes + i, l) + reg(layout_.input_rates + i, l);
+    constexpr int furthest = 40;  // doublings: from rounding of the clock to 1 % of it
+    double ahead = std::max(std::abs(block_.time[l]), 1e-270) * 1e-14;
+    for (int k = 0; k < furthest && position < 0; ++k, ahead *= 2.0) {
+      for (int i = 0; i < n_; ++i)
+        reg(layout_.states + i, l) = at(block_.y, i, l) + ahead * slopes[idx(i)];
+      reg(layout_.time, l) = block_.time[l] + ahead;
+      position = expr::first_failure(tape, registers_.data(), lanes_, l);
+    }
+    expr::run_tape(tape, registers_.data(), lanes_);
+    find_state();
+  }
   std::string cause = "the step size fell below what the clock resolves";
   if (position >= 0) {
     switch (static_cast<expr::Op>(tape.code[position].code)) {
@@ -399,6 +427,7 @@ bool LaneEngine::refill() {
 }
 
 void LaneEngine::run(const std::function<bool()>& keep_going) {
+  keep_going_ = keep_going ? &keep_going : nullptr;
   std::int64_t iterations = 0;
   for (;;) {
     while (refill()) work_through_due();
@@ -406,7 +435,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
                      [](const Lane& lane) { return lane.is_active; }))
       return;
     if (context_.stop.load(std::memory_order_relaxed)) return;
-    if (keep_going && iterations++ % 64 == 0 && !keep_going()) {
+    if (keep_going && iterations++ % 8 == 0 && !keep_going()) {
       context_.stop.store(true, std::memory_order_relaxed);
       return;
     }

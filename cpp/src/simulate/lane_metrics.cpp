@@ -106,13 +106,12 @@ void LaneEngine::take_metrics() {
   prepare_dense();
   double* sampled = gathered_.data();
   for (int k = 0; k < samples; ++k) {
+    double* states = registers_.data() + std::ptrdiff_t{layout_.states} * lanes_;
     std::fill(theta_, theta_ + lanes_, 0.25 * k);
     for (int l = 0; l < lanes_; ++l)
       reg(layout_.time, l) = block_.time[l] + theta_[l] * block_.step_used[l];
     if (k == 0 || k == samples - 1) {
-      const double* end = k == 0 ? block_.y : block_.y_new;
-      std::copy_n(end, std::ptrdiff_t{n_} * lanes_,
-                  registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
+      std::copy_n(k == 0 ? block_.y : block_.y_new, std::ptrdiff_t{n_} * lanes_, states);
     } else {
       context_.stepper.state_inside(block_, theta_);
     }

@@ -226,13 +226,7 @@ class _Parser:
         if scan.peek_number():
             return counted(self.scan, segment, start)
         if scan.take_symbol("\u00d7"):
-            put(
-                self.scan,
-                segment,
-                "count",
-                scan.whole("the number of doses", MAX_ADDITIONAL),
-                start,
-            )
+            self.count_after(segment, start)
             return True
         word = scan.peek_word()
         if not word:
@@ -392,13 +386,13 @@ class _Parser:
 
     def count(self, segment: Segment) -> None:
         start, _ = self.scan.step_over_word()
-        put(
-            self.scan,
-            segment,
-            "count",
-            self.scan.whole("the number of doses", MAX_ADDITIONAL),
-            start,
-        )
+        self.count_after(segment, start)
+
+    def count_after(self, segment: Segment, start: int) -> None:
+        """Read the number after ``x``, and ``doses`` if it stands there."""
+        number = self.scan.whole("the number of doses", MAX_ADDITIONAL)
+        self.scan.take_word(*COUNTED)
+        put(self.scan, segment, "count", number, start)
 
     def word_only(self, segment: Segment) -> None:
         """Step over ``infusion``, ``single``; remember ``bolus``."""

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final, NoReturn
 
 from krogh.dosing.times import LONGEST_TIME
-from krogh.dosing.words import KEYWORDS, NOT_UNITS
+from krogh.dosing.words import KEYWORDS, NOT_UNITS, NUMBER_WORDS
 from krogh.errors import DataError, InvalidInput, UnitError, underline
 from krogh.unit_parser import TIME, Unit
 from krogh.unit_table import lookup
@@ -138,13 +138,17 @@ class Scanner:
         """Whether a number comes next."""
         position = self.skip()
         character = self.text[position : position + 1]
-        return _NUMBER.match(self.text, position) is not None or (
-            bool(character) and _vulgar(character) is not None
+        return (
+            _NUMBER.match(self.text, position) is not None
+            or (bool(character) and _vulgar(character) is not None)
+            or self.peek_word() in NUMBER_WORDS
         )
 
     def number(self, what: str) -> Fraction:
-        """Read a number exactly: ``3.6``, ``1e3``, ``1/2``, ``1 1/2``, or a fraction character."""
+        """Read a number exactly: ``3.6``, ``1e3``, ``1/2``, ``1 1/2``, ``three``, a half sign."""
         start = self.skip()
+        if (word := self.take_word(*NUMBER_WORDS)) != "":
+            return Fraction(NUMBER_WORDS[word])
         match = _NUMBER.match(self.text, start)
         if match is None:
             character = self.text[start : start + 1]

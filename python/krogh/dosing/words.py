@@ -55,7 +55,20 @@ PERIODS: Final = {
     "night": DAY,
 }
 TIMES_WORDS: Final = {"once": 1, "twice": 2, "thrice": 3}
-COUNT_WORDS: Final = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+NUMBER_WORDS: Final = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+}
 AMBIGUOUS: Final = {
     "monthly": "'every 28 d' or 'every 4 weeks'",
     "biweekly": "'every 14 d' or 'on days 1 and 4 every 7 d'",
@@ -88,7 +101,7 @@ KEYWORDS: Final = frozenset(
         *ADVERBS,
         *ABBREVIATIONS,
         *TIMES_WORDS,
-        *COUNT_WORDS,
+        *NUMBER_WORDS,
         *AMBIGUOUS,
         *STARTERS,
         *COUNTED,

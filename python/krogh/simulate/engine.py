@@ -157,7 +157,7 @@ def run_engine(
             schedule = plan.schedule(start, stop)
             if schedule.is_shared:
                 room = room.reshape(stop - start, -1, outputs)
-            answer = _core.simulate_point(
+            answer = _call(
                 program,
                 np.ascontiguousarray(own),
                 schedule,
@@ -190,6 +190,14 @@ def run_engine(
                 break
     run.seconds = time.perf_counter() - began
     return run
+
+
+def _call(*arguments: Any, **options: Any) -> Any:
+    """Call the core; what it refuses becomes a SpecError."""
+    try:
+        return _core.simulate_point(*arguments, **options)
+    except ValueError as error:
+        raise SpecError(f"KG-119: the solver refuses this: {error}.") from None
 
 
 def _require_room(out: NDArray[np.float64], shape: tuple[int, ...]) -> None:

@@ -30,6 +30,7 @@ from krogh.schedule import (
     TURN_ON,
     ListPlan,
     Records,
+    require_modeled,
 )
 from krogh.simulate.subjects import Subjects
 from krogh.simulate.varying import Varying, apply_covariates, occasion_columns
@@ -287,6 +288,13 @@ def _row_records(prepared: Prepared, observes: bool) -> _Part:
         stated = mine & (rate > 0.0) & (duration == 0.0)
         c["rate"][stated] = compiled.dose_amount(state, rate[stated], str(table.units["RATE"]))
     modeled = gives & (rate < 0.0)
+    for code, what in ((-1.0, "rate"), (-2.0, "duration")):
+        for row in np.flatnonzero(gives & (rate == code)).tolist():
+            try:
+                require_modeled(compiled, int(prepared.states[row]), what)
+            except DataError as error:
+                text = str(error).removeprefix(f"{error.code}: ")
+                raise DataError(f"KG-244: {table.where(row)}: {text}") from None
     c["rate"][modeled] = rate[modeled]
     lasting = gives & (duration > 0.0)
     c["duration"][lasting] = duration[lasting] * clock

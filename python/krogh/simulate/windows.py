@@ -24,6 +24,8 @@ TAIL_SHARE: Final = 0.05
 def _intervals(times: NDArray[np.float64], end: float) -> NDArray[np.float64]:
     """Return dosing intervals, shape (k, 2): from each dose to the next, the last to the end."""
     starts = np.unique(times[times < end])
+    if starts.size == 0:
+        return np.zeros((0, 2))
     return np.column_stack([starts, np.append(starts[1:], end)])
 
 
@@ -50,6 +52,8 @@ def shared_windows(
     """
     if wanted is None or wanted == "doses" or wanted == WHOLE:
         windows, labels = _chosen(wanted, dose_times, end)
+        if not end > begin:
+            return windows, tuple(labels)
         return np.vstack([windows, [[begin, end]]]), (*labels, WHOLE)
     return _given(wanted)
 
@@ -133,6 +137,8 @@ def with_tail(windows: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Of windows with one end the shortest counts, so a tail lies after the last dose.
     """
+    if windows.shape[-2] == 0:
+        return windows
     table = windows.reshape(-1, *windows.shape[-2:])
     end = np.nanmax(np.where(np.isnan(table[..., 1]), -np.inf, table[..., 1]), axis=1)
     is_last = table[..., 1] == end[:, None]

@@ -121,7 +121,8 @@ def test_partial_blocks_wait_for_what_they_use():
     loss = Model("loss", Rate("A", "-k*A"), partial=True)
     assert loss.is_partial
     assert "d(A)/dt: -k*A" in str(loss)
-    assert (loss + (K,)).is_partial
+    more = [K]
+    assert (loss + more).is_partial
     whole = Model("m", K, A) + loss
     assert not whole.is_partial
     assert whole.derivative("A") == parse("-k*A")
