@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from krogh import _core
 from krogh.errors import SpecError
 
-__all__ = ["cholesky", "purpose_of", "standard_normals", "subject_keys", "uniforms"]
+__all__ = ["cholesky", "purpose_of", "standard_normals", "subject_keys"]
 
 _SEMIDEFINITE: Final = 1e-10  # eigenvalues of correlations between -1e-10 and 1e-10 are round-off
 
@@ -65,16 +65,6 @@ def standard_normals(
         return np.zeros((keys.size, count))
     draws: NDArray[np.float64] = _core.standard_normals(int(seed), int(purpose), keys, int(count))
     return draws
-
-
-def uniforms(
-    seed: int, purpose: int, subjects: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    """Return independent numbers of (0, 1), shape (num_subjects, count): Phi of the normals."""
-    from scipy.special import ndtr
-
-    values: NDArray[np.float64] = ndtr(standard_normals(seed, purpose, subjects, count))
-    return values
 
 
 def cholesky(covariance: ArrayLike, names: tuple[str, ...]) -> NDArray[np.float64]:

@@ -198,7 +198,7 @@ def _draw_doses(axes: Any, result: SimulationResult) -> None:
             continue
         axes.plot(
             inside,
-            np.full(inside.shape, 0.0),
+            np.full(inside.shape, 0.04 * k),  # above each other, so that none hides another
             linestyle="none",
             marker=_MARKS[k % len(_MARKS)],
             ms=5,
