@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -149,6 +149,10 @@ class Plan:
         """Return the core's schedule of subjects start to stop."""
         raise NotImplementedError
 
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed: metrics and final states remain."""
+        raise NotImplementedError
+
     def observations(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first and last row of the observations of subjects start to stop."""
         if self.grid is not None:
@@ -189,6 +193,13 @@ class TemplatePlan(Plan):
             tiled.columns[name][position::size] = values[start:stop]
         return tiled.schedule(np.arange(count + 1) * size, shared=False)
 
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed."""
+        keep = np.flatnonzero(self.records.columns["kind"] != OBSERVE)
+        place = {int(old): new for new, old in enumerate(keep)}
+        own = {(name, place[position]): values for (name, position), values in self.own.items()}
+        return replace(self, grid=np.zeros(0), records=self.records.take(keep), own=own)
+
 
 @dataclass
 class ListPlan(Plan):
@@ -207,6 +218,19 @@ class ListPlan(Plan):
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         part = Records({name: c[first:last] for name, c in self.records.columns.items()})
         return part.schedule(self.offsets[start : stop + 1] - first, shared=False)
+
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed."""
+        acts = self.records.columns["kind"] != OBSERVE
+        kept_before = np.concatenate([[0], np.cumsum(acts)])
+        return replace(
+            self,
+            grid=np.zeros(0),
+            row_times=None,
+            row_subjects=None,
+            records=self.records.take(np.flatnonzero(acts)),
+            offsets=kept_before[self.offsets],
+        )
 
 
 # --- doses counted by weight, surface or target exposure ------------------------------------------

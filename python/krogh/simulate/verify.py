@@ -53,7 +53,7 @@ def verified(
     """
     solved = run.status == 0
     second: EngineRun | None = None
-    methods = _SECOND[run.method]
+    methods = _SECOND[run.method.partition(",")[0]]
     for method in methods:
         trial = replace(
             options,
@@ -74,7 +74,7 @@ def verified(
     if not both.any():
         raise SolverError(
             f"KG-311: verify: {' and '.join(methods)} did not get through where"
-            f" {run.method} did; the result could not be checked."
+            f" {run.method.partition(',')[0]} did; the result could not be checked."
         )
     differences = {
         name: _difference(run, second, plan, both, k)

@@ -161,7 +161,7 @@ def test_provenance(result):
     assert set(p.atol) == {"depot", "central"}
     assert p.steps_accepted > 0
     assert p.wall_seconds >= p.engine_seconds > 0.0
-    assert p.method == "rodas5p"
+    assert p.method == "propagator, metrics rodas5p"
 
 
 def test_results_can_be_pickled(result):
