@@ -69,6 +69,12 @@ def compile_model(model: Model, doses: Mapping[str, int]) -> CompiledModel:
 
 def _stored_slots(model: Model, doses: Mapping[str, int]) -> dict[str, int]:
     """Return how many doses each input function sees."""
+    for name in doses:
+        if name not in model.species:
+            raise SpecError(
+                f"KG-103: model {model.name!r} has no species {name!r}."
+                f"{did_you_mean(str(name), model.species)}"
+            )
     slots: dict[str, int] = {}
     for name, dose in model.dose_inputs.items():
         if dose.input_function is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Any, ClassVar, NoReturn
 
 from pydantic import (
@@ -28,7 +29,7 @@ from krogh.model.expression import (
     require_printable,
 )
 from krogh.model.vocabulary import RESERVED, valid_name
-from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
+from krogh.units import Quantity, factor, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
     "Component",
@@ -56,14 +57,23 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     """
     if isinstance(value, bool):
         raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
-    if isinstance(value, int | float) or (isinstance(value, str) and is_number(value)):
-        quantity = Quantity(float(value), "")
+    if isinstance(value, Real) or (isinstance(value, str) and is_number(value)):
+        quantity = Quantity(_as_float(value), "")
     else:
         quantity = parse_quantity(value, what)
     if not math.isfinite(quantity.value):
         raise SpecError(f"KG-108: {what} must be finite, not {quantity}.")
-    unit = quantity.unit
-    return Quantity(quantity.value, "" if unit in ("dimensionless", "1") else unit)
+    unit = "" if quantity.unit in ("dimensionless", "1") else quantity.unit
+    if not math.isfinite(quantity.value * factor(unit)):
+        raise SpecError(f"KG-108: {what} {quantity} leaves the range of double precision.")
+    return Quantity(quantity.value, unit)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def is_number(text: str) -> bool:

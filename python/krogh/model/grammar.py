@@ -35,7 +35,7 @@ from krogh.model.expression import (
     Symbol,
     mixed_message,
 )
-from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message
+from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message, other_spelling
 from krogh.unit_table import lookup
 
 __all__ = ["MAX_LENGTH", "MAX_NESTING", "parse"]
@@ -324,7 +324,7 @@ class _Parser:
                 f"{name[:MAX_NAME]!r} is not a function.", token.start, token.stop, "KG-107"
             )
         if len(args) not in FUNCTIONS.get(name, (1,)):
-            hint = "" if name in FUNCTIONS else did_you_mean(name, FUNCTIONS)
+            hint = other_spelling(name) or did_you_mean(name, FUNCTIONS)
             message = count_message(name, len(args)).removeprefix("KG-107: ")
             if name not in FUNCTIONS:
                 message = f"{name!r} is not a function with {len(args)} arguments.{hint}"

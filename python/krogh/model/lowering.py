@@ -100,7 +100,12 @@ class Lowering:
     def _lower(self, e: Expression) -> int:
         g = self.graph
         if isinstance(e, Number):
-            return int(g.constant(internal_value(e.value, e.unit)))
+            value = internal_value(e.value, e.unit)
+            if not math.isfinite(value):
+                raise SpecError(
+                    f"KG-108: the number {e.text} leaves the range of double precision."
+                )
+            return int(g.constant(value))
         if isinstance(e, Symbol):
             return int(g.constant(math.pi)) if e.name == "pi" else self.symbol_node(e.name)
         if isinstance(e, Operation):

@@ -408,7 +408,7 @@ def as_expression(value: Any) -> Expression:
         raise SpecError(f"KG-105: {value!r} is no expression; write a number or a comparison.")
     try:
         return number(float(value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, SpecError):
             raise
         raise SpecError(
