@@ -59,7 +59,7 @@ def standard_normals(
     Column k of a subject does not depend on `count`, on the other subjects or on their order.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise SpecError(f"KG-115: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
+        raise SpecError(f"KG-117: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
     keys = np.ascontiguousarray(subjects, dtype=np.int64)
     if count == 0 or keys.size == 0:
         return np.zeros((keys.size, count))
