@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import csv
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 from krogh.dosing import EventTable
 from krogh.model import Covariate, DoseInput, Model, Output, Parameter, Rate, Species
 

@@ -9,12 +9,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import krogh as kg
 import numpy as np
 import pytest
-from stiff import POLLU_BALANCE, POLLU_RATES, POLLU_REACTANTS, PROBLEMS
-
-import krogh as kg
 from krogh.model import Model, Parameter, Rate, Reaction, Species
+from stiff import POLLU_BALANCE, POLLU_RATES, POLLU_REACTANTS, PROBLEMS
 
 pytestmark = pytest.mark.verification
 
@@ -87,7 +86,8 @@ def pollu():
         )
         unit = "1/s" if len(reactants) == 1 else "1/(nM*s)"
         law = "*".join([f"k{number}", *(f"y{r}" for r in reactants)])
-        parts += [Parameter(f"k{number}", f"{k!r} {unit}"), Reaction(f"{left} -> {right}", rate=law)]
+        parts.append(Parameter(f"k{number}", f"{k!r} {unit}"))
+        parts.append(Reaction(f"{left} -> {right}", rate=law))
     return Model("POLLU", *species(PROBLEMS["POLLU"].start), *parts)
 
 
@@ -124,7 +124,7 @@ def test_values_at_rtol_1e_8(name, method):
     names = [f"y{i + 1}" for i in range(len(problem.start))]
     result = kg.simulate(
         MODELS[name](), times=([0.0, *stored["times"]], "s"), rtol=1e-8, method=method,
-        atol={n: f"{problem.atol!r} {unit}" for n in names}, metrics=False,
+        atol=dict.fromkeys(names, f"{problem.atol!r} {unit}"), metrics=False,
     )  # fmt: skip
     values = np.stack([np.ravel(result[n].values) for n in names], axis=-1)[1:]
     largest = np.array(stored["largest"])

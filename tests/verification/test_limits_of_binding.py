@@ -9,11 +9,10 @@ building blocks of the product.
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
 from engine import Law, Record, dose, in_order, observe, solve, sqrt
-
-import krogh as kg
 from krogh.model import DoseInput, Model, Output, Parameter, Rate, Rule, Species, systemic
 
 pytestmark = pytest.mark.verification

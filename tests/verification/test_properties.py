@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import sys
 
+import krogh as kg
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import krogh as kg
 from krogh.dosing import Dose, EventTable, Regimen
 from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species, Variability
 

@@ -5,11 +5,10 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
 from engine import OTHER, SET_PARAMETER, Law, Record, dose, observe, solve, where
-
-import krogh as kg
 from krogh.model import DoseInput, Event, Model, Output, Parameter, Rate, Species
 
 pytestmark = pytest.mark.verification
@@ -20,7 +19,9 @@ RATE = 0.5
 
 
 def decay(**rest):
-    return Law(("x", "count"), ("k", "limit", "gift"), lambda t, y, p: [-p.k * y.x, 0.0 * t], **rest)
+    return Law(
+        ("x", "count"), ("k", "limit", "gift"), lambda t, y, p: [-p.k * y.x, 0.0 * t], **rest
+    )
 
 
 def refill(direction, sign):
@@ -74,9 +75,7 @@ def test_the_wrong_direction_never_fires(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_doses_and_records_that_jump_over_a_limit_fire_once(method):
     law = decay(
-        events=(
-            (lambda t, y, p: y.x - p.limit, 1, {"count": lambda t, y, p: y.count + 1.0}),
-        ),
+        events=((lambda t, y, p: y.x - p.limit, 1, {"count": lambda t, y, p: y.count + 1.0}),),
     )
     records = [
         Record(0.0), dose(1.0, 5.0), Record(1.0), Record(2.0), dose(2.0, 5.0), Record(2.0),
@@ -100,9 +99,7 @@ def test_a_switch_in_time_is_met_exactly(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_switch_in_state_changes_the_rate_where_it_should(method):
     # x' = -k x above the limit, -2 k x below.
-    law = Law(
-        ("x",), ("k", "limit"), lambda t, y, p: [-p.k * y.x * where(y.x - p.limit, 1.0, 2.0)]
-    )
+    law = Law(("x",), ("k", "limit"), lambda t, y, p: [-p.k * y.x * where(y.x - p.limit, 1.0, 2.0)])
     run = solve(
         law.program(), (RATE, 1.0), [dose(0.0, 5.0), *observe(TIMES)], method=method, rtol=1e-10
     )

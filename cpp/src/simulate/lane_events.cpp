@@ -60,12 +60,11 @@ void LaneEngine::observe_inside_step() {
       theta_[l] = std::min(
           (rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
     prepare_dense();
-    KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
-                                registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
+    for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
+    context_.stepper.state_inside(block_, theta_);
     if (num_directions_ > 0)
       KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
                                   n_ * num_directions_, lanes_, tangent_point_);
-    for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
     emit(ready_);
   }
 }

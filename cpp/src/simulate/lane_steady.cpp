@@ -377,6 +377,7 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   if (record_moves && !replaces) before = slopes_at(l);
   if (replaces) {
     lane.pending.clear();
+    forget_doses(l);
     refresh_rates(l);
     reset_states(l);
   } else {

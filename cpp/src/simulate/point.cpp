@@ -155,7 +155,7 @@ Method choose_method(const model::Program& program, const PointOptions& options)
   if (program.is_linear() &&
       (options.windows.empty() || model::LinearForm::has_linear_outputs(program)))
     return Method::propagator;
-  return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
+  return options.rtol > 3e-4 ? Method::rodas4 : Method::rodas5p;
 }
 
 /// Propagators take no steps of their own; they only need the memory of some stepper.

@@ -123,7 +123,7 @@ def _from_columns(columns: dict[str, Any], compiled: CompiledModel, *, strict: b
 def _length(value: Any) -> int | None:
     if isinstance(value, str):
         return None
-    values = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    values: Any = value[0] if isinstance(value, tuple) and len(value) == 2 else value
     values = getattr(values, "magnitude", values)
     if np.ndim(values) == 0:
         return None

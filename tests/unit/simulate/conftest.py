@@ -6,7 +6,6 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import pytest
-
 from krogh.model import (
     Covariate,
     DoseInput,

@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 
 def test_covariance_of_the_effects(oral):
@@ -64,9 +63,7 @@ def test_occasion_column_of_a_table_matches_the_regimen(oral):
         "CMT": [2] * 8,
         "OCC": [1, 1, 2, 2] * 2,
     }
-    table = kg.EventTable.from_frame(
-        rows, units={"TIME": "h", "AMT": "mg"}, interpolation="locf"
-    )
+    table = kg.EventTable.from_frame(rows, units={"TIME": "h", "AMT": "mg"}, interpolation="locf")
     options = {"variability": True, "seed": 3, "metrics": False, "rtol": 1e-9}
     from_table = kg.simulate(oral, table, **options)
     from_regimen = kg.simulate(

@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 K = 0.1  # 1/h: CL/V of the bolus model
 C0 = 2.0  # mg/L: 100 mg in 50 L
@@ -138,7 +137,7 @@ def test_wrong_windows(bolus, windows, message):
 def test_threshold_must_have_the_outputs_unit(bolus):
     with pytest.raises(kg.UnitError, match="KG-121"):
         kg.simulate(bolus, "100 mg", until="24 h", thresholds={"Cp": "1 nM"})
-    with pytest.raises(kg.SpecError, match="no output 'Cpp'.*Did you mean 'Cp'"):
+    with pytest.raises(kg.SpecError, match=r"no output 'Cpp'.*Did you mean 'Cp'"):
         kg.simulate(bolus, "100 mg", until="24 h", thresholds={"Cpp": "1 mg/L"})
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 pytest.importorskip("matplotlib")
 

@@ -5,11 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-from scipy import stats
-
-import krogh as kg
 from krogh.draws import cholesky, purpose_of, standard_normals, subject_keys
 from krogh.population import (
     Categorical,
@@ -20,6 +18,7 @@ from krogh.population import (
     Uniform,
     VirtualPopulation,
 )
+from scipy import stats
 
 N = 20_000
 

@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 from krogh.model import Covariate, DoseInput, Model, Output, Parameter, Rate, Species
 
 

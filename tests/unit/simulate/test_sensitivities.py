@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 
 TIMES = ([1.0, 6.0, 13.0, 20.0], "h")
 
@@ -88,5 +87,5 @@ def test_wrong_names(oral, name, message):
 
 def test_what_was_not_asked_for(oral):
     result = kg.simulate(oral, "100 mg iv", until="1 d", sensitivities=["CL"])
-    with pytest.raises(kg.SpecError, match="no sensitivity to 'V' was asked for.*\n*.*CL"):
+    with pytest.raises(kg.SpecError, match=r"no sensitivity to 'V' was asked for.*\n*.*CL"):
         result.sensitivity("Cp", "V")

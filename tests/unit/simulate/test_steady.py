@@ -5,10 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-
-import krogh as kg
 from krogh.model import DoseInput, Model, Parameter, Rate, Species
 from krogh.simulate import steady_state
 
@@ -35,7 +34,9 @@ def test_saturable_steady_state_is_where_a_long_train_ends(saturable):
         assert steady.states[name].values[0] == pytest.approx(train[name].values[0, 0], rel=1e-7)
 
 
-@pytest.mark.parametrize("dosing", ["100 mg", "100 mg over 5 h", "100 mg over 10 h", "100 mg over 31 h"])
+@pytest.mark.parametrize(
+    "dosing", ["100 mg", "100 mg over 5 h", "100 mg over 10 h", "100 mg over 31 h"]
+)
 def test_floquet_radius_is_the_decay_of_deviations(dosing):
     """Lag, bioavailability, infusions that outlast the interval: the same multiplier shows."""
     model = Model(

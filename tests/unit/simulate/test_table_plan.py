@@ -5,11 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
-
-import krogh as kg
 from krogh.model import (
     Compartment,
     Covariate,
@@ -21,6 +19,7 @@ from krogh.model import (
     Rule,
     Species,
 )
+from scipy.integrate import solve_ivp
 
 UNITS = {"TIME": "h", "AMT": "mg"}
 
@@ -74,9 +73,7 @@ def reference(rule, grid):
         if t > previous:
             span = (previous, t)
             amount = solve_ivp(
-                lambda s, y, span=span: (
-                    -5 * (weight_between(rule, *span, s) / 70) ** 0.75 / 50 * y
-                ),
+                lambda s, y, span=span: -5 * (weight_between(rule, *span, s) / 70) ** 0.75 / 50 * y,
                 span,
                 [amount],
                 rtol=1e-11,
@@ -174,7 +171,7 @@ def test_compartments_by_name_and_number(oral):
     with pytest.raises(kg.DataError, match=r"KG-244: table row 1 \(ID 1\).*Did you mean"):
         kg.simulate(oral, table(rows))
     rows["CMT"] = [7, 2]
-    with pytest.raises(kg.DataError, match="KG-244: table row 1.*compartment 7"):
+    with pytest.raises(kg.DataError, match=r"KG-244: table row 1.*compartment 7"):
         kg.simulate(oral, table(rows))
 
 
