@@ -189,7 +189,7 @@ def table_plan(
     elif takes_metrics:
         own, plan.window_labels = own_windows(windows, *_dose_times(prepared), begins, ends)
         own = with_tail(own) if has_tail else own
-        ends = np.fmax(ends, np.nanmax(own[..., 1], axis=1, initial=-np.inf))
+        ends = np.fmax(ends, np.fmax.reduce(own[..., 1], axis=1))
         alike = np.all((own == own[:1]) | (np.isnan(own) & np.isnan(own[:1])))
         table_windows = own[0] if alike and not np.isnan(own[0]).any() else own
     plan.windows = table_windows
