@@ -227,6 +227,8 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
                 " or times; left out, the table's own rows are observed."
             )
         grid, end = grid_of(None, request.until, request.every, None)
+    if grid is not None:
+        grid = snapped(grid, prepared.time)
     effects, _ = draw_effects(
         compiled, request.levels & {"subject"}, request.seed, prepared.subjects.keys, 1
     )
