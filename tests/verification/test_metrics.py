@@ -20,8 +20,7 @@ ORAL = Law(
 )
 KA, K, V, DOSE = 1.1, 0.17, 12.0, 100.0
 MAXIMUM, T_MAX, MINIMUM, T_MIN, INTEGRAL, ABOVE, LAST, FIRST_ABOVE = range(8)
-# auto leads to the propagator where that supports metrics, else to an integrator.
-METHODS = ("rodas4", "rodas5p", "ros34pw2", "explicit5", "auto")
+METHODS = ("rodas4", "rodas5p", "ros34pw2", "explicit5", "propagator", "auto")
 NAN = float("nan")
 
 
