@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 import krogh
+import pytest
 
 
 def test_the_page_runs(source_tree, tmp_path, monkeypatch, capsys):
