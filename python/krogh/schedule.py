@@ -416,8 +416,12 @@ def regimen_plan(
             row = {"kind": SET_PARAMETER, "target": position}
             rows.append((float(moments[k]), 0, position, row, {"amount": values[:, k]}))
             plan.final_parameters[position] = values[:, k]
+    known: dict[tuple[int, int], _Row] = {}  # a repeated dose is worked out once
     for order, g in enumerate(given):
-        row, own, scale = _dose_row(compiled, g, basis)
+        key = (g.order, g.steady)
+        if key not in known:
+            known[key] = _dose_row(compiled, g, basis)
+        row, own, scale = known[key]
         rows.append((g.time, 1, order, row, own))
         plan.dose_scales.append(scale)
     for time in np.unique(stops).tolist():
@@ -443,16 +447,17 @@ def regimen_plan(
     reference = Basis(
         np.zeros(1), np.array(70.0), np.array(1.8), np.array(90.0)
     )  # only the size matters
-    for g in given:
+    for g in {g.order: g for g in given}.values():
         row, own, _ = _dose_row(compiled, g, reference)
         amount = float(own["amount"]) if "amount" in own else row["amount"]
         plan.largest_doses[g.state] = max(plan.largest_doses.get(g.state, 0.0), amount)
     return plan
 
 
-def _dose_row(
-    compiled: CompiledModel, g: Given, basis: Basis
-) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]], tuple[Any, str]]:
+_Row = tuple[dict[str, Any], dict[str, NDArray[np.float64]], tuple[Any, str]]
+
+
+def _dose_row(compiled: CompiledModel, g: Given, basis: Basis) -> _Row:
     """Return a dose's record, the columns that differ between subjects, and its unit's size."""
     dose = g.dose
     row: dict[str, Any] = {"kind": DOSE, "target": g.state, "steady": g.steady}
