@@ -153,6 +153,9 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
     effects, of_occasions = draw_effects(
         compiled, request.levels, request.seed, subjects.keys, max(1, moments.size)
     )
+    for name in (*request.values, *subjects.overrides):  # what is stated is not drawn
+        if name in compiled.model.random_effects:
+            of_occasions.pop(compiled.parameter_index(name), None)
     plan = regimen_plan(
         compiled,
         given,
@@ -169,7 +172,7 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
         compiled,
         plan,
         subjects,
-        {**request.values, **subjects.overrides, **effects},
+        {**effects, **request.values, **subjects.overrides},
         time_unit_of(request.time_unit, [request.times, request.until, request.every], end - begin),
         "none" if regimen is None else str(regimen),
         _has_modes(compiled),
@@ -242,6 +245,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         takes_metrics=request.metrics,
         windows=request.windows,
         has_tail=not _has_modes(compiled),
+        stated=request.values,
     )
     unit = time_unit_of(
         request.time_unit,
@@ -253,7 +257,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         compiled,
         plan,
         prepared.subjects,
-        {**request.values, **prepared.subjects.overrides, **effects},
+        {**effects, **request.values, **prepared.subjects.overrides},
         unit,
         f"{table.source}: {count:,} subject{'s' if count != 1 else ''}, {len(table):,} rows",
         _has_modes(compiled),
