@@ -152,7 +152,8 @@ class Exposure:
                     total = v[:, INTEGRAL] + self.tail.area[:, m]
                     columns["AUC_inf"] = total
                     columns["extrapolated"] = self.tail.area[:, m] / total
-        return columns
+        absent = np.isnan(begin)  # a subject without this window has nothing in it, not zero
+        return {name: np.where(absent, np.nan, column) for name, column in columns.items()}
 
     def _ends_last(self, w: int) -> bool:
         """Whether a window reaches the end of the run, from where the tail goes on."""

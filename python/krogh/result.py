@@ -219,7 +219,10 @@ class SimulationResult:
 
     def _exposures(self) -> Exposure:
         if self.exposures is None:
-            raise SpecError("KG-118: no metrics were taken; simulate(..., metrics=True).")
+            raise SpecError(
+                "KG-118: no metrics were taken; simulate(..., metrics=True).  Where a clock of an"
+                " event table starts anew (EVID 3 or 4 with an earlier time) there are none."
+            )
         return self.exposures
 
     def exposure(
