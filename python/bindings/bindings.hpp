@@ -37,6 +37,7 @@ void register_base(py::module_& module);
 void register_expr(py::module_& module);
 void register_model(py::module_& module);
 void register_simulate(py::module_& module);
+void register_line(py::module_& module);
 void register_random(py::module_& module);
 void register_integrate(py::module_& module);
 

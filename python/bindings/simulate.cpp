@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <krogh/simulate/point.hpp>
 
-#include <chrono>
 #include <optional>
 
 #include "bindings.hpp"
+#include "watcher.hpp"
 
 namespace krogh::bindings {
 
@@ -53,28 +53,6 @@ Direction direction_from(const std::pair<std::string, int>& argument) {
 struct PointRun {
   PointResult result;
   py::object values, sensitivities, metrics, final_states;
-};
-
-/// Called on the calling thread between steps, with the lock released: looks at the clock and at
-/// most every 50 ms takes the lock to see signals and report progress.
-class Watcher {
- public:
-  explicit Watcher(py::object progress) : progress_(std::move(progress)) {}
-
-  bool operator()(const Progress& p) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(50)) return true;
-    last_ = now;
-    const py::gil_scoped_acquire lock;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (progress_.is_none()) return true;
-    const py::object answer = progress_(p.done, p.total, p.elapsed_seconds);
-    return !(py::isinstance<py::bool_>(answer) && !answer.cast<bool>());
-  }
-
- private:
-  py::object progress_;
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 py::array_t<double> room(std::vector<py::ssize_t> shape, const std::optional<Array<double>>& given) {

@@ -7,6 +7,8 @@
 
 #include <krogh/base/errors.hpp>
 
+#include "linalg/minimum_degree.hpp"
+
 namespace krogh::linalg {
 namespace {
 
@@ -19,9 +21,10 @@ std::size_t at(int row, int column, int size) {
          static_cast<std::size_t>(column);
 }
 
-/// Minimum-degree order on the pattern of A + A^T (George & Liu 1989, SIAM Review 31:1,
-/// doi 10.1137/1031001); ties go to the smaller index, so the order depends on the pattern alone.
-std::vector<int> minimum_degree_order(std::span<const NodeId> matrix, int size) {
+}  // namespace
+
+std::vector<int> minimum_degree_order(std::span<const NodeId> matrix, int size,
+                                      std::span<const int> kept) {
   std::vector<std::vector<char>> linked(static_cast<std::size_t>(size),
                                         std::vector<char>(static_cast<std::size_t>(size), 0));
   for (int i = 0; i < size; ++i)
@@ -29,12 +32,14 @@ std::vector<int> minimum_degree_order(std::span<const NodeId> matrix, int size) 
       if (i != j && matrix[at(i, j, size)] != no_node)
         linked[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] =
             linked[static_cast<std::size_t>(j)][static_cast<std::size_t>(i)] = 1;
-  std::vector<int> remaining(static_cast<std::size_t>(size));
-  for (int i = 0; i < size; ++i) remaining[static_cast<std::size_t>(i)] = i;
+  std::vector<int> remaining;
+  for (int i = 0; i < size; ++i)
+    if (std::find(kept.begin(), kept.end(), i) == kept.end()) remaining.push_back(i);
   std::vector<int> order;
   while (!remaining.empty()) {
     auto degree = [&](int i) {
       int d = 0;
+      for (int j : kept) d += linked[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
       for (int j : remaining) d += linked[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
       return d;
     };
@@ -43,16 +48,17 @@ std::vector<int> minimum_degree_order(std::span<const NodeId> matrix, int size) 
     const int pivot = *best;
     remaining.erase(best);
     order.push_back(pivot);
-    for (int i : remaining)
-      for (int j : remaining)
+    std::vector<int> others = remaining;
+    others.insert(others.end(), kept.begin(), kept.end());
+    for (int i : others)
+      for (int j : others)
         if (i != j && linked[static_cast<std::size_t>(pivot)][static_cast<std::size_t>(i)] &&
             linked[static_cast<std::size_t>(pivot)][static_cast<std::size_t>(j)])
           linked[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] = 1;
   }
+  order.insert(order.end(), kept.begin(), kept.end());
   return order;
 }
-
-}  // namespace
 
 std::vector<NodeId> SymbolicLu::needed() const {
   std::vector<NodeId> nodes;

@@ -1,0 +1,123 @@
+// Line solver: many cylinders, spheres or slabs of one model, one of them per SIMD lane.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <krogh/base/errors.hpp>
+#include <krogh/base/export.hpp>
+#include <krogh/base/run_control.hpp>
+#include <krogh/model/program.hpp>
+#include <krogh/space/diffusion.hpp>
+#include <krogh/space/grid.hpp>
+
+namespace krogh::simulate {
+
+/// A state of the model that moves, and what stands at the inner and the outer end for it.
+struct MobileState {
+  std::int32_t state = 0;
+  std::array<space::WallKind, 2> walls{};
+  /// Input that gives the concentration outside (per free volume); -1: zero.
+  std::array<std::int32_t, 2> inputs{-1, -1};
+};
+
+/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for the
+/// others; the kinetics are those of the model in every cell. Lengths [um], times in the model's
+/// unit, concentrations per total tissue volume. An array with leading axis "sets" has one set for
+/// all lines or one for each.
+struct LineProblem {
+  space::Geometry geometry = space::Geometry::cylindrical;
+  std::int64_t num_lines = 1;
+  std::vector<MobileState> mobile;
+  std::int32_t num_cells = 0;
+  std::span<const double> faces;         ///< shape (sets, num_cells + 1)
+  std::span<const double> diffusivity;   ///< [um^2/time], shape (sets, num_mobile, num_cells)
+  std::span<const double> fraction;      ///< eps, shape (sets, num_mobile, num_cells)
+  std::span<const double> permeability;  ///< of membranes [um/time], shape (sets, num_mobile, 2)
+  std::span<const double> parameters;    ///< shape (sets, num_parameters)
+  /// Parameters that differ from cell to cell, and their values, shape (sets, fields, num_cells).
+  std::vector<std::int32_t> field_parameters;
+  std::span<const double> fields;
+  std::span<const double> initial;  ///< shape (sets, num_states, num_cells); empty: the model's
+
+  /// Concentrations outside. Input k at time t is the sum over the pulses p with time_p <= t of
+  /// sum_j amplitude_pkj exp(-rate_kj (t - time_p)), plus the table where there is one, which runs
+  /// straight between its points. Doses of a linear plasma model are such pulses (an infusion is
+  /// two, with a rate of zero among the terms).
+  std::int32_t num_inputs = 0;
+  std::int32_t num_terms = 0;
+  std::span<const double> rates;             ///< [1/time], shape (sets, num_inputs, num_terms)
+  std::int32_t num_pulses = 0;
+  std::span<const double> pulse_times;       ///< increasing, shape (sets, num_pulses)
+  std::span<const double> pulse_amplitudes;  ///< shape (sets, num_pulses, num_inputs, num_terms)
+  std::span<const double> table_times;       ///< shape (points,); empty: no table
+  std::span<const double> table_values;      ///< shape (sets, num_inputs, points)
+
+  double begin = 0.0;
+  std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
+};
+
+struct LineOptions {
+  double rtol = 1e-3;
+  std::vector<double> atol;    ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
+  double max_step = 0.0;       ///< 0: no limit
+  double first_step = 0.0;     ///< 0: from the size of the derivatives
+  double fixed_step = 0.0;     ///< > 0: no error control (order tests)
+  std::int64_t max_steps = 1'000'000;  ///< per line
+  int width = 0;               ///< doubles per tape row: 0: by the size of the model; else 8, 16, 32
+  std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
+  std::vector<std::int32_t> recorded;       ///< states whose cells are recorded
+};
+
+/// Counters of one line.
+struct LineStats {
+  std::int64_t accepted = 0;
+  std::int64_t rejected = 0;
+};
+
+/// What went wrong with one line.
+struct LineFailure {
+  std::int64_t line = 0;
+  Status status = Status::success;
+  double time = 0.0;
+  std::int32_t state = -1;  ///< state and cell that were not finite or too negative; -1: none
+  std::int32_t cell = -1;
+};
+
+/// Where results go; the caller owns the memory. What is not reached stays NaN.
+struct LineOutput {
+  std::span<double> values;    ///< shape (num_lines, records, num_recorded, num_cells)
+  /// Amounts sum_k V_k C_k of every state, shape (num_lines, records, num_states).
+  std::span<double> contents;
+  /// Amounts of each mobile state that have entered through the inner and the outer end since the
+  /// begin, shape (num_lines, records, num_mobile, 2).
+  std::span<double> entered;
+  std::span<double> final_states;  ///< shape (num_lines, num_states, num_cells); or empty
+};
+
+struct LineResult {
+  int width = 0;
+  int num_threads = 0;
+  std::vector<Status> status;      ///< shape (num_lines,)
+  std::vector<LineStats> stats;    ///< shape (num_lines,)
+  std::vector<LineFailure> failures;  ///< in order of lines
+};
+
+/// Solves the model along every line with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
+/// together: what does not move is eliminated exactly cell by cell, what moves is solved by a direct
+/// block-tridiagonal method. Every line has its own time and step and stops exactly at pulses, at
+/// kinks of the table and at records. A step is accepted if the larger of the root mean square of
+/// the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below one, and no
+/// held state lies below -rtol times its largest value so far.
+/// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
+/// or conditions. Numerical failures are reported in the result and never thrown.
+/// @note Results of a line do not depend on the thread count, the order or the number of lines, nor
+/// on `width`: bits are equal on one machine and build.
+KROGH_EXPORT LineResult simulate_line(const model::Program& program, const LineProblem& problem,
+                                      const LineOptions& options, const LineOutput& output,
+                                      const RunControl& control = {});
+
+}  // namespace krogh::simulate

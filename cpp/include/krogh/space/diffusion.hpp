@@ -1,0 +1,48 @@
+// Diffusion on a grid as a tridiagonal operator, with what enters at the two walls.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <krogh/base/export.hpp>
+#include <krogh/space/grid.hpp>
+
+namespace krogh::space {
+
+/// What stands at an end of a grid: nothing passes; a membrane with flux P (C_out - C/eps); or the
+/// free concentration C/eps at the wall is the one outside.
+enum class WallKind : std::uint8_t { closed, membrane, fixed };
+
+/// Kind named "closed", "membrane" or "fixed". @throws InvalidInput for another name.
+KROGH_EXPORT WallKind wall_named(std::string_view name);
+
+struct Wall {
+  WallKind kind = WallKind::closed;
+  double permeability = 0.0;  ///< of a membrane [um/s]
+};
+
+/// dC_k/dt = lower_k C_(k-1) + diagonal_k C_k + upper_k C_(k+1) + wall_rate C_out (end cells only).
+/// The amount that enters per time through a wall is wall_conductance (C_out - C/eps) of its cell.
+struct DiffusionOperator {
+  std::vector<double> lower, diagonal, upper;  ///< [1/s], shape (num_cells,); lower_0 = upper_N-1 = 0
+  std::array<double, 2> wall_rate{};           ///< inner and outer [1/s]
+  std::array<double, 2> wall_conductance{};    ///< inner and outer [area um/s]
+};
+
+/// Two-point fluxes of div(D eps grad(C/eps)) for concentrations per total volume. The resistances
+/// of the two half cells at a face add up, so that D eps enters by its harmonic mean and C/eps is
+/// continuous; at a wall the membrane's 1/P stands in place of the outer half cell.
+/// @param diffusivity  D of each cell [um^2/s], shape (num_cells,).
+/// @param fraction     accessible fraction eps of each cell, shape (num_cells,).
+/// @throws InvalidInput if shapes differ, D is negative, eps not in (0, 1], P negative, a value not
+/// finite, or an open wall has no area (the axis of a cylinder, the center of a sphere).
+KROGH_EXPORT DiffusionOperator diffusion_operator(const Grid& grid,
+                                                  std::span<const double> diffusivity,
+                                                  std::span<const double> fraction,
+                                                  const Wall& inner, const Wall& outer);
+
+}  // namespace krogh::space

@@ -1,0 +1,163 @@
+// Block Thomas algorithm over lanes (Golub & Van Loan, Matrix Computations, 2013, section 4.5.1).
+// SPDX-License-Identifier: BSD-3-Clause
+#include "linalg/block_tridiagonal.hpp"
+
+#include "base/kernel_math.hpp"
+
+namespace krogh::KROGH_ISA {
+namespace {
+
+constexpr int W = linalg::line_lanes;
+
+/// 1/pivot, or NaN where elimination has left less than 1e-10 of the entry it started from.
+KROGH_INLINE double guarded_inverse(double pivot, double original) {
+  return __builtin_fabs(pivot) < 1e-10 * __builtin_fabs(original) ? __builtin_nan("") : 1.0 / pivot;
+}
+
+/// Inverse in place by Gauss-Jordan elimination in the order of the diagonal.
+/// @param a  shape (m, m, W).
+template <int M>
+void invert(double* a, int size) {
+  const int m = M > 0 ? M : size;
+  if constexpr (M == 2) {  // one division instead of two in a row
+    KROGH_SIMD
+    for (int l = 0; l < W; ++l) {
+      const double full = a[l] * a[3 * W + l];
+      const double r = guarded_inverse(fma_(-a[W + l], a[2 * W + l], full), full);
+      const double first = a[l];
+      a[l] = a[3 * W + l] * r;
+      a[W + l] = -a[W + l] * r;
+      a[2 * W + l] = -a[2 * W + l] * r;
+      a[3 * W + l] = first * r;
+    }
+    return;
+  }
+  constexpr int bound = M > 0 ? M : 16;
+  double original[bound * W];
+  for (int i = 0; i < m; ++i)
+    for (int l = 0; l < W; ++l) original[i * W + l] = a[(i * m + i) * W + l];
+  for (int k = 0; k < m; ++k) {
+    double r[W];
+    double* pivot_row = a + static_cast<long>(k) * m * W;
+    KROGH_SIMD
+    for (int l = 0; l < W; ++l) {
+      r[l] = guarded_inverse(pivot_row[k * W + l], original[k * W + l]);
+      pivot_row[k * W + l] = 1.0;
+    }
+    for (int j = 0; j < m; ++j) {
+      KROGH_SIMD
+      for (int l = 0; l < W; ++l) pivot_row[j * W + l] *= r[l];
+    }
+    for (int i = 0; i < m; ++i) {
+      if (i == k) continue;
+      double* row = a + static_cast<long>(i) * m * W;
+      double factor[W];
+      for (int l = 0; l < W; ++l) {
+        factor[l] = row[k * W + l];
+        row[k * W + l] = 0.0;
+      }
+      for (int j = 0; j < m; ++j) {
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l)
+          row[j * W + l] = fma_(-factor[l], pivot_row[j * W + l], row[j * W + l]);
+      }
+    }
+  }
+}
+
+template <int M>
+void factor(const linalg::BlockTridiagonal& s) {
+  const int m = M > 0 ? M : s.block_size;
+  const long vector = static_cast<long>(m) * W;
+  const long block = vector * m;
+  for (int k = 0; k < s.num_cells; ++k) {
+    double* a = s.blocks + k * block;
+    const double* diagonal = s.diagonal + k * vector;
+    for (int i = 0; i < m; ++i) {
+      KROGH_SIMD
+      for (int l = 0; l < W; ++l) a[(i * m + i) * W + l] += diagonal[i * W + l];
+    }
+    if (k > 0) {
+      const double* before = a - block;
+      const double* lower = s.lower + k * vector;
+      const double* upper = s.upper + (k - 1) * vector;
+      for (int i = 0; i < m; ++i)
+        for (int j = 0; j < m; ++j) {
+          KROGH_SIMD
+          for (int l = 0; l < W; ++l) {
+            const long e = static_cast<long>(i * m + j) * W + l;
+            a[e] = fma_(-lower[i * W + l] * upper[j * W + l], before[e], a[e]);
+          }
+        }
+    }
+    invert<M>(a, m);
+  }
+}
+
+/// target = A x of one block; may not overlap.
+template <int M>
+KROGH_INLINE void multiply(const double* a, const double* x, double* target, int size) {
+  const int m = M > 0 ? M : size;
+  for (int i = 0; i < m; ++i) {
+    KROGH_SIMD
+    for (int l = 0; l < W; ++l) {
+      double sum = a[static_cast<long>(i) * m * W + l] * x[l];
+      for (int j = 1; j < m; ++j)
+        sum = fma_(a[static_cast<long>(i * m + j) * W + l], x[j * W + l], sum);
+      target[i * W + l] = sum;
+    }
+  }
+}
+
+/// Forward: v_k = A_k^-1 (rhs_k - lower_k v_(k-1)); backward: u_k = v_k - A_k^-1 upper_k u_(k+1).
+template <int M>
+void solve(const linalg::BlockTridiagonal& s, double* x) {
+  const int m = M > 0 ? M : s.block_size;
+  const long vector = static_cast<long>(m) * W;
+  const long block = vector * m;
+  constexpr int bound = (M > 0 ? M : 16) * W;
+  double carried[bound], product[bound];
+  for (int i = 0; i < vector; ++i) carried[i] = 0.0;
+  for (int k = 0; k < s.num_cells; ++k) {
+    double* x_k = x + k * vector;
+    const double* lower = s.lower + k * vector;
+    KROGH_SIMD
+    for (int i = 0; i < vector; ++i) product[i] = fma_(-lower[i], carried[i], x_k[i]);
+    multiply<M>(s.blocks + k * block, product, carried, m);
+    KROGH_SIMD
+    for (int i = 0; i < vector; ++i) x_k[i] = carried[i];
+  }
+  for (int k = s.num_cells - 2; k >= 0; --k) {
+    double* x_k = x + k * vector;
+    const double* upper = s.upper + k * vector;
+    KROGH_SIMD
+    for (int i = 0; i < vector; ++i) carried[i] *= upper[i];
+    multiply<M>(s.blocks + k * block, carried, product, m);
+    KROGH_SIMD
+    for (int i = 0; i < vector; ++i) x_k[i] = carried[i] = x_k[i] - product[i];
+  }
+}
+
+}  // namespace
+
+void factor_tridiagonal(const linalg::BlockTridiagonal& system) {
+  switch (system.block_size) {
+    case 1: factor<1>(system); break;
+    case 2: factor<2>(system); break;
+    case 3: factor<3>(system); break;
+    case 4: factor<4>(system); break;
+    default: factor<0>(system);
+  }
+}
+
+void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs) {
+  switch (system.block_size) {
+    case 1: solve<1>(system, rhs); break;
+    case 2: solve<2>(system, rhs); break;
+    case 3: solve<3>(system, rhs); break;
+    case 4: solve<4>(system, rhs); break;
+    default: solve<0>(system, rhs);
+  }
+}
+
+}  // namespace krogh::KROGH_ISA

@@ -1,0 +1,410 @@
+// Loading of lines, stops, records and failures.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "simulate/line_engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <krogh/integrate/tableau.hpp>
+
+namespace krogh::simulate {
+namespace {
+
+constexpr int W = linalg::line_lanes;
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// Steps below this share of the time no longer move the clock.
+constexpr double smallest_step = 16.0 * std::numeric_limits<double>::epsilon();
+
+}  // namespace
+
+LineEngine::LineEngine(LineContext& context)
+    : context_(context), problem_(*context.problem), lanes_(idx(W)) {
+  const model::RegisterLayout& layout = context.program->layout();
+  const model::LineProgram& line = *context.line;
+  LineBlock& b = block_;
+  b.width = context.width;
+  b.num_cells = problem_.num_cells;
+  b.num_blocks = (b.num_cells * W + b.width - 1) / b.width;
+  b.num_states = context.program->num_states();
+  b.num_mobile = static_cast<int>(problem_.mobile.size());
+  for (const MobileState& m : problem_.mobile) mobile_.push_back(m.state);
+  for (std::size_t w = 0; w < 2; ++w)
+    for (const MobileState& m : problem_.mobile)
+      wall_inputs_.push_back(m.walls[w] == space::WallKind::closed ? -1 : m.inputs[w]);
+  b.mobile = mobile_.data();
+  b.wall_inputs = wall_inputs_.data();
+  b.file_rows = context.file_rows;
+  b.time_row = layout.time;
+  b.state_row = layout.states;
+  b.inverse_step_row = layout.inverse_step;
+  b.sum_row = layout.sums;
+  b.slope_row = layout.slopes;
+  b.time_slope_row = layout.time_slopes;
+  b.schur_row = line.schur;
+  b.reduced_row = line.reduced;
+  b.y_row = context.y_row;
+  b.rhs_jacobian = &context.native->rhs_jacobian;
+  b.first = &context.first;
+  b.stage = &context.stage;
+  for (std::size_t s = 0; s < 4; ++s) {
+    b.stage_rows[s] = context.stage_rows[s];
+    b.expand[s] = &context.expand[s];
+  }
+  b.num_inputs = problem_.num_inputs;
+  b.num_terms = problem_.num_terms;
+  b.rtol = context.options->rtol;
+  b.peak = std::min(10.0, 0.1 / b.rtol);
+  b.atol = context.atol.data();
+  b.may_be_negative = context.may_be_negative.data();
+  b.control = context.control;
+  place_rows();
+  auto set_all = [&](std::int32_t row, double value) {
+    for (int k = 0; k < b.num_blocks; ++k)
+      std::fill_n(files_.data() + (idx(k) * idx(b.file_rows) + idx(row)) * idx(b.width), b.width,
+                  value);
+  };
+  for (const auto& [row, value] : context.program->constants()) set_all(row, value);
+  for (const auto& [row, value] : line.constants) set_all(row, value);
+}
+
+/// Memory of the group, in one piece per kind.
+void LineEngine::place_rows() {
+  LineBlock& b = block_;
+  files_ = AlignedBuffer(idx(b.num_blocks) * idx(b.file_rows) * idx(b.width));
+  b.files = files_.data();
+  const std::size_t vector = idx(b.num_cells) * idx(b.num_mobile) * W;
+  cells_ = AlignedBuffer(vector * idx(6 + b.num_mobile));
+  double* next = cells_.data();
+  auto take = [&next](std::size_t size) {
+    double* const start = next;
+    next += size;
+    return start;
+  };
+  b.transport.num_cells = b.num_cells;
+  b.transport.block_size = b.num_mobile;
+  b.transport.lower = take(vector);
+  b.transport.diagonal = take(vector);
+  b.transport.upper = take(vector);
+  b.moving = take(vector);
+  b.carried = take(vector);
+  b.unknowns = take(vector);
+  b.transport.blocks = take(vector * idx(b.num_mobile));
+  const std::size_t walls = idx(2 * b.num_mobile) * W;
+  const std::size_t inputs = idx(b.num_inputs) * W;
+  const std::size_t states = idx(b.num_states) * W;
+  rows_ = AlignedBuffer(9 * walls + (2 * idx(b.num_terms) + 4) * inputs + 3 * states + 10 * W);
+  next = rows_.data();
+  b.wall_rate = take(walls);
+  b.wall_conductance = take(walls);
+  b.wall_return = take(walls);
+  b.ledger = take(walls);
+  b.ledger_new = take(walls);
+  b.ledger_stages = take(4 * walls);
+  b.rates = take(inputs * idx(b.num_terms));
+  b.amplitudes = take(inputs * idx(b.num_terms));
+  b.bases = take(inputs);
+  b.slopes = take(inputs);
+  b.concentrations = take(inputs);
+  b.derivatives = take(inputs);
+  b.scale = take(states);
+  b.highest = take(states);
+  b.lowest = take(states);
+  b.references = take(W);
+  for (double** row : {&b.time, &b.remaining, &b.step, &b.step_used, &b.max_step, &b.restart,
+                       &b.error, &b.accepted, &b.at_stop})
+    *row = take(W);
+  for (int l = 0; l < W; ++l) b.remaining[l] = b.step[l] = b.max_step[l] = 1.0;
+}
+
+double* LineEngine::place(int row, int lane, std::int64_t cell) const {
+  const std::int64_t per_block = block_.width / W;
+  const std::int64_t block = cell / per_block;
+  return block_.files + (block * block_.file_rows + row) * block_.width +
+         (cell % per_block) * W + lane;
+}
+
+void LineEngine::run(const std::function<bool()>& report) {
+  const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
+  while (!context_.stop.load(std::memory_order_relaxed) && fill()) {
+    for (int l = 0; l < W; ++l)
+      if (lanes_[idx(l)].line >= 0)
+        block_.remaining[l] = lanes_[idx(l)].stop_time - block_.time[l];
+    KROGH_DISPATCH(line_step)(tableau, block_);
+    for (int l = 0; l < W; ++l)
+      if (lanes_[idx(l)].line < 0) block_.accepted[l] = 0.0;
+    KROGH_DISPATCH(line_commit)(block_);
+    for (int l = 0; l < W; ++l)
+      if (lanes_[idx(l)].line >= 0) after_step(l);
+    if (report && !report()) context_.stop.store(true);
+  }
+}
+
+/// Loads idle lanes; false when none is busy.
+bool LineEngine::fill() {
+  bool any = false;
+  for (int l = 0; l < W; ++l) {
+    Lane& lane = lanes_[idx(l)];
+    while (lane.line < 0) {
+      const std::int64_t line = context_.next_line.fetch_add(1);
+      if (line >= problem_.num_lines) {
+        context_.next_line.store(problem_.num_lines);
+        break;
+      }
+      load(l, line);
+    }
+    any = any || lane.line >= 0;
+    if (lane.line >= 0) continue;
+    // An idle lane repeats what it did last, harmlessly.
+    block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+    block_.restart[l] = 0.0;
+  }
+  return any;
+}
+
+void LineEngine::load(int l, std::int64_t line) {
+  Lane& lane = lanes_[idx(l)];
+  lane.line = line;
+  lane.next_record = lane.next_pulse = lane.next_knot = 0;
+  lane.stats = {};
+  load_transport(l, line);
+  load_states(l, line);
+  LineBlock& b = block_;
+  const LineOptions& options = *context_.options;
+  b.time[l] = problem_.begin;
+  const std::int64_t terms = std::int64_t{b.num_inputs} * b.num_terms;
+  const double* rates = set_of(problem_.rates, line, terms);
+  auto* rate_rows = b.rates;
+  auto* amplitude_rows = b.amplitudes;
+  for (std::int64_t k = 0; k < terms; ++k) {
+    rate_rows[k * W + l] = rates[k];
+    amplitude_rows[k * W + l] = 0.0;
+  }
+  for (int k = 0; k < b.num_inputs; ++k)
+    b.bases[k * W + l] = b.slopes[k * W + l] = 0.0;
+  // Pulses before the begin are history: the first reference is the earliest of them.
+  double reference = problem_.begin;
+  if (problem_.num_pulses > 0)
+    reference = std::min(reference, set_of(problem_.pulse_times, line, problem_.num_pulses)[0]);
+  b.references[l] = reference;
+  const double span = problem_.record_times.back() - problem_.begin;
+  b.max_step[l] = options.max_step > 0.0 ? options.max_step : std::max(span, 1e-300);
+  b.step[l] = options.first_step > 0.0 ? options.first_step : b.max_step[l];
+  b.restart[l] = options.first_step > 0.0 ? 0.0 : 1.0;
+  for (int q = 0; q < 2 * b.num_mobile; ++q) b.ledger[q * W + l] = 0.0;
+  arrive(l);
+}
+
+void LineEngine::load_transport(int l, std::int64_t line) {
+  LineBlock& b = block_;
+  const std::int64_t n = b.num_cells, m = b.num_mobile;
+  const double* faces = set_of(problem_.faces, line, n + 1);
+  const space::Grid grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
+  lanes_[idx(l)].volumes = grid.volumes;
+  const double* diffusivity = set_of(problem_.diffusivity, line, m * n);
+  const double* fraction = set_of(problem_.fraction, line, m * n);
+  const double* permeability = set_of(problem_.permeability, line, m * 2);
+  double* const lower = b.transport.lower;
+  double* const diagonal = b.transport.diagonal;
+  double* const upper = b.transport.upper;
+  for (std::int64_t j = 0; j < m; ++j) {
+    const MobileState& state = problem_.mobile[idx(j)];
+    const double* eps = fraction + j * n;
+    const space::DiffusionOperator op = space::diffusion_operator(
+        grid, {diffusivity + j * n, idx(n)}, {eps, idx(n)},
+        {state.walls[0], permeability[2 * j]}, {state.walls[1], permeability[2 * j + 1]});
+    for (std::int64_t k = 0; k < n; ++k) {
+      const std::int64_t at = (k * m + j) * W + l;
+      lower[at] = op.lower[idx(k)];
+      diagonal[at] = op.diagonal[idx(k)];
+      upper[at] = op.upper[idx(k)];
+    }
+    for (std::int64_t w = 0; w < 2; ++w) {
+      const std::int64_t at = (w * m + j) * W + l;
+      const double conductance = op.wall_conductance[idx(w)];
+      b.wall_rate[at] = op.wall_rate[idx(w)];
+      b.wall_conductance[at] = conductance;
+      b.wall_return[at] = conductance / eps[w == 0 ? 0 : n - 1];
+    }
+  }
+}
+
+/// Parameters, what depends on them alone, and the states at the begin.
+void LineEngine::load_states(int l, std::int64_t line) {
+  LineBlock& b = block_;
+  const std::int64_t cells = b.num_cells;
+  const std::int64_t places = std::int64_t{b.num_blocks} * b.width / W;
+  const int np = context_.program->num_parameters();
+  const model::RegisterLayout& layout = context_.program->layout();
+  const double* parameters = set_of(problem_.parameters, line, np);
+  const auto num_fields = static_cast<std::int64_t>(problem_.field_parameters.size());
+  const double* fields = set_of(problem_.fields, line, num_fields * cells);
+  for (std::int64_t k = 0; k < places; ++k) {
+    for (int p = 0; p < np; ++p) *place(layout.parameters + p, l, k) = parameters[p];
+    for (std::int64_t f = 0; f < num_fields; ++f)
+      *place(layout.parameters + problem_.field_parameters[idx(f)], l, k) =
+          fields[f * cells + std::min(k, cells - 1)];
+  }
+  for (int k = 0; k < b.num_blocks; ++k) {
+    double* file = b.files + static_cast<std::int64_t>(k) * b.file_rows * b.width;
+    context_.native->prologue.run(file);
+    context_.prologue.run(file);
+    if (problem_.initial.empty()) context_.native->initial.run(file);
+  }
+  const double* initial = set_of(problem_.initial, line, b.num_states * cells);
+  for (int i = 0; i < b.num_states; ++i) {
+    double largest = 0.0;
+    for (std::int64_t k = 0; k < places; ++k) {
+      const double value = problem_.initial.empty() ? *place(layout.solution + i, l, k)
+                                                    : initial[i * cells + std::min(k, cells - 1)];
+      *place(b.y_row + i, l, k) = value;
+      largest = std::max(largest, value);
+    }
+    b.scale[i * W + l] = largest;
+  }
+}
+
+/// Brings the inputs' reference to the lane's time, then adds what starts there.
+void LineEngine::move_inputs(int l) {
+  LineBlock& b = block_;
+  Lane& lane = lanes_[idx(l)];
+  const double t = b.time[l];
+  auto* amplitudes = b.amplitudes;
+  double* reference = b.references + l;
+  const std::int64_t terms = std::int64_t{b.num_inputs} * b.num_terms;
+  auto decay_to = [&](double time) {
+    for (std::int64_t k = 0; k < terms; ++k)
+      amplitudes[k * W + l] *= std::exp(-b.rates[k * W + l] * (time - *reference));
+    *reference = time;
+  };
+  const double* times = set_of(problem_.pulse_times, lane.line, problem_.num_pulses);
+  const double* values =
+      set_of(problem_.pulse_amplitudes, lane.line, problem_.num_pulses * terms);
+  while (lane.next_pulse < problem_.num_pulses && times[lane.next_pulse] <= t) {
+    decay_to(times[lane.next_pulse]);
+    for (std::int64_t k = 0; k < terms; ++k)
+      amplitudes[k * W + l] += values[lane.next_pulse * terms + k];
+    ++lane.next_pulse;
+    if (b.restart[l] == 0.0 && context_.options->first_step <= 0.0) b.restart[l] = 1.0;
+  }
+  decay_to(t);
+  const auto points = static_cast<std::int64_t>(problem_.table_times.size());
+  if (points == 0) return;
+  const auto after = std::upper_bound(problem_.table_times.begin(), problem_.table_times.end(), t);
+  const std::int64_t high =
+      std::min<std::int64_t>(after - problem_.table_times.begin(), points - 1);
+  const std::int64_t low = std::max<std::int64_t>(high - 1, 0);
+  const double* table = set_of(problem_.table_values, lane.line, b.num_inputs * points);
+  for (int k = 0; k < b.num_inputs; ++k) {
+    const double* y = table + k * points;
+    const double width = problem_.table_times[idx(high)] - problem_.table_times[idx(low)];
+    const double slope = width > 0.0 ? (y[high] - y[low]) / width : 0.0;
+    b.slopes[k * W + l] = slope;
+    b.bases[k * W + l] =
+        y[low] + slope * (t - problem_.table_times[idx(low)]);
+  }
+}
+
+void LineEngine::arrive(int l) {
+  Lane& lane = lanes_[idx(l)];
+  const double t = block_.time[l];
+  const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
+  while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t)
+    record(l);
+  if (lane.next_record == num_records) {
+    end(l, Status::success);
+    return;
+  }
+  const auto num_knots = static_cast<std::int64_t>(context_.knots.size());
+  const double* pulses = set_of(problem_.pulse_times, lane.line, problem_.num_pulses);
+  const bool is_begin = t == problem_.begin;
+  const bool has_pulse = lane.next_pulse < problem_.num_pulses && pulses[lane.next_pulse] <= t;
+  bool has_knot = false;
+  while (lane.next_knot < num_knots && context_.knots[idx(lane.next_knot)] <= t) {
+    has_knot = true;
+    ++lane.next_knot;
+  }
+  if (is_begin || has_pulse || has_knot) move_inputs(l);
+  lane.stop_time = problem_.record_times[idx(lane.next_record)];
+  if (lane.next_pulse < problem_.num_pulses)
+    lane.stop_time = std::min(lane.stop_time, pulses[lane.next_pulse]);
+  if (lane.next_knot < num_knots)
+    lane.stop_time = std::min(lane.stop_time, context_.knots[idx(lane.next_knot)]);
+}
+
+void LineEngine::record(int l) {
+  Lane& lane = lanes_[idx(l)];
+  const LineBlock& b = block_;
+  const LineOutput& out = *context_.output;
+  const std::int64_t cells = b.num_cells;
+  const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
+  const std::int64_t at = lane.line * num_records + lane.next_record;
+  const auto& recorded = context_.options->recorded;
+  const auto count = static_cast<std::int64_t>(recorded.size());
+  for (std::int64_t r = 0; r < count; ++r)
+    for (std::int64_t k = 0; k < cells; ++k)
+      out.values[idx((at * count + r) * cells + k)] = *place(b.y_row + recorded[idx(r)], l, k);
+  for (int i = 0; i < b.num_states; ++i) {
+    double sum = 0.0;
+    for (std::int64_t k = 0; k < cells; ++k)
+      sum += lane.volumes[idx(k)] * *place(b.y_row + i, l, k);
+    out.contents[idx(at * b.num_states + i)] = sum;
+  }
+  for (int j = 0; j < b.num_mobile; ++j)
+    for (int w = 0; w < 2; ++w)
+      out.entered[idx((at * b.num_mobile + j) * 2 + w)] =
+          b.ledger[(w * b.num_mobile + j) * W + l];
+  ++lane.next_record;
+}
+
+void LineEngine::after_step(int l) {
+  Lane& lane = lanes_[idx(l)];
+  LineBlock& b = block_;
+  if (b.accepted[l] > 0.0) {
+    ++lane.stats.accepted;
+    const bool at_stop = b.at_stop[l] > 0.0;
+    b.time[l] = at_stop ? lane.stop_time : b.time[l] + b.step_used[l];
+    if (at_stop) arrive(l);
+  } else {
+    ++lane.stats.rejected;
+    const double largest = std::max(std::abs(b.time[l]), std::abs(lane.stop_time));
+    if (b.step[l] < smallest_step * largest || context_.options->fixed_step > 0.0)
+      give_up(l, b.accepted[l] < 0.0 ? Status::not_finite : Status::step_too_small);
+  }
+  if (lane.line >= 0 && lane.stats.accepted + lane.stats.rejected >= context_.options->max_steps)
+    give_up(l, Status::max_steps_reached);
+}
+
+void LineEngine::end(int l, Status status) {
+  Lane& lane = lanes_[idx(l)];
+  const LineBlock& b = block_;
+  context_.result->status[idx(lane.line)] = status;
+  context_.result->stats[idx(lane.line)] = lane.stats;
+  std::span<double> final_states = context_.output->final_states;
+  if (status == Status::success && !final_states.empty())
+    for (int i = 0; i < b.num_states; ++i)
+      for (std::int64_t k = 0; k < b.num_cells; ++k)
+        final_states[idx((lane.line * b.num_states + i) * b.num_cells + k)] =
+            *place(b.y_row + i, l, k);
+  lane.line = -1;
+  context_.finished.fetch_add(1, std::memory_order_relaxed);
+}
+
+void LineEngine::give_up(int l, Status status) {
+  const LineBlock& b = block_;
+  LineFailure failure{.line = lanes_[idx(l)].line, .status = status, .time = b.time[l]};
+  for (int i = 0; i < b.num_states && failure.state < 0; ++i)
+    for (std::int64_t k = 0; k < b.num_cells && failure.state < 0; ++k) {
+      const double value = *place(b.state_row + i, l, k);
+      const double limit = -b.rtol * b.scale[i * W + l] - b.atol[i];
+      if (std::isfinite(value) && (b.may_be_negative[i] != 0 || value >= limit)) continue;
+      failure.state = i;
+      failure.cell = static_cast<std::int32_t>(k);
+    }
+  (*context_.failures)[idx(failure.line)] = failure;
+  end(l, status);
+}
+
+}  // namespace krogh::simulate

@@ -1,0 +1,224 @@
+// The line solver: checks, spans, interpreter lock released, Ctrl-C and progress on this thread.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <krogh/simulate/line.hpp>
+
+#include <optional>
+
+#include "bindings.hpp"
+#include "watcher.hpp"
+
+namespace krogh::bindings {
+
+using simulate::LineOptions;
+using simulate::LineOutput;
+using simulate::LineProblem;
+using simulate::LineResult;
+using simulate::MobileState;
+
+namespace {
+
+/// state, inner wall, its input, outer wall, its input
+using MobileArgument = std::tuple<std::int32_t, std::string, std::int32_t, std::string, std::int32_t>;
+using Given = std::optional<Array<double>>;
+
+std::span<const double> view_of(const Given& array) {
+  return array ? view(*array) : std::span<const double>();
+}
+
+std::span<double> room(py::array_t<double>& array) {
+  return {array.mutable_data(), static_cast<std::size_t>(array.size())};
+}
+
+/// A finished call: arrays owned by Python, counters and failures.
+struct LineRun {
+  LineResult result;
+  py::object values, contents, entered, final_states;
+};
+
+/// Concentrations outside the walls, as arrays of the binding's caller.
+struct Inputs {
+  Given rates, pulse_times, pulse_amplitudes, table_times, table_values;
+
+  void put(LineProblem& problem) const {
+    auto require = [](const Given& array, const char* name, py::ssize_t axes) {
+      if (array && array->ndim() != axes)
+        throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
+    };
+    require(rates, "rates", 3);
+    require(pulse_times, "pulse_times", 2);
+    require(pulse_amplitudes, "pulse_amplitudes", 4);
+    require(table_times, "table_times", 1);
+    require(table_values, "table_values", 3);
+    if (rates) {
+      problem.num_inputs = static_cast<std::int32_t>(rates->shape(1));
+      problem.num_terms = static_cast<std::int32_t>(rates->shape(2));
+    } else if (table_values) {
+      problem.num_inputs = static_cast<std::int32_t>(table_values->shape(1));
+    }
+    if (pulse_times) problem.num_pulses = static_cast<std::int32_t>(pulse_times->shape(1));
+    problem.rates = view_of(rates);
+    problem.pulse_times = view_of(pulse_times);
+    problem.pulse_amplitudes = view_of(pulse_amplitudes);
+    problem.table_times = view_of(table_times);
+    problem.table_values = view_of(table_values);
+  }
+};
+
+LineRun run_line(const model::Program& program, const LineProblem& problem,
+                 const LineOptions& options, bool final_states, int num_threads,
+                 py::object progress) {
+  const py::ssize_t lines = std::max<std::int64_t>(problem.num_lines, 0);
+  const auto records = static_cast<py::ssize_t>(problem.record_times.size());
+  const py::ssize_t states = program.num_states();
+  const auto recorded = static_cast<py::ssize_t>(options.recorded.size());
+  const auto mobile = static_cast<py::ssize_t>(problem.mobile.size());
+  const py::ssize_t cells = problem.num_cells;
+  using Shape = std::vector<py::ssize_t>;
+  py::array_t<double> values(Shape{lines, records, recorded, cells});
+  py::array_t<double> contents(Shape{lines, records, states});
+  py::array_t<double> entered(Shape{lines, records, mobile, 2});
+  py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
+  LineOutput output{.values = room(values), .contents = room(contents), .entered = room(entered),
+                    .final_states = {}};
+  if (final_states) output.final_states = room(finals);
+  LineRun run;
+  Watcher watcher(std::move(progress));
+  const RunControl control{.num_threads = num_threads,
+                           .keep_going = [&watcher](const Progress& p) { return watcher(p); }};
+  {
+    const py::gil_scoped_release unlocked;
+    run.result = simulate::simulate_line(program, problem, options, output, control);
+  }
+  run.values = values;
+  run.contents = contents;
+  run.entered = entered;
+  run.final_states = final_states ? py::object(finals) : py::none();
+  return run;
+}
+
+py::dict stats_of(const LineRun& run) {
+  std::vector<std::int64_t> accepted, rejected;
+  for (const auto& row : run.result.stats) {
+    accepted.push_back(row.accepted);
+    rejected.push_back(row.rejected);
+  }
+  const auto n = static_cast<py::ssize_t>(accepted.size());
+  py::dict stats;
+  stats["accepted"] = as_array(std::move(accepted), {n});
+  stats["rejected"] = as_array(std::move(rejected), {n});
+  return stats;
+}
+
+}  // namespace
+
+void register_line(py::module_& module) {
+  module.def(
+      "line_grid",
+      [](const std::string& geometry, std::vector<double> faces) {
+        space::Grid grid = space::make_grid(space::geometry_named(geometry), std::move(faces));
+        py::dict found;
+        const auto n = static_cast<py::ssize_t>(grid.volumes.size());
+        found["centers"] = as_array(std::move(grid.centers), {n});
+        found["volumes"] = as_array(std::move(grid.volumes), {n});
+        found["areas"] = as_array(std::move(grid.areas), {n + 1});
+        return found;
+      },
+      py::arg("geometry"), py::arg("faces"), "Centers, areas and volumes of a grid.");
+  module.def(
+      "graded_faces",
+      [](double inner, double outer, int num_cells, double growth) {
+        auto faces = space::graded_faces(inner, outer, num_cells, growth);
+        const auto n = static_cast<py::ssize_t>(faces.size());
+        return as_array(std::move(faces), {n});
+      },
+      py::arg("inner"), py::arg("outer"), py::arg("num_cells"), py::arg("growth") = 1.0,
+      "Faces of cells whose widths form a geometric series.");
+
+  py::class_<LineRun>(module, "LineRun", "Result of one call of the line solver.")
+      .def_readonly("values", &LineRun::values)
+      .def_readonly("contents", &LineRun::contents)
+      .def_readonly("entered", &LineRun::entered)
+      .def_readonly("final_states", &LineRun::final_states)
+      .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
+      .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
+      .def_property_readonly("stats", &stats_of)
+      .def_property_readonly("status",
+                             [](const LineRun& r) {
+                               std::vector<int> codes;
+                               for (Status s : r.result.status) codes.push_back(static_cast<int>(s));
+                               const auto n = static_cast<py::ssize_t>(codes.size());
+                               return as_array(std::move(codes), {n});
+                             })
+      .def_property_readonly("failures", [](const LineRun& r) {
+        py::list failures;
+        for (const auto& f : r.result.failures)
+          failures.append(py::make_tuple(f.line, static_cast<int>(f.status),
+                                         std::string(sentence(f.status)), f.time, f.state, f.cell));
+        return failures;
+      });
+
+  module.def(
+      "simulate_line",
+      [](const model::Program& program, const Array<double>& parameters,
+         const std::string& geometry, const Array<double>& faces,
+         const std::vector<MobileArgument>& mobile, const Array<double>& diffusivity,
+         const Array<double>& fraction, const Array<double>& record_times, Given permeability,
+         std::vector<std::int32_t> field_parameters, Given fields, Given initial, Given rates,
+         Given pulse_times, Given pulse_amplitudes, Given table_times, Given table_values,
+         double begin, std::int64_t num_lines, double rtol, std::vector<double> atol,
+         double max_step, double first_step, double fixed_step, std::int64_t max_steps, int width,
+         std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
+         bool final_states, int num_threads, py::object progress) {
+        if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
+        LineProblem p;
+        p.geometry = space::geometry_named(geometry);
+        p.num_lines = num_lines;
+        p.num_cells = static_cast<std::int32_t>(faces.shape(1)) - 1;
+        for (const auto& [state, inner, inner_input, outer, outer_input] : mobile)
+          p.mobile.push_back({.state = state,
+                              .walls = {space::wall_named(inner), space::wall_named(outer)},
+                              .inputs = {inner_input, outer_input}});
+        const std::vector<double> no_membranes(2 * mobile.size(), 0.0);
+        p.faces = view(faces);
+        p.diffusivity = view(diffusivity);
+        p.fraction = view(fraction);
+        p.permeability = permeability ? view(*permeability) : std::span(no_membranes);
+        p.parameters = view(parameters);
+        p.field_parameters = std::move(field_parameters);
+        p.fields = view_of(fields);
+        p.initial = view_of(initial);
+        const Inputs inputs{std::move(rates), std::move(pulse_times), std::move(pulse_amplitudes),
+                            std::move(table_times), std::move(table_values)};
+        inputs.put(p);
+        p.begin = begin;
+        p.record_times = view(record_times);
+        LineOptions options{.rtol = rtol,
+                            .atol = std::move(atol),
+                            .max_step = max_step,
+                            .first_step = first_step,
+                            .fixed_step = fixed_step,
+                            .max_steps = max_steps,
+                            .width = width,
+                            .signed_states = std::move(signed_states),
+                            .recorded = std::move(recorded)};
+        return run_line(program, p, options, final_states, num_threads, std::move(progress));
+      },
+      py::arg("program"), py::arg("parameters").noconvert(), py::arg("geometry"),
+      py::arg("faces").noconvert(), py::arg("mobile"), py::arg("diffusivity").noconvert(),
+      py::arg("fraction").noconvert(), py::arg("record_times").noconvert(), py::kw_only(),
+      py::arg("permeability").noconvert() = py::none(),
+      py::arg("field_parameters") = std::vector<std::int32_t>{},
+      py::arg("fields").noconvert() = py::none(), py::arg("initial").noconvert() = py::none(),
+      py::arg("rates").noconvert() = py::none(), py::arg("pulse_times").noconvert() = py::none(),
+      py::arg("pulse_amplitudes").noconvert() = py::none(),
+      py::arg("table_times").noconvert() = py::none(),
+      py::arg("table_values").noconvert() = py::none(), py::arg("begin") = 0.0,
+      py::arg("num_lines") = 1, py::arg("rtol") = 1e-3, py::arg("atol") = std::vector<double>{},
+      py::arg("max_step") = 0.0, py::arg("first_step") = 0.0, py::arg("fixed_step") = 0.0,
+      py::arg("max_steps") = 1'000'000, py::arg("width") = 0,
+      py::arg("signed_states") = std::vector<std::int32_t>{},
+      py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("final_states") = false,
+      py::arg("num_threads") = 0, py::arg("progress") = py::none());
+}
+
+}  // namespace krogh::bindings
