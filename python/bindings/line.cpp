@@ -18,7 +18,8 @@ using simulate::MobileState;
 namespace {
 
 /// state, inner wall, its input, outer wall, its input
-using MobileArgument = std::tuple<std::int32_t, std::string, std::int32_t, std::string, std::int32_t>;
+using MobileArgument =
+    std::tuple<std::int32_t, std::string, std::int32_t, std::string, std::int32_t>;
 using Given = std::optional<Array<double>>;
 
 std::span<const double> view_of(const Given& array) {
@@ -78,7 +79,9 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   py::array_t<double> contents(Shape{lines, records, states});
   py::array_t<double> entered(Shape{lines, records, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
-  LineOutput output{.values = room(values), .contents = room(contents), .entered = room(entered),
+  LineOutput output{.values = room(values),
+                    .contents = room(contents),
+                    .entered = room(entered),
                     .final_states = {}};
   if (final_states) output.final_states = room(finals);
   LineRun run;
@@ -145,7 +148,8 @@ void register_line(py::module_& module) {
       .def_property_readonly("status",
                              [](const LineRun& r) {
                                std::vector<int> codes;
-                               for (Status s : r.result.status) codes.push_back(static_cast<int>(s));
+                               for (Status s : r.result.status)
+                                 codes.push_back(static_cast<int>(s));
                                const auto n = static_cast<py::ssize_t>(codes.size());
                                return as_array(std::move(codes), {n});
                              })

@@ -148,3 +148,59 @@ def simulate_point(
     progress: Callable[[int, int, float], Any] | None = None,
     out: Float | None = None,
 ) -> PointRun: ...
+
+# --- line solver --------------------------------------------------------------------------------
+
+def line_grid(geometry: str, faces: Sequence[float]) -> dict[str, Float]: ...
+def graded_faces(inner: float, outer: float, num_cells: int, growth: float = 1.0) -> Float: ...
+
+class LineRun:
+    values: Float
+    contents: Float
+    entered: Float
+    final_states: Float | None
+    @property
+    def width(self) -> int: ...
+    @property
+    def num_threads(self) -> int: ...
+    @property
+    def stats(self) -> Mapping[str, Int64]: ...
+    @property
+    def status(self) -> Int32: ...
+    @property
+    def failures(self) -> list[tuple[int, int, str, float, int, int]]: ...
+
+def simulate_line(
+    program: Program,
+    parameters: Float,
+    geometry: str,
+    faces: Float,
+    mobile: Sequence[tuple[int, str, int, str, int]],
+    diffusivity: Float,
+    fraction: Float,
+    record_times: Float,
+    *,
+    permeability: Float | None = None,
+    field_parameters: Sequence[int] = ...,
+    fields: Float | None = None,
+    initial: Float | None = None,
+    rates: Float | None = None,
+    pulse_times: Float | None = None,
+    pulse_amplitudes: Float | None = None,
+    table_times: Float | None = None,
+    table_values: Float | None = None,
+    begin: float = 0.0,
+    num_lines: int = 1,
+    rtol: float = 1e-3,
+    atol: Sequence[float] = ...,
+    max_step: float = 0.0,
+    first_step: float = 0.0,
+    fixed_step: float = 0.0,
+    max_steps: int = 1_000_000,
+    width: int = 0,
+    signed_states: Sequence[int] = ...,
+    recorded: Sequence[int] = ...,
+    final_states: bool = False,
+    num_threads: int = 0,
+    progress: Callable[[int, int, float], Any] | None = None,
+) -> LineRun: ...

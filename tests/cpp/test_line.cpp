@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/LU>
 
 #include <krogh/base/aligned.hpp>
 #include <krogh/base/errors.hpp>
@@ -68,8 +68,8 @@ struct Cylinder {
     problem.num_inputs = problem.num_terms = problem.num_pulses = 1;
   }
 
-  LineResult run(const model::Program& program, const RunControl& control = {.num_threads = 1,
-                                                                            .keep_going = {}}) {
+  LineResult run(const model::Program& program,
+                 const RunControl& control = {.num_threads = 1, .keep_going = {}}) {
     problem.faces = faces;
     problem.diffusivity = diffusivity;
     problem.fraction = fraction;
@@ -97,15 +97,24 @@ TEST_CASE("block-tridiagonal solves agree with a dense solver in every lane and 
   for (int m = 1; m <= 6; ++m)
     for (const int cells : {1, 2, 17}) {
       const std::size_t vector = idx(cells) * idx(m) * lanes;
-      AlignedBuffer lower(vector), diagonal(vector), upper(vector), rhs(vector);
+      AlignedBuffer lower(vector), upper(vector), outward(vector), ratio(vector), rhs(vector);
+      AlignedBuffer walls(idx(2 * m) * lanes);
       AlignedBuffer blocks(vector * idx(m));
       for (std::size_t i = 0; i < vector; ++i) {
         lower.data()[i] = uniform(draw);
-        upper.data()[i] = uniform(draw);
-        diagonal.data()[i] = -3.0 - m * uniform(draw);
+        outward.data()[i] = uniform(draw);
+        ratio.data()[i] = uniform(draw);
         rhs.data()[i] = uniform(draw);
       }
+      for (std::size_t i = 0; i < walls.size(); ++i) walls.data()[i] = uniform(draw);
+      const std::size_t row = idx(m) * lanes;
+      for (std::size_t i = 0; i + row < vector; ++i)
+        upper.data()[i] = outward.data()[i] * ratio.data()[i + row];
       for (std::size_t i = 0; i < vector * idx(m); ++i) blocks.data()[i] = uniform(draw) - 0.5;
+      for (int k = 0; k < cells; ++k)
+        for (int i = 0; i < m; ++i)
+          for (int l = 0; l < lanes; ++l)
+            blocks.data()[((k * m + i) * m + i) * lanes + l] -= 1.0 + m * uniform(draw);
       std::vector<Eigen::VectorXd> expected;
       for (int l = 0; l < lanes; ++l) {
         Eigen::MatrixXd a = Eigen::MatrixXd::Zero(cells * m, cells * m);
@@ -116,14 +125,19 @@ TEST_CASE("block-tridiagonal solves agree with a dense solver in every lane and 
             b(k * m + i) = rhs.data()[at];
             for (int j = 0; j < m; ++j)
               a(k * m + i, k * m + j) = blocks.data()[idx(((k * m + i) * m + j) * lanes + l)];
-            a(k * m + i, k * m + i) += diagonal.data()[at];
+            double& diagonal = a(k * m + i, k * m + i);
+            if (k == 0) diagonal -= walls.data()[i * lanes + l];
+            if (k + 1 == cells) diagonal -= walls.data()[(m + i) * lanes + l];
+            if (k > 0) diagonal -= lower.data()[at] * ratio.data()[at];
+            if (k + 1 < cells) diagonal -= outward.data()[at];
             if (k > 0) a(k * m + i, (k - 1) * m + i) = lower.data()[at];
             if (k + 1 < cells) a(k * m + i, (k + 1) * m + i) = upper.data()[at];
           }
         expected.push_back(a.fullPivLu().solve(b));
       }
-      linalg::BlockTridiagonal system{cells,        m, lower.data(), diagonal.data(), upper.data(),
-                                      blocks.data()};
+      const linalg::BlockTridiagonal system{
+          cells,        m, lower.data(), upper.data(), outward.data(), ratio.data(), walls.data(),
+          blocks.data()};
       KROGH_DISPATCH(factor_tridiagonal)(system);
       KROGH_DISPATCH(solve_tridiagonal)(system, rhs.data());
       double worst = 0.0;
@@ -137,14 +151,15 @@ TEST_CASE("block-tridiagonal solves agree with a dense solver in every lane and 
 TEST_CASE("a block that cannot be eliminated in order turns its lane alone into NaN") {
   for (const int m : {2, 3, 5}) {
     const std::size_t vector = idx(m) * lanes;
-    AlignedBuffer zero(vector), rhs(vector), blocks(vector * idx(m));
+    AlignedBuffer zero(2 * vector), rhs(vector), blocks(vector * idx(m));
     for (int i = 0; i < m; ++i)
       for (int l = 0; l < lanes; ++l) {
         rhs.data()[i * lanes + l] = 1.0;
         for (int j = 0; j < m; ++j)
           blocks.data()[(i * m + j) * lanes + l] = l == 1 || i == j ? 1.0 : 0.0;
       }
-    linalg::BlockTridiagonal system{1, m, zero.data(), zero.data(), zero.data(), blocks.data()};
+    const linalg::BlockTridiagonal system{1,           m,           zero.data(), zero.data(),
+                                          zero.data(), zero.data(), zero.data(), blocks.data()};
     KROGH_DISPATCH(factor_tridiagonal)(system);
     KROGH_DISPATCH(solve_tridiagonal)(system, rhs.data());
     for (int l = 0; l < lanes; ++l) CHECK(std::isnan(rhs.data()[l]) == (l == 1));
@@ -176,8 +191,8 @@ TEST_CASE("partial elimination gives the Schur complement and the full solution"
   }
   const Eigen::Vector2d moving = schur.fullPivLu().solve(right);
   const std::vector<expr::NodeId> known{graph.constant(moving(0)), graph.constant(moving(1))};
-  const auto rest = linalg::expand(
-      graph, lu, std::span(reduced).first(idx(lu.num_eliminated)), known);
+  const auto rest =
+      linalg::expand(graph, lu, std::span(reduced).first(idx(lu.num_eliminated)), known);
   const Eigen::VectorXd exact = a.fullPivLu().solve(b);
   CHECK(std::abs(moving(0) - exact(3)) < 1e-14);
   CHECK(std::abs(moving(1) - exact(1)) < 1e-14);

@@ -88,8 +88,8 @@ TEST_CASE("resistances of layers and membrane add up in a slab") {
   for (std::size_t k = 10; k-- > 0;)
     c[k] = (value[k] - (k < 9 ? op.upper[k] * c[k + 1] : 0.0)) / pivot[k];
   const double exact = 1.0 / (1.0 / p + 5.0 / (2.0 * 0.5) + 5.0 / (0.1 * 0.25));
-  CHECK(std::abs(op.wall_conductance[0] * (1.0 - c[0] / eps[0]) / exact - 1.0) < 1e-12);
-  CHECK(std::abs(op.wall_conductance[1] * c[9] / eps[9] / exact - 1.0) < 1e-12);
+  CHECK(std::abs(op.conductance[0] * (1.0 - c[0] / eps[0]) / exact - 1.0) < 1e-12);
+  CHECK(std::abs(op.conductance[10] * c[9] / eps[9] / exact - 1.0) < 1e-12);
 }
 
 TEST_CASE("nothing passes where diffusivity or permeability is zero") {

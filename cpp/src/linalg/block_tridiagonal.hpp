@@ -1,4 +1,4 @@
-// Block-tridiagonal systems with diagonal off-diagonal blocks, one system per lane.
+// Block-tridiagonal systems of transport along a line with local coupling, one system per lane.
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
@@ -10,26 +10,32 @@ namespace krogh::linalg {
 /// over the cells needs, and wider groups leave the second-level cache (measured).
 inline constexpr int line_lanes = 4;
 
-/// lower_k u_(k-1) + (blocks_k + diagonal_k) u_k + upper_k u_(k+1) = rhs_k, k = 0 .. num_cells - 1.
-/// Cells are outermost and lanes innermost; lower_0 and the last upper are ignored.
+/// lower_k u_(k-1) + (blocks_k - d_k) u_k + upper_k u_(k+1) = rhs_k, k = 0 .. num_cells - 1, where
+/// the diagonal is given by what leaves: d_k = lower_k ratio_k + outward_k, and at the two ends
+/// what passes the wall; upper_k = outward_k ratio_(k+1). Cells are outermost and lanes innermost;
+/// lower_0, ratio_0, the last upper and the last outward are not used.
 struct BlockTridiagonal {
   int num_cells = 0;
   int block_size = 0;
-  double* lower = nullptr;     ///< shape (num_cells, block_size, line_lanes)
-  double* diagonal = nullptr;  ///< as lower
-  double* upper = nullptr;     ///< as lower
-  double* blocks = nullptr;          ///< shape (num_cells, block_size, block_size, line_lanes)
+  double* lower = nullptr;    ///< shape (num_cells, block_size, line_lanes)
+  double* upper = nullptr;    ///< as lower
+  double* outward = nullptr;  ///< as lower
+  double* ratio = nullptr;    ///< as lower
+  double* walls = nullptr;    ///< shape (2, block_size, line_lanes)
+  double* blocks = nullptr;   ///< shape (num_cells, block_size, block_size, line_lanes)
 };
 
 }  // namespace krogh::linalg
 
-#define KROGH_DECLARE_BLOCK_TRIDIAGONAL(isa)                                                  \
-  namespace krogh::isa {                                                                      \
-  /** Block LU from the first cell on: `blocks` becomes the inverses of its pivots. Without   \
-      pivoting; a pivot below 1e-10 of the diagonal it came from becomes NaN. */              \
-  void factor_tridiagonal(const linalg::BlockTridiagonal& system);                            \
-  /** Solves in place, after factor_tridiagonal. `rhs`: shape as lower. */                    \
-  void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs);                \
+#define KROGH_DECLARE_BLOCK_TRIDIAGONAL(isa)                                                 \
+  namespace krogh::isa {                                                                     \
+  /** Block LU from the first cell on: `blocks` becomes the inverses of its pivots. Written  \
+      without the difference of what leaves a cell and what comes back from its neighbor, so \
+      that steps much longer than diffusion takes lose no mass. A pivot below 1e-10 of the   \
+      diagonal it came from becomes NaN. */                                                  \
+  void factor_tridiagonal(const linalg::BlockTridiagonal& system);                           \
+  /** Solves in place, after factor_tridiagonal. `rhs`: shape as lower. */                   \
+  void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs);               \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_BLOCK_TRIDIAGONAL)
 #undef KROGH_DECLARE_BLOCK_TRIDIAGONAL

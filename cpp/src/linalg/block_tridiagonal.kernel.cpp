@@ -1,5 +1,5 @@
-// Block Thomas algorithm over lanes (Golub & Van Loan, Matrix Computations, 2013, section 4.5.1).
-// SPDX-License-Identifier: BSD-3-Clause
+// Block Thomas algorithm over lanes (Golub & Van Loan 2013, section 4.5.1) with pivots free of
+// cancellation. SPDX-License-Identifier: BSD-3-Clause
 #include "linalg/block_tridiagonal.hpp"
 
 #include "base/kernel_math.hpp"
@@ -65,31 +65,46 @@ void invert(double* a, int size) {
   }
 }
 
+/// Pivot of cell k: A_k = B_k - outward_k, B_k = blocks_k - walls_k - lower_k A_(k-1)^-1 B_(k-1)
+/// ratio_k. It follows from the usual one, with lower_k ratio_k on the diagonal, by
+/// A^-1 outward = A^-1 B - 1; the idea is that of Grassmann, Taksar & Heyman 1985, Operations
+/// Research 33:1107, doi 10.1287/opre.33.5.1107.
 template <int M>
 void factor(const linalg::BlockTridiagonal& s) {
   const int m = M > 0 ? M : s.block_size;
   const long vector = static_cast<long>(m) * W;
   const long block = vector * m;
+  constexpr int bound = M > 0 ? M : 16;
+  double b[bound * bound * W], before[bound * bound * W];
   for (int k = 0; k < s.num_cells; ++k) {
     double* a = s.blocks + k * block;
-    const double* diagonal = s.diagonal + k * vector;
-    for (int i = 0; i < m; ++i) {
-      KROGH_SIMD
-      for (int l = 0; l < W; ++l) a[(i * m + i) * W + l] += diagonal[i * W + l];
+    for (long e = 0; e < block; ++e) b[e] = a[e];
+    for (int w = 0; w < 2; ++w) {
+      if (k != (w == 0 ? 0 : s.num_cells - 1)) continue;
+      for (int i = 0; i < m; ++i)
+        for (int l = 0; l < W; ++l) b[(i * m + i) * W + l] -= s.walls[(w * m + i) * W + l];
     }
     if (k > 0) {
-      const double* before = a - block;
+      const double* inverse = a - block;
       const double* lower = s.lower + k * vector;
-      const double* upper = s.upper + (k - 1) * vector;
+      const double* ratio = s.ratio + k * vector;
       for (int i = 0; i < m; ++i)
         for (int j = 0; j < m; ++j) {
           KROGH_SIMD
           for (int l = 0; l < W; ++l) {
+            double sum = inverse[static_cast<long>(i) * m * W + l] * before[j * W + l];
+            for (int q = 1; q < m; ++q)
+              sum = fma_(inverse[static_cast<long>(i * m + q) * W + l], before[(q * m + j) * W + l],
+                         sum);
             const long e = static_cast<long>(i * m + j) * W + l;
-            a[e] = fma_(-lower[i * W + l] * upper[j * W + l], before[e], a[e]);
+            b[e] = fma_(-lower[i * W + l] * ratio[j * W + l], sum, b[e]);
           }
         }
     }
+    for (long e = 0; e < block; ++e) a[e] = before[e] = b[e];
+    if (k + 1 < s.num_cells)
+      for (int i = 0; i < m; ++i)
+        for (int l = 0; l < W; ++l) a[(i * m + i) * W + l] -= s.outward[k * vector + i * W + l];
     invert<M>(a, m);
   }
 }

@@ -12,8 +12,8 @@
 namespace krogh::linalg {
 namespace {
 
-using expr::NodeId;
 using expr::no_node;
+using expr::NodeId;
 using expr::Op;
 
 std::size_t idx(int i) { return static_cast<std::size_t>(i); }
@@ -89,8 +89,8 @@ std::vector<NodeId> reduce(expr::Graph& graph, const PartialLu& lu, std::span<co
   return x;
 }
 
-std::vector<NodeId> expand(expr::Graph& graph, const PartialLu& lu,
-                           std::span<const NodeId> reduced, std::span<const NodeId> kept) {
+std::vector<NodeId> expand(expr::Graph& graph, const PartialLu& lu, std::span<const NodeId> reduced,
+                           std::span<const NodeId> kept) {
   std::vector<NodeId> x(reduced.begin(), reduced.end());
   x.insert(x.end(), kept.begin(), kept.end());
   for (int i = lu.num_eliminated - 1; i >= 0; --i) {

@@ -11,8 +11,8 @@
 namespace krogh::model {
 namespace {
 
-using expr::NodeId;
 using expr::no_node;
+using expr::NodeId;
 using expr::Op;
 using expr::TapeRoot;
 using expr::Variability;
@@ -57,7 +57,8 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
     mobile_symbols.push_back(graph.input(input_index(Input::assembled, q + i)));
   const std::vector<NodeId> first_reduced = linalg::reduce(graph, lu, sums);
   const std::vector<NodeId> stage_reduced = linalg::reduce(graph, stored, stage_rhs);
-  const std::vector<NodeId> expanded = linalg::expand(graph, stored, hidden_symbols, mobile_symbols);
+  const std::vector<NodeId> expanded =
+      linalg::expand(graph, stored, hidden_symbols, mobile_symbols);
 
   const NodeId zero = graph.constant(0.0);
   std::vector<NodeId> all(first_reduced);
@@ -135,8 +136,8 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
   first_temporary = next;
   for (int i = 0; i < m; ++i)
     for (int j = 0; j < m; ++j)
-      first_roots.push_back({lu.schur(i, j) == no_node ? zero : lu.schur(i, j),
-                             at(schur, i * m + j)});
+      first_roots.push_back(
+          {lu.schur(i, j) == no_node ? zero : lu.schur(i, j), at(schur, i * m + j)});
   std::vector<TapeRoot> stage_roots, expand_roots;
   for (int i = 0; i < n; ++i) {
     const std::uint32_t target = i < q ? at(hidden, i) : at(reduced, i - q);

@@ -10,8 +10,8 @@
 
 namespace krogh::model {
 
-/// Stage systems (J - I/(h gamma)) u = sums - F of the local kinetics, reduced to the mobile states.
-/// The registers of the program come first; what is added here follows.
+/// Stage systems (J - I/(h gamma)) u = sums - F of the local kinetics, reduced to the mobile
+/// states. The registers of the program come first; what is added here follows.
 ///
 ///   `first` : jacobian, inverse_step, sums -> factors, schur, hidden, reduced   (F is in the sums)
 ///   `stage` : time, states, sums, factors  -> hidden, reduced
@@ -21,7 +21,7 @@ struct LineProgram {
   LineProgram(const Program& program, const std::vector<std::int32_t>& mobile);
 
   std::vector<std::pair<std::int32_t, double>> constants;  ///< to be placed in registers
-  std::vector<expr::Instruction> prologue;  ///< after the program's own
+  std::vector<expr::Instruction> prologue;                 ///< after the program's own
   std::vector<expr::Instruction> first, stage, expand;
   std::int32_t schur = 0;     ///< mobile x mobile rows, Schur complement
   std::int32_t reduced = 0;   ///< one row per mobile state, its right-hand side

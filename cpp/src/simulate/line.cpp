@@ -35,9 +35,8 @@ void require_sets(std::span<const double> values, const char* name, std::int64_t
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!is_valid(values[i]))
       throw InvalidInput(std::string(name) + " must be " + condition + ", found " +
-                         std::to_string(values[i]) + " in set " +
-                         std::to_string(i / idx(size)) + " at position " +
-                         std::to_string(i % idx(size)));
+                         std::to_string(values[i]) + " in set " + std::to_string(i / idx(size)) +
+                         " at position " + std::to_string(i % idx(size)));
 }
 
 bool is_finite(double v) { return std::isfinite(v); }
@@ -84,8 +83,7 @@ void validate_mobile(const model::Program& program, const LineProblem& p) {
           p.geometry != space::Geometry::cartesian)
         for (std::size_t i = 0; i < p.faces.size(); i += idx(p.num_cells + 1))
           if (p.faces[i] == 0.0)
-            throw InvalidInput("the inner wall of '" +
-                               program.spec().state_names[idx(m.state)] +
+            throw InvalidInput("the inner wall of '" + program.spec().state_names[idx(m.state)] +
                                "' lies on the axis or center and must be closed");
     }
 }
@@ -118,11 +116,14 @@ void validate_inputs(const LineProblem& p) {
 
 void validate_problem(const model::Program& program, const LineProblem& p) {
   if (program.num_surfaces() > 0)
-    throw InvalidInput("a line takes models without events and conditions (where, comparisons); "
-                       "this one has " + std::to_string(program.num_surfaces()));
+    throw InvalidInput(
+        "a line takes models without events and conditions (where, comparisons); "
+        "this one has " +
+        std::to_string(program.num_surfaces()));
   for (const char is_steady : program.spec().steady_initial)
     if (is_steady != 0 && p.initial.empty())
-      throw InvalidInput("initial: a model that starts at its steady state needs given values here");
+      throw InvalidInput(
+          "initial: a model that starts at its steady state needs given values here");
   if (p.num_lines < 1) throw InvalidInput("num_lines must be at least 1");
   if (p.num_cells < 1) throw InvalidInput("num_cells must be at least 1");
   const std::int64_t n = p.num_cells, lines = p.num_lines;
@@ -166,9 +167,8 @@ void validate_options(const model::Program& program, const LineProblem& p,
     if (!is_not_negative(v))
       throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
-  if (options.width != 0 &&
-      std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts), options.width) ==
-          std::end(expr::lane_counts))
+  if (options.width != 0 && std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts),
+                                      options.width) == std::end(expr::lane_counts))
     throw InvalidInput("width must be 0, 8, 16 or 32, found " + std::to_string(options.width));
   require_indices(options.signed_states, "signed_states", program.num_states());
   require_indices(options.recorded, "recorded", program.num_states());
@@ -181,8 +181,7 @@ void validate_options(const model::Program& program, const LineProblem& p,
   require_room(output.values, "values",
                records * static_cast<std::int64_t>(options.recorded.size()) * p.num_cells);
   require_room(output.contents, "contents", records * program.num_states());
-  require_room(output.entered, "entered",
-               records * static_cast<std::int64_t>(p.mobile.size()) * 2);
+  require_room(output.entered, "entered", records * static_cast<std::int64_t>(p.mobile.size()) * 2);
   if (!output.final_states.empty())
     require_room(output.final_states, "final_states",
                  p.num_lines * program.num_states() * p.num_cells);
@@ -265,9 +264,8 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
   context.may_be_negative.assign(idx(program.num_states()), 0);
   for (const std::int32_t s : options.signed_states) context.may_be_negative[idx(s)] = 1;
   context.knots = knots_of(problem);
-  context.width = options.width != 0
-                      ? options.width
-                      : width_of(line, program.num_states(), problem.num_cells);
+  context.width =
+      options.width != 0 ? options.width : width_of(line, program.num_states(), problem.num_cells);
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
   context.control = {.safety = 0.9,
                      .exponent = 1.0 / (tableau.embedded_order + 1.0),
@@ -277,8 +275,8 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
   make_tapes(context, program, line);
 
   const auto groups = (problem.num_lines + linalg::line_lanes - 1) / linalg::line_lanes;
-  const int num_threads = static_cast<int>(
-      std::min<std::int64_t>(granted_threads(control.num_threads), groups));
+  const int num_threads =
+      static_cast<int>(std::min<std::int64_t>(granted_threads(control.num_threads), groups));
   const auto start = std::chrono::steady_clock::now();
   auto report = [&]() -> bool {
     if (!control.keep_going) return true;

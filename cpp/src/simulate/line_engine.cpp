@@ -76,7 +76,8 @@ void LineEngine::place_rows() {
   files_ = AlignedBuffer(idx(b.num_blocks) * idx(b.file_rows) * idx(b.width));
   b.files = files_.data();
   const std::size_t vector = idx(b.num_cells) * idx(b.num_mobile) * W;
-  cells_ = AlignedBuffer(vector * idx(6 + b.num_mobile));
+  const std::size_t walls = idx(2 * b.num_mobile) * W;
+  cells_ = AlignedBuffer(vector * idx(9 + b.num_mobile) + idx(b.num_mobile + b.num_cells) * W);
   double* next = cells_.data();
   auto take = [&next](std::size_t size) {
     double* const start = next;
@@ -86,20 +87,21 @@ void LineEngine::place_rows() {
   b.transport.num_cells = b.num_cells;
   b.transport.block_size = b.num_mobile;
   b.transport.lower = take(vector);
-  b.transport.diagonal = take(vector);
   b.transport.upper = take(vector);
+  b.transport.outward = take(vector);
+  b.transport.ratio = take(vector);
+  b.inverse_fraction = take(vector);
+  b.conductance = take(vector + idx(b.num_mobile) * W);
+  b.inverse_volume = take(idx(b.num_cells) * W);
   b.moving = take(vector);
   b.carried = take(vector);
   b.unknowns = take(vector);
   b.transport.blocks = take(vector * idx(b.num_mobile));
-  const std::size_t walls = idx(2 * b.num_mobile) * W;
   const std::size_t inputs = idx(b.num_inputs) * W;
   const std::size_t states = idx(b.num_states) * W;
-  rows_ = AlignedBuffer(9 * walls + (2 * idx(b.num_terms) + 4) * inputs + 3 * states + 10 * W);
+  rows_ = AlignedBuffer(7 * walls + (2 * idx(b.num_terms) + 4) * inputs + 4 * states + 10 * W);
   next = rows_.data();
-  b.wall_rate = take(walls);
-  b.wall_conductance = take(walls);
-  b.wall_return = take(walls);
+  b.transport.walls = take(walls);
   b.ledger = take(walls);
   b.ledger_new = take(walls);
   b.ledger_stages = take(4 * walls);
@@ -112,6 +114,7 @@ void LineEngine::place_rows() {
   b.scale = take(states);
   b.highest = take(states);
   b.lowest = take(states);
+  b.squares = take(states);
   b.references = take(W);
   for (double** row : {&b.time, &b.remaining, &b.step, &b.step_used, &b.max_step, &b.restart,
                        &b.error, &b.accepted, &b.at_stop})
@@ -122,16 +125,15 @@ void LineEngine::place_rows() {
 double* LineEngine::place(int row, int lane, std::int64_t cell) const {
   const std::int64_t per_block = block_.width / W;
   const std::int64_t block = cell / per_block;
-  return block_.files + (block * block_.file_rows + row) * block_.width +
-         (cell % per_block) * W + lane;
+  return block_.files + (block * block_.file_rows + row) * block_.width + (cell % per_block) * W +
+         lane;
 }
 
 void LineEngine::run(const std::function<bool()>& report) {
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
   while (!context_.stop.load(std::memory_order_relaxed) && fill()) {
     for (int l = 0; l < W; ++l)
-      if (lanes_[idx(l)].line >= 0)
-        block_.remaining[l] = lanes_[idx(l)].stop_time - block_.time[l];
+      if (lanes_[idx(l)].line >= 0) block_.remaining[l] = lanes_[idx(l)].stop_time - block_.time[l];
     KROGH_DISPATCH(line_step)(tableau, block_);
     for (int l = 0; l < W; ++l)
       if (lanes_[idx(l)].line < 0) block_.accepted[l] = 0.0;
@@ -182,8 +184,7 @@ void LineEngine::load(int l, std::int64_t line) {
     rate_rows[k * W + l] = rates[k];
     amplitude_rows[k * W + l] = 0.0;
   }
-  for (int k = 0; k < b.num_inputs; ++k)
-    b.bases[k * W + l] = b.slopes[k * W + l] = 0.0;
+  for (int k = 0; k < b.num_inputs; ++k) b.bases[k * W + l] = b.slopes[k * W + l] = 0.0;
   // Pulses before the begin are history: the first reference is the earliest of them.
   double reference = problem_.begin;
   if (problem_.num_pulses > 0)
@@ -206,28 +207,26 @@ void LineEngine::load_transport(int l, std::int64_t line) {
   const double* diffusivity = set_of(problem_.diffusivity, line, m * n);
   const double* fraction = set_of(problem_.fraction, line, m * n);
   const double* permeability = set_of(problem_.permeability, line, m * 2);
-  double* const lower = b.transport.lower;
-  double* const diagonal = b.transport.diagonal;
-  double* const upper = b.transport.upper;
+  for (std::int64_t k = 0; k < n; ++k) b.inverse_volume[k * W + l] = 1.0 / grid.volumes[idx(k)];
   for (std::int64_t j = 0; j < m; ++j) {
     const MobileState& state = problem_.mobile[idx(j)];
     const double* eps = fraction + j * n;
     const space::DiffusionOperator op = space::diffusion_operator(
-        grid, {diffusivity + j * n, idx(n)}, {eps, idx(n)},
-        {state.walls[0], permeability[2 * j]}, {state.walls[1], permeability[2 * j + 1]});
+        grid, {diffusivity + j * n, idx(n)}, {eps, idx(n)}, {state.walls[0], permeability[2 * j]},
+        {state.walls[1], permeability[2 * j + 1]});
+    for (std::int64_t k = 0; k <= n; ++k)
+      b.conductance[(k * m + j) * W + l] = op.conductance[idx(k)];
     for (std::int64_t k = 0; k < n; ++k) {
       const std::int64_t at = (k * m + j) * W + l;
-      lower[at] = op.lower[idx(k)];
-      diagonal[at] = op.diagonal[idx(k)];
-      upper[at] = op.upper[idx(k)];
+      b.transport.lower[at] = op.lower[idx(k)];
+      b.transport.upper[at] = op.upper[idx(k)];
+      b.transport.outward[at] =
+          k + 1 < n ? op.conductance[idx(k + 1)] / (grid.volumes[idx(k)] * eps[k]) : 0.0;
+      b.transport.ratio[at] = k > 0 ? eps[k - 1] / eps[k] : 1.0;
+      b.inverse_fraction[at] = 1.0 / eps[k];
     }
-    for (std::int64_t w = 0; w < 2; ++w) {
-      const std::int64_t at = (w * m + j) * W + l;
-      const double conductance = op.wall_conductance[idx(w)];
-      b.wall_rate[at] = op.wall_rate[idx(w)];
-      b.wall_conductance[at] = conductance;
-      b.wall_return[at] = conductance / eps[w == 0 ? 0 : n - 1];
-    }
+    for (std::int64_t w = 0; w < 2; ++w)
+      b.transport.walls[(w * m + j) * W + l] = op.wall_rate[idx(w)] / eps[w == 0 ? 0 : n - 1];
   }
 }
 
@@ -280,8 +279,7 @@ void LineEngine::move_inputs(int l) {
     *reference = time;
   };
   const double* times = set_of(problem_.pulse_times, lane.line, problem_.num_pulses);
-  const double* values =
-      set_of(problem_.pulse_amplitudes, lane.line, problem_.num_pulses * terms);
+  const double* values = set_of(problem_.pulse_amplitudes, lane.line, problem_.num_pulses * terms);
   while (lane.next_pulse < problem_.num_pulses && times[lane.next_pulse] <= t) {
     decay_to(times[lane.next_pulse]);
     for (std::int64_t k = 0; k < terms; ++k)
@@ -302,8 +300,7 @@ void LineEngine::move_inputs(int l) {
     const double width = problem_.table_times[idx(high)] - problem_.table_times[idx(low)];
     const double slope = width > 0.0 ? (y[high] - y[low]) / width : 0.0;
     b.slopes[k * W + l] = slope;
-    b.bases[k * W + l] =
-        y[low] + slope * (t - problem_.table_times[idx(low)]);
+    b.bases[k * W + l] = y[low] + slope * (t - problem_.table_times[idx(low)]);
   }
 }
 
@@ -354,8 +351,7 @@ void LineEngine::record(int l) {
   }
   for (int j = 0; j < b.num_mobile; ++j)
     for (int w = 0; w < 2; ++w)
-      out.entered[idx((at * b.num_mobile + j) * 2 + w)] =
-          b.ledger[(w * b.num_mobile + j) * W + l];
+      out.entered[idx((at * b.num_mobile + j) * 2 + w)] = b.ledger[(w * b.num_mobile + j) * W + l];
   ++lane.next_record;
 }
 

@@ -18,8 +18,8 @@
 
 namespace krogh::simulate {
 
-/// What all threads of one call share. Read-only but for the two counters and the rows of result and
-/// output that belong to the lines a thread has taken.
+/// What all threads of one call share. Read-only but for the two counters and the rows of result
+/// and output that belong to the lines a thread has taken.
 struct LineContext {
   const model::Program* program = nullptr;
   const model::NativeTapes* native = nullptr;  ///< the program's tapes

@@ -35,20 +35,40 @@ void spread(const double* from, double* target) {
     for (int l = 0; l < W; ++l) target[c * W + l] = from[l];
 }
 
-/// Rows of the mobile states of a block into a (cells, mobile, lanes) array.
+/// Cells that a block holds.
 template <int L>
-void gather(const LineBlock& b, int block, const double* rows, const int* numbers, double* target) {
+KROGH_INLINE int cells_of(const LineBlock& b, int block) {
+  const int left = b.num_cells - block * (L / W);
+  return left < L / W ? left : L / W;
+}
+
+/// Free concentrations of a block's mobile states.
+template <int L>
+void gather_moving(const LineBlock& b, int block) {
   const int m = b.num_mobile;
-  const int first = block * (L / W);
-  const int count = b.num_cells - first < L / W ? b.num_cells - first : L / W;
+  const double* states = row<L>(file_of(b, block), b.state_row);
   for (int j = 0; j < m; ++j) {
-    const double* from = rows + static_cast<long>(numbers == nullptr ? j : numbers[j]) * L;
-    for (int c = 0; c < count; ++c) {
-      double* to = target + (static_cast<long>(first + c) * m + j) * W;
+    const double* from = states + static_cast<long>(b.mobile[j]) * L;
+    for (int c = 0; c < cells_of<L>(b, block); ++c) {
+      const long at = (static_cast<long>(block * (L / W) + c) * m + j) * W;
       KROGH_SIMD
-      for (int l = 0; l < W; ++l) to[l] = from[c * W + l];
+      for (int l = 0; l < W; ++l) b.moving[at + l] = from[c * W + l] * b.inverse_fraction[at + l];
     }
   }
+}
+
+/// Right-hand sides of a block's mobile states after the elimination of the others.
+template <int L>
+void gather_reduced(const LineBlock& b, int block) {
+  const int m = b.num_mobile;
+  const double* rows = row<L>(file_of(b, block), b.reduced_row);
+  for (int j = 0; j < m; ++j)
+    for (int c = 0; c < cells_of<L>(b, block); ++c) {
+      double* to = b.unknowns + (static_cast<long>(block * (L / W) + c) * m + j) * W;
+      const double* from = rows + static_cast<long>(j) * L + c * W;
+      KROGH_SIMD
+      for (int l = 0; l < W; ++l) to[l] = from[l];
+    }
 }
 
 /// Concentrations outside at time + alpha h, and with `derivatives` their slopes there.
@@ -76,29 +96,44 @@ void evaluate_inputs(const LineBlock& b, double alpha, double* derivatives) {
   }
 }
 
-/// carried = transport of the moving values with what enters at the walls.
+/// carried = transport of the moving values with what enters at the walls. Each face's flux is
+/// computed once, so that neighbors agree on it to the last bit.
 void transport(const LineBlock& b) {
-  const long vector = static_cast<long>(b.num_mobile) * W;
-  const long last = static_cast<long>(b.num_cells - 1) * vector;
-  const linalg::BlockTridiagonal& t = b.transport;
-  for (long k = 0; k <= last; k += vector) {
-    const double* before = b.moving + (k > 0 ? k - vector : 0);
-    const double* after = b.moving + (k < last ? k + vector : last);
-    KROGH_SIMD
-    for (long i = 0; i < vector; ++i) {
-      const double sum = fma_(t.lower[k + i], before[i], t.upper[k + i] * after[i]);
-      b.carried[k + i] = fma_(t.diagonal[k + i], b.moving[k + i], sum);
+  const int m = b.num_mobile;
+  const long vector = static_cast<long>(m) * W;
+  const long last = b.num_cells - 1;
+  double flux[16 * W];  // through the face before the cell, inward to outward
+  for (int j = 0; j < m; ++j) {
+    const int input = b.wall_inputs[j];
+    for (int l = 0; l < W; ++l) {
+      const double outside = input >= 0 ? b.concentrations[input * W + l] : 0.0;
+      flux[j * W + l] = b.conductance[j * W + l] * (outside - b.moving[j * W + l]);
     }
   }
-  for (int w = 0; w < 2; ++w)
-    for (int j = 0; j < b.num_mobile; ++j) {
-      const long at = (static_cast<long>(w) * b.num_mobile + j) * W;
-      const int input = b.wall_inputs[w * b.num_mobile + j];
-      if (input < 0) continue;
-      double* cell = b.carried + (w == 0 ? 0 : last) + j * W;
-      for (int l = 0; l < W; ++l)
-        cell[l] = fma_(b.wall_rate[at + l], b.concentrations[input * W + l], cell[l]);
+  for (long k = 0; k < last; ++k) {
+    const double* conductance = b.conductance + (k + 1) * vector;
+    const double* here = b.moving + k * vector;
+    double* to = b.carried + k * vector;
+    for (int j = 0; j < m; ++j) {
+      KROGH_SIMD
+      for (int l = 0; l < W; ++l) {
+        const int i = j * W + l;
+        const double next = conductance[i] * (here[i] - here[vector + i]);
+        to[i] = (flux[i] - next) * b.inverse_volume[k * W + l];
+        flux[i] = next;
+      }
     }
+  }
+  for (int j = 0; j < m; ++j) {
+    const int input = b.wall_inputs[m + j];
+    for (int l = 0; l < W; ++l) {
+      const int i = j * W + l;
+      const double outside = input >= 0 ? b.concentrations[input * W + l] : 0.0;
+      const double next =
+          b.conductance[(last + 1) * vector + i] * (b.moving[last * vector + i] - outside);
+      b.carried[last * vector + i] = (flux[i] - next) * b.inverse_volume[last * W + l];
+    }
+  }
 }
 
 /// Takes the transport and the explicit dependence on time (weight h gamma_i) off a block's sums.
@@ -123,79 +158,91 @@ void subtract_transport(const LineBlock& b, int block, const double* weight) {
     for (int i = 0; i < b.num_states; ++i) {
       KROGH_SIMD
       for (int l = 0; l < L; ++l)
-        sums[static_cast<long>(i) * L + l] =
-            fma_(-wide[l], slopes[static_cast<long>(i) * L + l], sums[static_cast<long>(i) * L + l]);
+        sums[static_cast<long>(i) * L + l] = fma_(-wide[l], slopes[static_cast<long>(i) * L + l],
+                                                  sums[static_cast<long>(i) * L + l]);
     }
   }
 }
 
 /// The explicit dependence of the walls' concentrations on time, into the end cells of `carried`.
 void add_wall_derivatives(const LineBlock& b, const double* weight) {
-  const long last = static_cast<long>(b.num_cells - 1) * b.num_mobile * W;
+  const long vector = static_cast<long>(b.num_mobile) * W;
+  const long last = b.num_cells - 1;
   for (int w = 0; w < 2; ++w)
     for (int j = 0; j < b.num_mobile; ++j) {
       const int input = b.wall_inputs[w * b.num_mobile + j];
       if (input < 0) continue;
-      const long at = (static_cast<long>(w) * b.num_mobile + j) * W;
-      double* cell = b.carried + (w == 0 ? 0 : last) + j * W;
+      double* cell = b.carried + (w == 0 ? 0 : last * vector) + j * W;
+      const double* conductance = b.conductance + (w == 0 ? 0 : (last + 1) * vector) + j * W;
+      const double* inverse_volume = b.inverse_volume + (w == 0 ? 0 : last * W);
       for (int l = 0; l < W; ++l)
-        cell[l] = fma_(b.wall_rate[at + l] * weight[l], b.derivatives[input * W + l], cell[l]);
+        cell[l] = fma_(conductance[l] * inverse_volume[l], weight[l] * b.derivatives[input * W + l],
+                       cell[l]);
     }
 }
 
-/// The ledger of the walls as unknowns of the same stage: its row of the Jacobian is exact, so what
-/// enters the tissue and what the ledger says agree to rounding.
+/// The ledger of the walls as unknowns of the same stages: its row of the Jacobian is exact, so
+/// what enters the tissue and what the ledger says agree to rounding.
 void ledger_stage(const RosenbrockTableau& tableau, const LineBlock& b, int stage,
                   const double* inverse_step, const double* weight) {
   const int m = b.num_mobile;
-  const long last = static_cast<long>(b.num_cells - 1) * m * W;
-  const long size = 2L * m * W;
+  const long vector = static_cast<long>(m) * W;
+  const long last = b.num_cells - 1;
+  const long size = 2L * vector;
   for (int w = 0; w < 2; ++w)
     for (int j = 0; j < m; ++j) {
-      const long at = (static_cast<long>(w) * m + j) * W;
+      const long at = w * vector + j * W;
+      const long cell = (w == 0 ? 0 : last * vector) + j * W;
+      const double* conductance = b.conductance + (w == 0 ? 0 : (last + 1) * vector) + j * W;
       const int input = b.wall_inputs[w * m + j];
-      const double* cell = b.moving + (w == 0 ? 0 : last) + j * W;
-      const double* change = b.unknowns + (w == 0 ? 0 : last) + j * W;
       for (int l = 0; l < W; ++l) {
         double total = 0.0;
         for (int s = 0; s < stage; ++s)
-          total = fma_(tableau.c[stage][s] * tableau.gamma, b.ledger_stages[s * size + at + l],
-                       total);
-        double sum = total * inverse_step[l] - b.wall_return[at + l] * (cell[l] + change[l]);
-        if (input >= 0) {
-          const double outside = fma_(weight[l], b.derivatives[input * W + l],
-                                      b.concentrations[input * W + l]);
-          sum = fma_(b.wall_conductance[at + l], outside, sum);
-        }
-        b.ledger_stages[stage * size + at + l] = sum / inverse_step[l];
+          total =
+              fma_(tableau.c[stage][s] * tableau.gamma, b.ledger_stages[s * size + at + l], total);
+        const double outside = input >= 0 ? b.concentrations[input * W + l] : 0.0;
+        double difference = outside - b.moving[cell + l];
+        if (input >= 0) difference = fma_(weight[l], b.derivatives[input * W + l], difference);
+        difference -= b.unknowns[cell + l] * b.inverse_fraction[cell + l];
+        b.ledger_stages[stage * size + at + l] =
+            fma_(conductance[l], difference, total * inverse_step[l]) / inverse_step[l];
       }
     }
 }
 
 /// Sizes of state and slope in the weighted norm, then the step: the proposal, or for restarting
 /// lines the recipe of Hairer, Norsett & Wanner, Solving ODEs I, 1993, II.4; never past the stop.
+/// Sums run over the cells of one state, then over the states: an order that does not depend on how
+/// cells are cut into blocks.
 template <int L>
 void choose_step(LineBlock& b) {
   double size[W] = {}, slope[W] = {};
+  double* sizes = b.lowest;  // not in use at this point of a step
+  double* rates = b.highest;
+  for (long q = 0; q < static_cast<long>(b.num_states) * W; ++q) sizes[q] = rates[q] = 0.0;
   bool any = false;
   for (int l = 0; l < W; ++l) any = any || b.restart[l] > 0.0;
   for (int block = 0; any && block < b.num_blocks; ++block) {
     double* file = file_of(b, block);
-    const int count = b.num_cells - block * (L / W) < L / W ? b.num_cells - block * (L / W) : L / W;
+    const int count = cells_of<L>(b, block);
     for (int i = 0; i < b.num_states; ++i) {
       const double* y = row<L>(file, b.y_row + i);
       const double* f = row<L>(file, b.sum_row + i);
       for (int c = 0; c < count; ++c)
         for (int l = 0; l < W; ++l) {
-          const double weight =
-              1.0 / fma_(b.rtol, __builtin_fabs(y[c * W + l]), b.atol[i]);
+          const double weight = 1.0 / fma_(b.rtol, __builtin_fabs(y[c * W + l]), b.atol[i]);
           const double value = y[c * W + l] * weight;
           const double rate = f[c * W + l] * weight;
-          size[l] = fma_(value, value, size[l]);
-          slope[l] = fma_(rate, rate, slope[l]);
+          sizes[i * W + l] = fma_(value, value, sizes[i * W + l]);
+          rates[i * W + l] = fma_(rate, rate, rates[i * W + l]);
         }
     }
   }
+  for (int i = 0; any && i < b.num_states; ++i)
+    for (int l = 0; l < W; ++l) {
+      size[l] += sizes[i * W + l];
+      slope[l] += rates[i * W + l];
+    }
   const double inverse_count = 1.0 / (static_cast<double>(b.num_states) * b.num_cells);
   for (int l = 0; l < W; ++l) {
     const double d0 = __builtin_sqrt(size[l] * inverse_count);
@@ -245,11 +292,10 @@ void combine(const RosenbrockTableau& tableau, const LineBlock& b, double* file)
 
 /// End of the step (stiffly accurate: the last stage's values plus its u), error norm and range.
 template <int L>
-void finish(const RosenbrockTableau& tableau, LineBlock& b, int block, double* sum_of_squares,
-            double* largest) {
+void finish(const RosenbrockTableau& tableau, LineBlock& b, int block, double* largest) {
   double* file = file_of(b, block);
   const long stride = static_cast<long>(b.num_states) * L;
-  const int count = b.num_cells - block * (L / W) < L / W ? b.num_cells - block * (L / W) : L / W;
+  const int count = cells_of<L>(b, block);
   const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
   for (int i = 0; i < b.num_states; ++i) {
     const long at = static_cast<long>(i) * L;
@@ -275,12 +321,13 @@ void finish(const RosenbrockTableau& tableau, LineBlock& b, int block, double* s
     }
     double* low = b.lowest + static_cast<long>(i) * W;
     double* high = b.highest + static_cast<long>(i) * W;
+    double* squares = b.squares + static_cast<long>(i) * W;
     for (int c = 0; c < count; ++c) {
       KROGH_SIMD
       for (int l = 0; l < W; ++l) {
         const double value = weighted[c * W + l];
         const double end = state[c * W + l];
-        sum_of_squares[l] = fma_(value, value, sum_of_squares[l]);
+        squares[l] = fma_(value, value, squares[l]);
         largest[l] = value > largest[l] ? value : largest[l];
         low[l] = end < low[l] ? end : low[l];
         high[l] = end > high[l] ? end : high[l];
@@ -292,11 +339,13 @@ void finish(const RosenbrockTableau& tableau, LineBlock& b, int block, double* s
 /// Acceptance and the next step: h safety err^-exponent within limits. The error is the larger of
 /// the root mean square and the largest weighted error over `peak`, so that a single cell cannot
 /// hide in the mean; a value below -rtol times what its state has reached is refused.
-void judge(LineBlock& b, const double* sum_of_squares, const double* largest) {
+void judge(LineBlock& b, const double* largest) {
   const double inverse_count = 1.0 / (static_cast<double>(b.num_states) * b.num_cells);
   const bool is_fixed = b.control.fixed_step > 0.0;
   for (int l = 0; l < W; ++l) {
-    const double mean = __builtin_sqrt(sum_of_squares[l] * inverse_count);
+    double sum = 0.0;
+    for (int i = 0; i < b.num_states; ++i) sum += b.squares[i * W + l];
+    const double mean = __builtin_sqrt(sum * inverse_count);
     const double peak = largest[l] / b.peak;
     const double error = mean < peak ? peak : mean;
     const bool finite = error < 1e300;
@@ -317,7 +366,8 @@ void judge(LineBlock& b, const double* sum_of_squares, const double* largest) {
     const double used = b.step_used[l];
     const double proposal = used * factor;
     // A step cut short by a stop does not shrink the proposal that was made before it.
-    const bool is_cut = accepted && b.restart[l] == 0.0 && used < 0.999 * b.step[l] && factor >= 1.0;
+    const bool is_cut =
+        accepted && b.restart[l] == 0.0 && used < 0.999 * b.step[l] && factor >= 1.0;
     b.step[l] = is_cut && proposal < b.step[l] ? b.step[l] : proposal;
     b.error[l] = error;
     b.accepted[l] = accepted ? 1.0 : (finite ? 0.0 : -1.0);
@@ -337,7 +387,7 @@ void start(const RosenbrockTableau& tableau, LineBlock& b, double* inverse_step)
     double* states = row<L>(file, b.state_row);
     for (long q = 0; q < static_cast<long>(n) * L; ++q) states[q] = y[q];
     spread<L>(b.time, row<L>(file, b.time_row));
-    gather<L>(b, k, states, b.mobile, b.moving);
+    gather_moving<L>(b, k);
     b.rhs_jacobian->run(file);
     const double* slopes = row<L>(file, b.slope_row);
     double* sums = row<L>(file, b.sum_row);
@@ -359,8 +409,8 @@ void start(const RosenbrockTableau& tableau, LineBlock& b, double* inverse_step)
     spread<L>(inverse_step, row<L>(file, b.inverse_step_row));
     subtract_transport<L>(b, k, weight);
     b.first->run(file);
-    gather<L>(b, k, row<L>(file, b.reduced_row), nullptr, b.unknowns);
-    const int count = b.num_cells - k * (L / W) < L / W ? b.num_cells - k * (L / W) : L / W;
+    gather_reduced<L>(b, k);
+    const int count = cells_of<L>(b, k);
     for (int e = 0; e < m * m; ++e) {
       const double* from = row<L>(file, b.schur_row + e);
       for (int c = 0; c < count; ++c) {
@@ -403,14 +453,14 @@ void next_stage(const RosenbrockTableau& tableau, LineBlock& b, int stage) {
     if (b.time_slope_row >= 0) spread<L>(stage_time, row<L>(file, b.time_row));
     subtract_transport<L>(b, k, weight);
     b.stage->run(file);
-    gather<L>(b, k, row<L>(file, b.reduced_row), nullptr, b.unknowns);
+    gather_reduced<L>(b, k);
   }
 }
 
 template <int L>
 void step(const RosenbrockTableau& tableau, LineBlock& b) {
   double inverse_step[W], weight[W];
-  double sum_of_squares[W] = {}, largest[W] = {};
+  double largest[W] = {};
   start<L>(tableau, b, inverse_step);
   for (int stage = 0; stage < 4; ++stage) {
     if (stage > 0) next_stage<L>(tableau, b, stage);
@@ -419,6 +469,7 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
     ledger_stage(tableau, b, stage, inverse_step, weight);
     if (stage == 3)
       for (long q = 0; q < static_cast<long>(b.num_states) * W; ++q) {
+        b.squares[q] = 0.0;
         b.lowest[q] = __builtin_inf();
         b.highest[q] = -__builtin_inf();
       }
@@ -429,9 +480,9 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
         case 0: combine<L, 1>(tableau, b, file); break;
         case 1: combine<L, 2>(tableau, b, file); break;
         case 2: combine<L, 3>(tableau, b, file); break;
-        default: finish<L>(tableau, b, k, sum_of_squares, largest);
+        default: finish<L>(tableau, b, k, largest);
       }
-      if (stage < 3) gather<L>(b, k, row<L>(file, b.state_row), b.mobile, b.moving);
+      if (stage < 3) gather_moving<L>(b, k);
     }
   }
   const long size = 2L * b.num_mobile * W;
@@ -440,7 +491,7 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
     for (int s = 0; s < 4; ++s) sum = fma_(tableau.m[s], b.ledger_stages[s * size + q], sum);
     b.ledger_new[q] = sum;
   }
-  judge(b, sum_of_squares, largest);
+  judge(b, largest);
 }
 
 template <int L>

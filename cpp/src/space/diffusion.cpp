@@ -61,18 +61,20 @@ DiffusionOperator diffusion_operator(const Grid& grid, std::span<const double> d
   op.lower.assign(size, 0.0);
   op.diagonal.assign(size, 0.0);
   op.upper.assign(size, 0.0);
+  op.conductance.assign(size + 1, 0.0);
   for (std::size_t k = 0; k + 1 < size; ++k) {
     const double conductance = grid.areas[k + 1] / (half_cell(k) + half_cell(k + 1));
+    op.conductance[k + 1] = conductance;
     op.upper[k] = conductance / (grid.volumes[k] * fraction[k + 1]);
     op.lower[k + 1] = conductance / (grid.volumes[k + 1] * fraction[k]);
     op.diagonal[k] -= conductance / (grid.volumes[k] * fraction[k]);
     op.diagonal[k + 1] -= conductance / (grid.volumes[k + 1] * fraction[k + 1]);
   }
-  op.wall_conductance = {wall_conductance(inner, grid.areas.front(), half_cell(0), "inner"),
-                         wall_conductance(outer, grid.areas.back(), half_cell(size - 1), "outer")};
+  op.conductance[0] = wall_conductance(inner, grid.areas.front(), half_cell(0), "inner");
+  op.conductance[size] = wall_conductance(outer, grid.areas.back(), half_cell(size - 1), "outer");
   const std::size_t ends[] = {0, size - 1};
   for (std::size_t w = 0; w < 2; ++w) {
-    op.wall_rate[w] = op.wall_conductance[w] / grid.volumes[ends[w]];
+    op.wall_rate[w] = op.conductance[w == 0 ? 0 : size] / grid.volumes[ends[w]];
     op.diagonal[ends[w]] -= op.wall_rate[w] / fraction[ends[w]];
   }
   return op;

@@ -24,10 +24,10 @@ struct MobileState {
   std::array<std::int32_t, 2> inputs{-1, -1};
 };
 
-/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for the
-/// others; the kinetics are those of the model in every cell. Lengths [um], times in the model's
-/// unit, concentrations per total tissue volume. An array with leading axis "sets" has one set for
-/// all lines or one for each.
+/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for
+/// the others; the kinetics are those of the model in every cell. Lengths [um], times in the
+/// model's unit, concentrations per total tissue volume. An array with leading axis "sets" has one
+/// set for all lines or one for each.
 struct LineProblem {
   space::Geometry geometry = space::Geometry::cylindrical;
   std::int64_t num_lines = 1;
@@ -49,7 +49,7 @@ struct LineProblem {
   /// two, with a rate of zero among the terms).
   std::int32_t num_inputs = 0;
   std::int32_t num_terms = 0;
-  std::span<const double> rates;             ///< [1/time], shape (sets, num_inputs, num_terms)
+  std::span<const double> rates;  ///< [1/time], shape (sets, num_inputs, num_terms)
   std::int32_t num_pulses = 0;
   std::span<const double> pulse_times;       ///< increasing, shape (sets, num_pulses)
   std::span<const double> pulse_amplitudes;  ///< shape (sets, num_pulses, num_inputs, num_terms)
@@ -62,12 +62,12 @@ struct LineProblem {
 
 struct LineOptions {
   double rtol = 1e-3;
-  std::vector<double> atol;    ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
-  double max_step = 0.0;       ///< 0: no limit
-  double first_step = 0.0;     ///< 0: from the size of the derivatives
-  double fixed_step = 0.0;     ///< > 0: no error control (order tests)
+  std::vector<double> atol;  ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
+  double max_step = 0.0;     ///< 0: no limit
+  double first_step = 0.0;   ///< 0: from the size of the derivatives
+  double fixed_step = 0.0;   ///< > 0: no error control (order tests)
   std::int64_t max_steps = 1'000'000;  ///< per line
-  int width = 0;               ///< doubles per tape row: 0: by the size of the model; else 8, 16, 32
+  int width = 0;  ///< doubles per tape row: 0: by the size of the model; else 8, 16, 32
   std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
   std::vector<std::int32_t> recorded;       ///< states whose cells are recorded
 };
@@ -89,7 +89,7 @@ struct LineFailure {
 
 /// Where results go; the caller owns the memory. What is not reached stays NaN.
 struct LineOutput {
-  std::span<double> values;    ///< shape (num_lines, records, num_recorded, num_cells)
+  std::span<double> values;  ///< shape (num_lines, records, num_recorded, num_cells)
   /// Amounts sum_k V_k C_k of every state, shape (num_lines, records, num_states).
   std::span<double> contents;
   /// Amounts of each mobile state that have entered through the inner and the outer end since the
@@ -101,17 +101,17 @@ struct LineOutput {
 struct LineResult {
   int width = 0;
   int num_threads = 0;
-  std::vector<Status> status;      ///< shape (num_lines,)
-  std::vector<LineStats> stats;    ///< shape (num_lines,)
+  std::vector<Status> status;         ///< shape (num_lines,)
+  std::vector<LineStats> stats;       ///< shape (num_lines,)
   std::vector<LineFailure> failures;  ///< in order of lines
 };
 
 /// Solves the model along every line with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
-/// together: what does not move is eliminated exactly cell by cell, what moves is solved by a direct
-/// block-tridiagonal method. Every line has its own time and step and stops exactly at pulses, at
-/// kinks of the table and at records. A step is accepted if the larger of the root mean square of
-/// the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below one, and no
-/// held state lies below -rtol times its largest value so far.
+/// together: what does not move is eliminated exactly cell by cell, what moves is solved by a
+/// direct block-tridiagonal method. Every line has its own time and step and stops exactly at
+/// pulses, at kinks of the table and at records. A step is accepted if the larger of the root mean
+/// square of the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below
+/// one, and no held state lies below -rtol times its largest value so far.
 /// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Results of a line do not depend on the thread count, the order or the number of lines, nor

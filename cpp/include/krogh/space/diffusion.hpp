@@ -26,11 +26,14 @@ struct Wall {
 };
 
 /// dC_k/dt = lower_k C_(k-1) + diagonal_k C_k + upper_k C_(k+1) + wall_rate C_out (end cells only).
-/// The amount that enters per time through a wall is wall_conductance (C_out - C/eps) of its cell.
+/// The amount that enters per time through a wall is conductance (C_out - C/eps) of its cell.
 struct DiffusionOperator {
-  std::vector<double> lower, diagonal, upper;  ///< [1/s], shape (num_cells,); lower_0 = upper_N-1 = 0
-  std::array<double, 2> wall_rate{};           ///< inner and outer [1/s]
-  std::array<double, 2> wall_conductance{};    ///< inner and outer [area um/s]
+  std::vector<double> lower, diagonal,
+      upper;  ///< [1/s], shape (num_cells,); lower_0 = upper_N-1 = 0
+  /// Amount per time through each face and unit difference of C/eps [area um/s], the walls being
+  /// the first and the last, shape (num_cells + 1,).
+  std::vector<double> conductance;
+  std::array<double, 2> wall_rate{};  ///< inner and outer [1/s]
 };
 
 /// Two-point fluxes of div(D eps grad(C/eps)) for concentrations per total volume. The resistances
