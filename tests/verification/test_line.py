@@ -387,6 +387,21 @@ def test_bits_are_those_of_every_thread_count_order_and_width():
     assert np.array_equal(run.stats["accepted"], base.stats["accepted"][order])
 
 
+def test_instruction_sets_agree():
+    line = many()
+    best = _core.instruction_set()
+    base = line.run([86400.0], rtol=1e-5)
+    try:
+        for name in _core.available_instruction_sets():
+            _core.select_instruction_set(name)
+            run = line.run([86400.0], rtol=1e-5)
+            scale = base.values.max(axis=(0, 1, 3), keepdims=True)
+            assert np.max(np.abs(run.values - base.values) / scale) < 1e-8
+            assert np.all(np.abs(run.stats["accepted"] - base.stats["accepted"]) <= 1)
+    finally:
+        _core.select_instruction_set(best)
+
+
 @pytest.mark.parametrize("rtol", [1e-1, 1e-2, 1e-3])
 def test_a_saturating_dose_stays_positive_and_near_a_fine_solution(rtol):
     line = bench_n87(48, 8)

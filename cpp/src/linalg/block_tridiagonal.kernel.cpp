@@ -2,6 +2,10 @@
 // cancellation. SPDX-License-Identifier: BSD-3-Clause
 #include "linalg/block_tridiagonal.hpp"
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #include "base/kernel_math.hpp"
 
 namespace krogh::KROGH_ISA {
@@ -33,7 +37,7 @@ void invert(double* a, int size) {
     return;
   }
   constexpr int bound = M > 0 ? M : 16;
-  double original[bound * W];
+  double original[static_cast<unsigned>(bound * W)];
   for (int i = 0; i < m; ++i)
     for (int l = 0; l < W; ++l) original[i * W + l] = a[(i * m + i) * W + l];
   for (int k = 0; k < m; ++k) {
@@ -75,7 +79,8 @@ void factor(const linalg::BlockTridiagonal& s) {
   const long vector = static_cast<long>(m) * W;
   const long block = vector * m;
   constexpr int bound = M > 0 ? M : 16;
-  double b[bound * bound * W], before[bound * bound * W];
+  double b[static_cast<unsigned>(bound * bound * W)];
+  double before[static_cast<unsigned>(bound * bound * W)];
   for (int k = 0; k < s.num_cells; ++k) {
     double* a = s.blocks + k * block;
     for (long e = 0; e < block; ++e) b[e] = a[e];
@@ -109,18 +114,34 @@ void factor(const linalg::BlockTridiagonal& s) {
   }
 }
 
+/// The numbers of one row of lanes, held in one vector register where there are any of that size.
+/// Compilers given arrays instead mix widths, and a wide load of what two narrow stores have just
+/// written waits for both.
+using Lanes __attribute__((vector_size(W * sizeof(double)), aligned(8), may_alias)) = double;
+
+KROGH_INLINE const Lanes& lanes_at(const double* from) {
+  return *reinterpret_cast<const Lanes*>(from);
+}
+KROGH_INLINE Lanes& lanes_at(double* from) { return *reinterpret_cast<Lanes*>(from); }
+
+/// sum += sign a b, rounded as fma_ does.
+template <int Sign>
+KROGH_INLINE void add_product(Lanes& sum, const Lanes& a, const Lanes& b) {
+#if defined(__FMA__) && defined(__AVX__)
+  sum = Sign > 0 ? Lanes(_mm256_fmadd_pd(a, b, sum)) : Lanes(_mm256_fnmadd_pd(a, b, sum));
+#else
+  for (int l = 0; l < W; ++l) sum[l] = fma_(Sign > 0 ? a[l] : -a[l], b[l], sum[l]);
+#endif
+}
+
 /// target = A x of one block; may not overlap.
 template <int M>
-KROGH_INLINE void multiply(const double* a, const double* x, double* target, int size) {
+KROGH_INLINE void multiply(const double* a, const Lanes* x, Lanes* target, int size) {
   const int m = M > 0 ? M : size;
   for (int i = 0; i < m; ++i) {
-    KROGH_SIMD
-    for (int l = 0; l < W; ++l) {
-      double sum = a[static_cast<long>(i) * m * W + l] * x[l];
-      for (int j = 1; j < m; ++j)
-        sum = fma_(a[static_cast<long>(i * m + j) * W + l], x[j * W + l], sum);
-      target[i * W + l] = sum;
-    }
+    target[i] = lanes_at(a + static_cast<long>(i) * m * W) * x[0];
+    for (int j = 1; j < m; ++j)
+      add_product<1>(target[i], lanes_at(a + static_cast<long>(i * m + j) * W), x[j]);
   }
 }
 
@@ -130,26 +151,28 @@ void solve(const linalg::BlockTridiagonal& s, double* x) {
   const int m = M > 0 ? M : s.block_size;
   const long vector = static_cast<long>(m) * W;
   const long block = vector * m;
-  constexpr int bound = (M > 0 ? M : 16) * W;
-  double carried[bound], product[bound];
-  for (int i = 0; i < vector; ++i) carried[i] = 0.0;
+  constexpr unsigned bound = M > 0 ? M : 16;
+  Lanes carried[bound], product[bound];
+  for (int i = 0; i < m; ++i) carried[i] = Lanes{};
   for (int k = 0; k < s.num_cells; ++k) {
     double* x_k = x + k * vector;
     const double* lower = s.lower + k * vector;
-    KROGH_SIMD
-    for (int i = 0; i < vector; ++i) product[i] = fma_(-lower[i], carried[i], x_k[i]);
+    for (int i = 0; i < m; ++i) {
+      product[i] = lanes_at(x_k + i * W);
+      add_product<-1>(product[i], lanes_at(lower + i * W), carried[i]);
+    }
     multiply<M>(s.blocks + k * block, product, carried, m);
-    KROGH_SIMD
-    for (int i = 0; i < vector; ++i) x_k[i] = carried[i];
+    for (int i = 0; i < m; ++i) lanes_at(x_k + i * W) = carried[i];
   }
   for (int k = s.num_cells - 2; k >= 0; --k) {
     double* x_k = x + k * vector;
     const double* upper = s.upper + k * vector;
-    KROGH_SIMD
-    for (int i = 0; i < vector; ++i) carried[i] *= upper[i];
+    for (int i = 0; i < m; ++i) carried[i] *= lanes_at(upper + i * W);
     multiply<M>(s.blocks + k * block, carried, product, m);
-    KROGH_SIMD
-    for (int i = 0; i < vector; ++i) x_k[i] = carried[i] = x_k[i] - product[i];
+    for (int i = 0; i < m; ++i) {
+      carried[i] = lanes_at(x_k + i * W) - product[i];
+      lanes_at(x_k + i * W) = carried[i];
+    }
   }
 }
 

@@ -152,7 +152,7 @@ void subtract_transport(const LineBlock& b, int block, const double* weight) {
   }
   if (weight == nullptr) return;
   if (b.time_slope_row >= 0) {
-    alignas(64) double wide[L];
+    alignas(64) double wide[static_cast<unsigned>(L)];
     spread<L>(weight, wide);
     const double* slopes = row<L>(file, b.time_slope_row);
     for (int i = 0; i < b.num_states; ++i) {
@@ -262,7 +262,7 @@ void choose_step(LineBlock& b) {
 /// Values of the next stage and what is already known of its right-hand side.
 template <int L, int S>
 void combine(const RosenbrockTableau& tableau, const LineBlock& b, double* file) {
-  double a[S], c[S];
+  double a[static_cast<unsigned>(S)], c[static_cast<unsigned>(S)];
   for (int s = 0; s < S; ++s) {
     a[s] = tableau.a[S][s];
     c[s] = -(tableau.c[S][s] * tableau.gamma);
@@ -302,7 +302,7 @@ void finish(const RosenbrockTableau& tableau, LineBlock& b, int block, double* l
     const double* y = row<L>(file, b.y_row) + at;
     const double* u = row<L>(file, b.stage_rows[0]) + at;
     double* state = row<L>(file, b.state_row) + at;
-    alignas(64) double weighted[L];
+    alignas(64) double weighted[static_cast<unsigned>(L)];
     const double atol = b.atol[i];
     const double rtol = b.rtol;
     KROGH_SIMD
@@ -496,7 +496,7 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
 
 template <int L>
 void commit(LineBlock& b) {
-  alignas(64) double accepted[L];
+  alignas(64) double accepted[static_cast<unsigned>(L)];
   spread<L>(b.accepted, accepted);
   for (int k = 0; k < b.num_blocks; ++k) {
     double* file = file_of(b, k);
