@@ -167,10 +167,22 @@ integrate::Stepper stepper_of(Method method) {
   return integrate::stepper_of(integrate::ros34pw2());
 }
 
+/// Measured as attempted steps at equal achieved error (TMDD population, five stiff problems, three
+/// smooth ones). Implicit methods: the elementary controller with safety 0.8 needs 3 to 10 % fewer
+/// than with 0.9 and has a third of its rejections; the proportional-integral one (exponents 0.7
+/// and 0.4 over the order of the estimate, safety 0.9: Gustafsson 1991, ACM TOMS 17:533,
+/// doi 10.1145/210232.210242) needs up to 20 % more at loose tolerances, for its effective target
+/// is 0.17 of the limit, and H211b with b = 4 (Soderlind 2003, doi 10.1145/641876.641877) 15 to
+/// 25 % more between doses a few steps apart. Explicit method: the proportional-integral one needs
+/// 0 to 25 % fewer than the elementary one.
 integrate::StepControl control_of(const integrate::Stepper& stepper, const PointOptions& options) {
   integrate::StepControl control;
   const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
-  control.exponent = 1.0 / order;
+  const bool is_explicit =
+      stepper.family == integrate::Stepper::Family::explicit_runge_kutta;
+  control.safety = is_explicit ? 0.9 : 0.8;
+  control.exponent = (is_explicit ? 0.7 : 1.0) / order;
+  control.memory = (is_explicit ? 0.4 : 0.0) / order;
   control.fixed_step = options.fixed_step;
   return control;
 }
