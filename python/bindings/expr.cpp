@@ -34,6 +34,7 @@ void register_expr(py::module_& module) {
              return g.binary(expr::op_named(op), a, b);
            })
       .def("select", &Graph::select)
+      .def("choose", &Graph::choose)
       .def("table",
            [](Graph& g, std::vector<double> x, std::vector<double> y, const std::string& kind,
               NodeId argument) {

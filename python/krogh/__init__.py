@@ -51,6 +51,45 @@ if TYPE_CHECKING:
     )
     from krogh.simulate import simulate, steady_state
 
+__all__ = [
+    "Compartment",
+    "Covariate",
+    "DataError",
+    "Dose",
+    "DoseInput",
+    "Error",
+    "Event",
+    "EventTable",
+    "InvalidInput",
+    "MissingExtra",
+    "Model",
+    "NumericalFailure",
+    "Output",
+    "Parameter",
+    "Rate",
+    "Reaction",
+    "Regimen",
+    "Rule",
+    "SolverError",
+    "SpecError",
+    "Species",
+    "Table",
+    "UnitError",
+    "Variability",
+    "__version__",
+    "cite",
+    "cmake_dir",
+    "data",
+    "dosing",
+    "errors",
+    "library",
+    "model",
+    "simulate",
+    "steady_state",
+    "symbol",
+    "units",
+]
+
 _MODULES = ("data", "dosing", "errors", "library", "model", "units")
 
 _NAMES = {
@@ -88,11 +127,6 @@ _NAMES = {
 }
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-__all__ = [  # noqa: PLE0604 - built from the tables above, one place to change
-    *_MODULES,
-    *_HOME,
-]
 
 
 def __getattr__(name: str) -> Any:

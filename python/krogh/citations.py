@@ -23,7 +23,7 @@ from krogh.errors import SpecError, did_you_mean
 if TYPE_CHECKING:
     from krogh.model.network import Model
 
-__all__ = ["Citation", "Citations", "all_citations", "cite", "keys_of"]
+__all__ = ["Citation", "Citations", "all_citations", "cite", "keys_of", "model_keys"]
 
 _KEY: Final = re.compile(r"\[([a-z][a-z_]*(?:_[0-9]{4}|_label))\]")
 
@@ -185,11 +185,10 @@ def _keys(thing: Any) -> tuple[str, ...]:
     if isinstance(thing, str):
         return _keys_by_name(thing)
     if isinstance(thing, Model):
-        return keys_of("\n".join(_texts_of(thing)))
-    nested = getattr(thing, "model", None)
-    if isinstance(nested, Model):
-        method = getattr(getattr(thing, "provenance", None), "method", "")
-        return (*_keys(nested), *_METHODS.get(str(method), ()))
+        return model_keys(thing)
+    provenance = getattr(thing, "provenance", None)
+    if provenance is not None:
+        return _keys_of_result(provenance)
     texts = [str(getattr(thing, field, "")) for field in ("source", "note")]
     if not any(texts):
         raise SpecError(
@@ -197,6 +196,21 @@ def _keys(thing: Any) -> tuple[str, ...]:
             f" publications, not {type(thing).__name__}."
         )
     return keys_of("\n".join(texts))
+
+
+def _keys_of_result(provenance: Any) -> tuple[str, ...]:
+    """Return what a result's model and method name; a library model is known by its name."""
+    from krogh.library.loading import names
+
+    carried = tuple(getattr(provenance, "citations", ()))
+    if not carried and provenance.model in names():
+        carried = _keys_by_name(provenance.model)
+    return (*carried, *_METHODS.get(str(provenance.method), ()))
+
+
+def model_keys(model: Model) -> tuple[str, ...]:
+    """Return the keys of the publications behind a model, its blocks and its numbers."""
+    return keys_of("\n".join(_texts_of(model)))
 
 
 def _keys_by_name(name: str) -> tuple[str, ...]:

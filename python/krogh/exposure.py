@@ -27,6 +27,8 @@ MINIMUM: Final = 2
 TIME_OF_MINIMUM: Final = 3
 INTEGRAL: Final = 4
 TIME_ABOVE: Final = 5
+LAST: Final = 6
+FIRST_ABOVE: Final = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +62,11 @@ class Exposure:
         In the time unit of the result, shape (num_windows,) or (num_subjects, num_windows); NaN
         where a subject has fewer windows.
     metrics
-        Maximum, its time, minimum, its time, integral, time above the threshold; shape
-        (num_subjects, num_windows, num_outputs, 6), in output and time units.
-    trough
-        Value just before the end of each window (before a dose that is given there), shape
-        (num_subjects, num_windows, num_outputs).
+        Maximum, its time, minimum, its time, integral, time above the threshold, last value (just
+        before a dose that is given at the end), first time at the threshold; shape
+        (num_subjects, num_windows, num_outputs, 8), in output and time units.
     thresholds
         Output name to its threshold in the output's unit; others have none.
-    time_to_threshold
-        Output name to the first time at which the threshold is exceeded, NaN if never.
     """
 
     subjects: NDArray[Any]
@@ -79,10 +77,8 @@ class Exposure:
     begin: NDArray[np.float64]
     end: NDArray[np.float64]
     metrics: NDArray[np.float64]
-    trough: NDArray[np.float64]
     tail: Tail | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    time_to_threshold: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def output_index(self, output: str) -> int:
         """Return the position of an output."""
@@ -143,14 +139,13 @@ class Exposure:
                 "Tmax": v[:, TIME_OF_MAXIMUM] - begin,
                 "Cmin": v[:, MINIMUM],
                 "Tmin": v[:, TIME_OF_MINIMUM] - begin,
-                "trough": self.trough[:, w, m],
+                "trough": v[:, LAST],
                 "AUC": v[:, INTEGRAL],
                 "Cavg": v[:, INTEGRAL] / (end - begin),
             }
             if self.outputs[m] in self.thresholds:
                 columns["time_above"] = v[:, TIME_ABOVE]
-            if self.outputs[m] in self.time_to_threshold:
-                columns["time_to_threshold"] = self.time_to_threshold[self.outputs[m]]
+                columns["time_to_threshold"] = v[:, FIRST_ABOVE] - begin
             if self.tail is not None:
                 columns["half_life"] = self.tail.half_life[:, m]
                 if self._ends_last(w):
@@ -170,8 +165,9 @@ class Exposure:
     ) -> ResultTable:
         """Return the metrics of every subject, window and output.
 
-        Times (Tmax, Tmin) count from the beginning of the window; ``extrapolated`` is the share of
-        AUC_inf that lies beyond the run.
+        Times (Tmax, Tmin, time_to_threshold) count from the beginning of the window; ``trough`` is
+        the last value of the window, before a dose that is given at its end; ``extrapolated`` is
+        the share of AUC_inf that lies beyond the run.
         """
         outputs = _chosen(output, self.outputs, self.output_index)
         windows = _chosen(window, self.labels, self.window_index)

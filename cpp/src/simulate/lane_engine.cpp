@@ -245,6 +245,13 @@ void LaneEngine::mark_discontinuity(int l) {
   block_.error_before[l] = 1.0;
 }
 
+/// The windows of the subject that a lane holds.
+std::span<const Window> LaneEngine::windows_of(int l) const {
+  const std::span<const Window> all = context_.options->windows;
+  const std::int64_t own = context_.options->windows_per_subject;
+  return own > 0 ? all.subspan(idx(lanes_state_[idx(l)].subject * own), idx(own)) : all;
+}
+
 /// Where the lane has to stop next: an action, something pending, or its last record.
 void LaneEngine::update_stop(int l) {
   Lane& lane = this->lane(l);
@@ -255,6 +262,10 @@ void LaneEngine::update_stop(int l) {
     stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
+  // A step may not straddle the edge of a window.
+  for (const Window& window : windows_of(l))
+    for (const double edge : {window.begin, window.end})
+      if (edge > block_.time[l] && edge < stop) stop = edge;
   rows_of_.stop_time[l] = stop;
   expect_observation(l);
   block_.remaining[l] = stop - block_.time[l];
@@ -280,7 +291,13 @@ void LaneEngine::expect_observation(int l) {
   const Lane& lane = this->lane(l);
   const bool is_next =
       lane.cursor < lane.size && lane.records[lane.cursor].kind == model::RecordKind::observe;
-  rows_of_.next_observation[l] = is_next ? lane.records[lane.cursor].time : infinity;
+  double time = is_next ? lane.records[lane.cursor].time : infinity;
+  // Rounding may put a derived dose just behind an observation that it shares the time with: such an
+  // observation is left for the stop at the dose, which comes first.
+  if (is_next && !lane.pending.empty() &&
+      lane.pending.front().time <= time + coincidence(time))
+    time = infinity;
+  rows_of_.next_observation[l] = time;
 }
 
 void LaneEngine::finish(int l, Status status) {

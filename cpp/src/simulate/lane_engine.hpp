@@ -3,9 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,11 @@
 namespace krogh::simulate {
 
 class PropagatorCache;
+
+/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
+inline double coincidence(double time) {
+  return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time);
+}
 
 /// What all engines of one call share; read-only but for the queue position and the stop flag.
 struct PointContext {
@@ -115,6 +123,7 @@ class LaneEngine {
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
   void update_stop(int lane);
+  std::span<const Window> windows_of(int lane) const;
   void expect_observation(int lane);
 
   // lane_events.cpp: records, doses, observations

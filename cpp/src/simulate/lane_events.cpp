@@ -17,9 +17,6 @@ using model::RecordKind;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-/// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
-double coincidence(double time) { return 4.0 * std::numeric_limits<double>::epsilon() * std::abs(time); }
-
 }  // namespace
 
 /// After a step: counts it, ends it early on switching surfaces, takes the outputs inside it.

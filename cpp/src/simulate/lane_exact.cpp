@@ -17,6 +17,10 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 /// Observations taken in one go before the caller's hook is asked again.
 constexpr std::int64_t longest_run = 1024;
 
+/// Whether an observation is taken on the way to a stop; one that shares the time with it to within
+/// rounding is left for the stop, where derived doses come first.
+bool is_before(double time, double stop) { return time + coincidence(time) < stop; }
+
 }  // namespace
 
 /// Moves all lanes: in one go where they are in step (one schedule for all),
@@ -61,7 +65,7 @@ void LaneEngine::advance_in_step(int first) {
   std::int64_t moves = 0;
   while (taken < longest_run) {
     const bool is_inside =
-        record != end && record->kind == RecordKind::observe && record->time < stop;
+        record != end && record->kind == RecordKind::observe && is_before(record->time, stop);
     const double target = is_inside ? record->time : stop;
     if (target > now) {
       for (int l = 0; l < lanes_; ++l) theta_[l] = lane(l).is_active ? target - now : 0.0;
@@ -106,7 +110,7 @@ void LaneEngine::advance_apart() {
     double target = stop;
     if (lane.cursor < lane.size) {
       const Record& record = lane.records[lane.cursor];
-      if (record.kind == RecordKind::observe && record.time < stop) {
+      if (record.kind == RecordKind::observe && is_before(record.time, stop)) {
         target = record.time;
         ready_.push_back(l);
       }

@@ -213,7 +213,9 @@ void prepare_run(PointContext& context, const model::Program& program,
   context.next_action.resize(records.size());
   auto next = static_cast<std::int32_t>(records.size());
   for (std::size_t i = records.size(); i-- > 0;) {
-    if (records[i].kind != RecordKind::observe) next = static_cast<std::int32_t>(i);
+    // The clock may go back at a reset: what precedes it is a stop of its own.
+    const bool goes_back = i + 1 < records.size() && records[i + 1].time < records[i].time;
+    if (records[i].kind != RecordKind::observe || goes_back) next = static_cast<std::int32_t>(i);
     context.next_action[i] = next;
   }
   result.status.assign(idx(num_subjects), Status::stopped);

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -119,16 +120,24 @@ class _Reader:
         self.ignore = ignore
         self.ignored: list[int] = []
         self.stated: dict[str, str] = {}
-        self.lines = text.splitlines()
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        self.lines = text.split("\n")
         self.first = self.header_line()
         header = self.lines[self.first]
         self.separator = separator if separator is not None else _separator_of(header)
-        if len(self.separator) > 1 or self.separator in ('"', "\r", "\n"):
+        if len(self.separator) != 1 or self.separator in '"\r\n':
             raise DataError(f"KG-200: the separator is one character, not {self.separator!r}.")
         self.is_ragged_space = self.separator == " "
-        self.strips = not self.is_ragged_space and _BLANK_AT_CELL.search(text) is not None
+        self.strips = (
+            not self.is_ragged_space
+            and (" " in text or "\t" in text)
+            and _BLANK_AT_CELL.search(text) is not None
+        )
         self.has_quotes = '"' in text
         self.names = [cell.strip() for cell in self.split_one(header)]
+        self.comment = next((i for i, n in enumerate(self.names) if n.upper() == "C"), None)
+        self.numbers: list[int] = []
 
     def fail(self, row: int, why: str) -> NoReturn:
         raise DataError(f"KG-200: {self.name} row {row}: {why}")
@@ -146,7 +155,7 @@ class _Reader:
         if self.is_ragged_space:
             return line.split()
         try:
-            return next(csv.reader([line], delimiter=self.separator), [])
+            return next(csv.reader([line], delimiter=self.separator, skipinitialspace=True), [])
         except csv.Error as error:
             self.fail(self.first + 1, f"the header cannot be read ({error}).")
 
@@ -162,7 +171,7 @@ class _Reader:
         chunks: list[list[Column]] = [[] for _ in names]
         rows: list[NDArray[np.int64]] = []
         for numbers, records in self.records():
-            rows.append(np.array(numbers, dtype=np.int64))
+            rows.append(numbers)
             for column, cells in zip(chunks, zip(*records, strict=True), strict=True):
                 column.append(_as_array(cells))
         if not rows:
@@ -176,60 +185,82 @@ class _Reader:
             columns[name] = _joined(parts)
         return Cells(self.name, columns, np.concatenate(rows), self.stated, self.ignored)
 
-    def records(self) -> Iterator[tuple[list[int], list[list[str]]]]:
+    def records(self) -> Iterator[tuple[NDArray[np.int64], list[list[str]]]]:
         """Yield row numbers and cells, some thousands at a time."""
-        numbers: list[int] = []
-        records: list[list[str]] = []
-        width = len(self.names)
-        comment = next((i for i, n in enumerate(self.names) if n.upper() == "C"), None)
-        letters = "@" in self.ignore
-        marks = tuple(m for m in self.ignore if m not in "@C") or ("#",)
-        c_lines = "C" in self.ignore
-        for number, cells in self.split():
-            if len(cells) != width and not self.has_width(cells, width):
-                if not any(cell.strip() for cell in cells):
+        rows = self.split()
+        base = self.first + 2
+        is_plain = not (self.has_quotes or self.strips or self.is_ragged_space)
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            if is_plain:  # one line is one row
+                numbers = np.arange(base, base + len(chunk), dtype=np.int64)
+                base += len(chunk)
+                if self.is_clean(chunk):
+                    yield numbers, chunk
                     continue
-                start = cells[0].lstrip()[:1]
-                if not (start in ("#", *marks) or (letters and (start.isalpha() or start == "@"))):
-                    self.fail(
-                        number,
-                        f"{len(cells)} cells, but the header names {width} columns.",
-                    )
-            if self.strips:
-                cells = [cell.strip() for cell in cells]
-            lead = cells[0][:1]
-            if (
-                (lead == "#" or lead in marks)
-                or (letters and (lead.isalpha() or lead == "@"))
-                or (c_lines and cells[0] in ("C", "c"))
-                or (comment is not None and cells[comment] not in MISSING)
-            ) and lead:
-                self.ignored.append(number)
+                numbered = list(zip(numbers.tolist(), chunk, strict=True))
+            else:
+                numbered = list(zip(self.numbers, chunk, strict=True))
+            self.numbers.clear()
+            kept = self.kept(numbered)
+            if kept:
+                yield np.array([n for n, _ in kept], dtype=np.int64), [c for _, c in kept]
+
+    def is_clean(self, chunk: list[list[str]]) -> bool:
+        """Whether all rows have the right number of cells and none can be a comment."""
+        if set(map(len, chunk)) != {len(self.names)} or self.comment is not None:
+            return False
+        leads = {row[0][:1] for row in chunk}
+        return not any(lead == "" or lead in "#@" or not lead.isdigit() for lead in leads)
+
+    def kept(self, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+        """Return the rows that are neither empty nor comments, with exactly the header's width."""
+        width = len(self.names)
+        letters = "@" in self.ignore
+        marks = ("#", *(mark for mark in self.ignore if mark not in "@C"))
+        result: list[tuple[int, list[str]]] = []
+        for number, row in rows:
+            cells = [cell.strip() for cell in row] if self.strips else row
+            if not any(cells):
                 continue
-            numbers.append(number)
-            records.append(cells[:width])
-            if len(records) >= _CHUNK:
-                yield numbers, records
-                numbers, records = [], []
-        if records:
-            yield numbers, records
+            lead = cells[0].lstrip()[:1]
+            is_comment = lead != "" and (
+                lead in marks
+                or (letters and (lead.isalpha() or lead == "@"))
+                or ("C" in self.ignore and cells[0].strip() in ("C", "c"))
+            )
+            if not is_comment and len(cells) != width:
+                if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+                    self.fail(number, f"{len(cells)} cells, but the header names {width} columns.")
+                cells = cells[:width]  # separators at the end of the row
+            if not is_comment and self.comment is not None:
+                is_comment = cells[self.comment].strip() not in MISSING
+            if is_comment:
+                self.ignored.append(number)
+            else:
+                result.append((number, cells))
+        return result
 
-    def has_width(self, cells: list[str], width: int) -> bool:
-        return len(cells) > width and not any(cell.strip() for cell in cells[width:])
-
-    def split(self) -> Iterator[tuple[int, list[str]]]:
+    def split(self) -> Iterator[list[str]]:
+        """Yield the cells of each row below the header; `numbers` gets the row numbers."""
         first = self.first + 1
         body = self.lines[first:]
         if self.is_ragged_space:
             for number, line in enumerate(body, first + 1):
                 if line and not line.isspace():
-                    yield number, line.split()
+                    self.numbers.append(number)
+                    yield line.split()
             return
-        reader = csv.reader(body, delimiter=self.separator)
+        # a quoted cell may hold a line break, which splitting into lines took away
+        source = (line + "\n" for line in body) if self.has_quotes else body
+        reader = csv.reader(source, delimiter=self.separator, skipinitialspace=True)
+        is_plain = not (self.has_quotes or self.strips)
         try:
+            if is_plain:
+                yield from reader
+                return
             for cells in reader:
-                if cells and (len(cells) > 1 or cells[0].strip()):
-                    yield first + reader.line_num, cells
+                self.numbers.append(first + reader.line_num)
+                yield cells
         except csv.Error as error:
             self.fail(first + reader.line_num, f"cannot be read as CSV: {error}.")
 

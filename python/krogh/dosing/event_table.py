@@ -48,6 +48,7 @@ from krogh.dosing.cells import from_frame, read_cells
 from krogh.dosing.columns import Numbers, Place, shown, texts
 from krogh.dosing.expansion import expanded
 from krogh.dosing.interpolation import interpolate
+from krogh.dosing.long_format import assemble_long
 from krogh.dosing.reading import Interpolation, Options, Parts, assemble
 from krogh.dosing.table_regimen import to_regimen
 from krogh.errors import SpecError, did_you_mean
@@ -185,6 +186,41 @@ class EventTable:
             blq, sort,
         )  # fmt: skip
         return cls(assemble(from_frame(frame, name), options))
+
+    @classmethod
+    def read_long(
+        cls,
+        source: Any,
+        *,
+        route: str | None = None,
+        drug: str | None = None,
+        ignore: str = "#",
+        separator: str | None = None,
+    ) -> EventTable:
+        """Read a long table with units in its own columns (see `krogh.dosing.long_format`).
+
+        Columns, in any letter case: ID, Time, Time unit, Observable, Value, Observable unit, and
+        for doses Dose, Dose unit, Duration (in the unit of the time; empty for a bolus).  The rows
+        of a subject are sorted by time; of one time they keep their order, a measurement before the
+        dose of its own row.  An observable without a value is a point of prediction.
+
+        Parameters
+        ----------
+        source
+            Path, open file, or text of several lines.
+        route, drug
+            Route (see `krogh.dosing.dose.ROUTES`) and name of the drug of all doses.
+        ignore, separator
+            As for `read`.
+
+        Raises
+        ------
+        DataError
+            KG-200 and KG-211 to KG-221.
+        UnitError
+            For a unit that cannot be read.
+        """
+        return cls(assemble_long(read_cells(source, separator, ignore), route, drug))
 
     # --- facts ----------------------------------------------------------------------------------
 

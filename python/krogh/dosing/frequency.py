@@ -16,7 +16,6 @@ from krogh.dosing.words import (
     COUNT_WORDS,
     COUNTED,
     DAY,
-    NOT_UNITS,
     PERIODS,
     Q_FORM,
     Q_UNITS,
@@ -134,7 +133,7 @@ def every(scan: Scanner, segment: Segment) -> None:
         if scan.peek_number():
             where = scan.skip()
             value = scan.number("the dosing interval")
-            unit = scan.time_unit("the dosing interval", NOT_UNITS)
+            unit = scan.time_unit("the dosing interval")
             seconds = scan.in_seconds(value, unit, "the dosing interval", where)
             if seconds <= 0:
                 scan.fail("KG-204", "the dosing interval must be positive.", where, scan.at)

@@ -36,7 +36,7 @@ from krogh.dosing.frequency import counted, every, frequency
 from krogh.dosing.scanner import Scanner
 from krogh.dosing.segment import Segment, build, put
 from krogh.dosing.timing import after, days, rate_or_times, starting
-from krogh.dosing.words import AMBIGUOUS, COUNTED, KEYWORDS, NOT_UNITS, STARTERS
+from krogh.dosing.words import AMBIGUOUS, COUNTED, KEYWORDS, STARTERS
 from krogh.errors import DataError, InvalidInput, did_you_mean
 from krogh.units import Quantity
 
@@ -186,7 +186,7 @@ class _Parser:
         is_auc = bool(self.scan.take_word("auc"))
         start = self.scan.skip()
         value = self.scan.number("a dose")
-        text, unit_start = self.scan.unit_text(NOT_UNITS)
+        text, unit_start = self.scan.unit_text()
         if not text:
             shown = self.text[start : self.scan.at].strip()
             self.scan.fail_unit(
@@ -283,7 +283,7 @@ class _Parser:
         scan = self.scan
         where = scan.skip()
         value = scan.number(f"the time of {what}")
-        unit = scan.time_unit(f"the time of {what}", NOT_UNITS)
+        unit = scan.time_unit(f"the time of {what}")
         seconds = scan.in_seconds(value, unit, f"the time of {what}", where)
         if seconds <= 0:
             scan.fail("KG-204", f"the time of {what} must be positive.", where, scan.at)
@@ -300,7 +300,7 @@ class _Parser:
                           scan.at)  # fmt: skip
             put(self.scan, segment, "count", int(value), start)
             return
-        unit = scan.time_unit("how long", NOT_UNITS)
+        unit = scan.time_unit("how long")
         seconds = scan.in_seconds(value, unit, "the time", where)
         if seconds <= 0:
             scan.fail("KG-204", "the time must be positive.", where, scan.at)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, NoReturn
 
 from krogh.dosing.times import LONGEST_TIME
+from krogh.dosing.words import KEYWORDS, NOT_UNITS
 from krogh.errors import DataError, InvalidInput, UnitError, underline
 from krogh.unit_parser import TIME, Unit
 from krogh.unit_table import lookup
@@ -215,7 +216,7 @@ class Scanner:
 
     # --- units ----------------------------------------------------------------------------------
 
-    def unit_text(self, keywords: frozenset[str]) -> tuple[str, int]:
+    def unit_text(self) -> tuple[str, int]:
         """Read the spelling of a unit, or an empty string; return it and where it starts.
 
         Names joined by ``/``, ``*`` or a middle dot belong to it, and also names after a blank as
@@ -224,7 +225,7 @@ class Scanner:
         start = self.skip()
         end = self._unit_term(start)
         first = _UNIT_NAME.match(self.text, start)
-        if end is None or (first is not None and first.group().lower() in keywords):
+        if end is None or (first is not None and first.group().lower() in NOT_UNITS):
             return "", start
         while True:
             joined = _UNIT_JOIN.match(self.text, end)
@@ -240,7 +241,7 @@ class Scanner:
             if (
                 blank.end() == end
                 or name is None
-                or name.group().lower() in keywords
+                or name.group().lower() in KEYWORDS
                 or lookup(name.group()) is None
                 or self.text[name.end() : name.end() + 1].isalnum()
             ):
@@ -270,10 +271,10 @@ class Scanner:
             first = lines[0].partition(": ")[2].rstrip(":")
             self.fail_unit(error.code, first, start, start + len(text))
 
-    def time_unit(self, what: str, keywords: frozenset[str]) -> Unit:
+    def time_unit(self, what: str) -> Unit:
         """Read a unit of time."""
         position = self.at
-        text, start = self.unit_text(keywords)
+        text, start = self.unit_text()
         if not text:
             self.fail_unit(
                 "KG-124", f"{what} has no unit; write h, d, min or weeks.", max(0, position - 1)

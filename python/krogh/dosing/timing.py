@@ -11,7 +11,7 @@ from fractions import Fraction
 from krogh.dosing.dose import basis_of, canonical_unit
 from krogh.dosing.scanner import Scanner
 from krogh.dosing.segment import Segment, put
-from krogh.dosing.words import DAY, NOT_UNITS
+from krogh.dosing.words import DAY
 from krogh.errors import InvalidInput
 from krogh.units import Quantity
 
@@ -23,7 +23,7 @@ def rate_or_times(scan: Scanner, segment: Segment, start: int) -> None:
     where = scan.skip()
     value = scan.number("a time or a rate")
     position = scan.at
-    text, unit_start = scan.unit_text(NOT_UNITS)
+    text, unit_start = scan.unit_text()
     if text:
         unit = scan.parsed_unit(text, unit_start)
         try:
@@ -52,7 +52,7 @@ def times(scan: Scanner, value: Fraction, where: int) -> tuple[float, ...]:
     found: list[float] = []
     waiting: list[tuple[Fraction, int]] = [(value, where)]
     while True:
-        text, unit_start = scan.unit_text(NOT_UNITS)
+        text, unit_start = scan.unit_text()
         if text:
             unit = scan.checked_time(text, unit_start, "'at'")
             found += [scan.in_seconds(v, unit, "a time", w) for v, w in waiting]
@@ -117,7 +117,7 @@ def starting(scan: Scanner, segment: Segment) -> None:
         return
     where = scan.skip()
     value = scan.number("the starting time")
-    unit = scan.time_unit("the starting time", NOT_UNITS)
+    unit = scan.time_unit("the starting time")
     put(
         scan,
         segment,
@@ -132,7 +132,7 @@ def after(scan: Scanner, segment: Segment) -> None:
     start, _ = scan.step_over_word()
     where = scan.skip()
     value = scan.number("the delay")
-    unit = scan.time_unit("the delay", NOT_UNITS)
+    unit = scan.time_unit("the delay")
     put(
         scan,
         segment,

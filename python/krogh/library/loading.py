@@ -158,7 +158,7 @@ def _build(file: ModelFile, where: str) -> PublishedModel:
         )
     parts += [Rule(name, expression) for name, expression in file.rules.items()]
     note = f"{file.title} {' '.join(f'[{key}]' for key in file.citations)}"
-    return PublishedModel(ModelInfo(file), file.name, *parts, note=note)
+    return PublishedModel(file.name, *parts, note=note, info=ModelInfo(file))
 
 
 @lru_cache(maxsize=64)

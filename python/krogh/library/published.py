@@ -152,22 +152,29 @@ class PublishedModel(Model):
 
     Attributes
     ----------
-    info : ModelInfo
+    info : ModelInfo or None
         Population, covariate ranges, sources, regimens, published figures.
     """
 
-    def __init__(self, info: ModelInfo, name: str, *parts: Any, note: str = "") -> None:
-        super().__init__(name, *parts, note=note)
+    def __init__(
+        self,
+        name: str,
+        *parts: Any,
+        note: str = "",
+        partial: bool = False,
+        info: ModelInfo | None = None,
+    ) -> None:
+        super().__init__(name, *parts, note=note, partial=partial)
         self.info = info
 
     def _with(self, components: Iterable[Component], name: str | None = None) -> Model:
-        return PublishedModel(self.info, name or self.name, *components, note=self.note)
+        return PublishedModel(name or self.name, *components, note=self.note, info=self.info)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuilt, (self.info, self.name, self.components, self.note))
+        return (_rebuilt, (self.name, self.components, self.note, self.info))
 
 
 def _rebuilt(
-    info: ModelInfo, name: str, components: tuple[Component, ...], note: str
+    name: str, components: tuple[Component, ...], note: str, info: ModelInfo | None
 ) -> PublishedModel:
-    return PublishedModel(info, name, *components, note=note)
+    return PublishedModel(name, *components, note=note, info=info)

@@ -5,11 +5,10 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from krogh.errors import SpecError, UnitError, did_you_mean, underline
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.model.components import (
     Compartment,
     DoseInput,
@@ -22,7 +21,6 @@ from krogh.model.components import (
 )
 from krogh.model.dimensions import Scope, dimension_of, mass_hint, require
 from krogh.model.expression import (
-    FUNCTIONS,
     Expression,
     Number,
     Operation,
@@ -31,10 +29,17 @@ from krogh.model.expression import (
     symbols_of,
     tables_of,
 )
+from krogh.model.names import (
+    dose_expressions,
+    marked,
+    sorted_by_use,
+    unknown_function,
+    unknown_symbol,
+)
 from krogh.units import DIMENSIONLESS, Dimension, describe, dimension
 
 if TYPE_CHECKING:
-    from krogh.model.network import Parts
+    from krogh.model.parts import Parts
 
 __all__ = ["Analysis", "Term"]
 
@@ -100,7 +105,7 @@ class Analysis:
             rule.name: rule.expression for rule in parts.rules.values()
         } | {o.name: o.expression for o in parts.outputs.values() if not o.is_alias}
         self._check_names()
-        self.rule_order = _sorted_by_use(self.definitions, "rules")
+        self.rule_order = sorted_by_use(self.definitions, "rules")
         self._constants()
         self._check_rules()
         self._check_compartments()
@@ -180,7 +185,7 @@ class Analysis:
                     raise unknown_symbol(name, expression, where, known, parts)
             for name in tables_of(expression):
                 if name not in parts.tables:
-                    raise _unknown_function(name, expression, where, parts)
+                    raise unknown_function(name, expression, where, parts)
         for species in parts.species.values():
             if species.compartment is not None and species.compartment not in parts.compartments:
                 raise SpecError(
@@ -245,7 +250,7 @@ class Analysis:
             through = "" if name in self.parts.species or name == "t" else ", which changes in time"
             raise SpecError(
                 f"KG-111: {where} may depend on parameters, covariates and random effects only; it"
-                f" uses {what}{through}.\n{_mark(expression, name)}"
+                f" uses {what}{through}.\n{marked(expression, name)}"
             )
 
     # --- dimensions -------------------------------------------------------------------------------
@@ -285,7 +290,7 @@ class Analysis:
         steady = {name for name, s in species.items() if s.starts_steady}
         starts: dict[str, Expression] = {}
         raw = {name: s.start for name, s in species.items()}
-        for name in _sorted_by_use(raw, "initial values"):
+        for name in sorted_by_use(raw, "initial values"):
             where = f"initial value of {name!r}"
             from_steady = [n for n in symbols_of(raw[name]) if n in steady]
             if from_steady:
@@ -443,6 +448,11 @@ class Analysis:
 
     def _check_event(self, event: Event) -> None:
         dimension_of(event.when, self.scope, event.label)
+        for node in nodes_of(event.when):
+            if isinstance(node, Operation) and node.op in ("eq", "ne"):
+                raise SpecError(
+                    f"KG-106: {event.label}: '{node}' does not cross zero; an event needs < or >."
+                )
         if self.is_constant(event.when):
             raise SpecError(
                 f"KG-111: {event.label}: '{event.when}' does not change in time, so it never"
@@ -456,93 +466,3 @@ class Analysis:
                 f"{event.label}, new value of {name!r}",
                 f"{name} in {self.parts.species[name].unit or '1'}",
             )
-
-
-def dose_expressions(dose: DoseInput) -> list[tuple[str, Expression]]:
-    """Return the expressions of a dose input that are set, with their names."""
-    found: list[tuple[str, Expression | None]] = [
-        ("bioavailability", dose.bioavailability),
-        ("lag", dose.lag),
-        ("duration", dose.duration),
-        ("rate", dose.rate),
-        ("input function", dose.input_function),
-    ]
-    return [(what, expression) for what, expression in found if expression is not None]
-
-
-def _mark(expression: Expression, name: str) -> str:
-    text = str(expression)
-    match = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)
-    if match is None:
-        return f"  {text[:100]}"
-    return underline(text, match.start(), match.end())
-
-
-def unknown_symbol(
-    name: str, expression: Expression, where: str, known: Iterable[str], parts: Parts
-) -> SpecError:
-    """Return the error for a name that the model does not define."""
-    candidates = list(known)
-    if name in parts.compartments:
-        volume = parts.compartments[name].volume
-        hint = f"  It is a compartment; its volume is '{volume}'."
-    elif name in parts.tables:
-        hint = f"  It is a table and needs an argument: {name}(t)."
-    elif name in FUNCTIONS:
-        hint = f"  It is a function and needs arguments: {name}(...)."
-    elif name in ("tad", "dose"):
-        hint = "  It exists only in the input_function of a DoseInput."
-    else:
-        hint = did_you_mean(name, candidates)
-    return SpecError(f"KG-103: {where}: {name!r} is unknown.{hint}\n{_mark(expression, name)}")
-
-
-def _unknown_function(name: str, expression: Expression, where: str, parts: Parts) -> SpecError:
-    hint = did_you_mean(name, [*FUNCTIONS, *parts.tables])
-    if parts.kind_of(name) is not None:
-        hint = f"  {name!r} is a {parts.kind_of(name)}; write * to multiply."
-    return SpecError(
-        f"KG-107: {where}: {name!r} is neither a function nor a table.{hint}\n"
-        f"{_mark(expression, name)}"
-    )
-
-
-def _sorted_by_use(definitions: Mapping[str, Expression], what: str) -> tuple[str, ...]:
-    """Return the names so that each follows those that its expression uses.
-
-    Raises
-    ------
-    SpecError
-        KG-110, with the circle, where there is one.
-    """
-    uses = {
-        name: [n for n in symbols_of(expression) if n in definitions]
-        for name, expression in definitions.items()
-    }
-    order: list[str] = []
-    state: dict[str, int] = {}
-    for root in definitions:
-        stack = [(root, 0)]
-        while stack:
-            name, position = stack.pop()
-            if position == 0:
-                if state.get(name) == 2:
-                    continue
-                state[name] = 1
-            for i in range(position, len(uses[name])):
-                below = uses[name][i]
-                if state.get(below) == 1:
-                    path = [n for n, _ in stack if state.get(n) == 1] + [name]
-                    circle = [*path[path.index(below) :], below]
-                    raise SpecError(
-                        f"KG-110: {what} are circular: {' -> '.join(circle)}.\n"
-                        + "\n".join(f"    {n} = {definitions[n]}" for n in circle[:-1][:6])
-                    )
-                if state.get(below) != 2:
-                    stack.append((name, i + 1))
-                    stack.append((below, 0))
-                    break
-            else:
-                state[name] = 2
-                order.append(name)
-    return tuple(order)

@@ -14,7 +14,7 @@ import numpy as np
 from krogh.errors import SpecError, did_you_mean
 from krogh.model.components import DoseInput
 from krogh.model.expression import Expression
-from krogh.model.lowering import Lowering
+from krogh.model.lowering import Lowering, break_times
 from krogh.model.packing import nominal_values, packed
 from krogh.units import (
     BASE_NAMES,
@@ -153,6 +153,9 @@ class CompiledModel:
             program = _remember(_programs, key, _build(self))
         self.program = program
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (compile_model, (self.model, self.stored))
+
     def __repr__(self) -> str:
         return (
             f"<CompiledModel {self.model.name!r}: {len(self.state_names)} states,"
@@ -225,14 +228,17 @@ class CompiledModel:
         """
         return self.model.analysis.dose_dimension(self.state_names[state])
 
-    def molar_mass(self, state: int) -> float | None:
-        """Return the nominal molar mass of a species in kDa, or None if it states none."""
+    def molar_mass(self, state: int, parameters: Any = None) -> float | None:
+        """Return the molar mass of a species in kDa, or None if it states none.
+
+        `parameters`, shape (num_parameters,), are internal values; nominal ones if left out.
+        """
         expression = self.model.species[self.state_names[state]].molar_mass
         if expression is None:
             return None
-        return self.evaluate(expression)
+        return float(self.evaluate(expression, parameters))
 
-    def dose_amount(self, state: int, value: Any, unit: str) -> Any:
+    def dose_amount(self, state: int, value: Any, unit: str, parameters: Any = None) -> Any:
         """Return a dose (float or array) in the internal units of a state's doses.
 
         Parameters
@@ -241,6 +247,8 @@ class CompiledModel:
             Number of the state.
         value, unit
             The dose; an amount, or an amount per time for an infusion rate.
+        parameters : array, shape (num_parameters,), optional
+            Internal values for the molar mass; nominal ones if left out.
 
         Raises
         ------
@@ -252,7 +260,7 @@ class CompiledModel:
         rate = wanted.over(dimension("s"))
         per_time = given == rate or (given[0] == -1 and wanted[0] == 0)
         target = _internal_unit(rate if per_time else wanted)
-        mass = self.molar_mass(state)
+        mass = self.molar_mass(state, parameters) if given not in (wanted, rate) else None
         name = self.state_names[state]
         try:
             return convert_amount(value, unit, target, None if mass is None else (mass, "kDa"))
@@ -287,17 +295,26 @@ class CompiledModel:
             if name in self.stored:
                 require_room(self.model.dose_inputs[name], self.stored[name], count)
 
+    @property
+    def break_times(self) -> tuple[float, ...]:
+        """Times in s at which a table of time bends or jumps; worth a stop of the integrator."""
+        return break_times(self.model)
+
     # --- values -----------------------------------------------------------------------------------
 
-    def evaluate(self, expression: Expression | str, parameters: Any = None) -> float:
+    def evaluate(self, expression: Expression | str, parameters: Any = None) -> Any:
         """Return the value of an expression of parameters in internal units.
 
         Parameters
         ----------
         expression
             Of parameters, covariates, random effects and rules of them.
-        parameters : array, shape (num_parameters,), optional
+        parameters : array, shape (num_parameters,) or (num_subjects, num_parameters), optional
             Values in internal units; nominal ones if left out.
+
+        Returns
+        -------
+        float, or ndarray of shape (num_subjects,)
         """
         from krogh.model.evaluation import parametric_value
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["parametric_value"]
 
 
-def parametric_value(
-    c: CompiledModel, expression: Expression | str, parameters: Any = None
-) -> float:
+def parametric_value(c: CompiledModel, expression: Expression | str, parameters: Any = None) -> Any:
     """See `CompiledModel.evaluate`."""
     from krogh import _core
 
@@ -36,9 +34,11 @@ def parametric_value(
                 f"{did_you_mean(name, known)}"
             )
     values = np.asarray(c.nominal if parameters is None else parameters, dtype=np.float64)
-    if values.shape != (len(c.parameter_names),):
+    count = len(c.parameter_names)
+    if values.ndim not in (1, 2) or values.shape[-1] != count:
         raise SpecError(
-            f"KG-108: parameters must have shape ({len(c.parameter_names)},), found {values.shape}."
+            f"KG-108: parameters must have shape ({count},) or (num_subjects, {count}), found"
+            f" {values.shape}."
         )
     graph = _core.Graph()
     nodes = {n: graph.parameter(i) for i, n in enumerate(c.parameter_names)}
@@ -48,4 +48,6 @@ def parametric_value(
             nodes[name] = lowering.node(analysis.definitions[name])
     node = lowering.node(root)
     states = np.zeros(len(c.state_names))
-    return float(graph.evaluate(node, states, np.ascontiguousarray(values), 0.0))
+    rows = np.ascontiguousarray(np.atleast_2d(values))
+    found = np.array([graph.evaluate(node, states, row, 0.0) for row in rows])
+    return float(found[0]) if values.ndim == 1 else found

@@ -10,16 +10,17 @@ sum of thousands of terms needs no deep recursion.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from krogh.errors import SpecError, did_you_mean
+from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, RESERVED, count_message, valid_name
 from krogh.units import format_number, parse_unit
 
 __all__ = [
     "COMPARISONS",
-    "FUNCTIONS",
+    "MAX_LENGTH",
+    "MAX_SIZE",
     "RESERVED",
     "Call",
     "Expression",
@@ -39,57 +40,16 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-FUNCTIONS: Final[dict[str, tuple[int, ...]]] = {
-    "exp": (1,),
-    "log": (1,),
-    "log10": (1,),
-    "log1p": (1,),
-    "expm1": (1,),
-    "sqrt": (1,),
-    "sin": (1,),
-    "cos": (1,),
-    "tan": (1,),
-    "asin": (1,),
-    "acos": (1,),
-    "atan": (1,),
-    "sinh": (1,),
-    "cosh": (1,),
-    "tanh": (1,),
-    "abs": (1,),
-    "lgamma": (1,),
-    "gamma": (1,),
-    "expit": (1,),
-    "logit": (1,),
-    "min": (2, 3, 4, 5, 6, 7, 8),
-    "max": (2, 3, 4, 5, 6, 7, 8),
-    "if": (3,),
-    "hill": (3,),
-    "michaelis_menten": (3,),
-}
-"""Functions of the language with the numbers of arguments that they take.
-
-``hill(x, k, n) = x^n / (k^n + x^n)``; ``michaelis_menten(x, vmax, km) = vmax x / (km + x)``;
-``expit(x) = 1 / (1 + exp(-x))`` and ``logit`` is its inverse; ``gamma(x) = exp(lgamma(x))``;
-``log`` is the natural logarithm; ``if(condition, a, b)``.
-"""
-
-RESERVED: Final = frozenset({"t", "pi", "if", "and", "or", "not"})
-"""Names that no component may bear: time, the circle constant, and words of the grammar."""
-
 COMPARISONS: Final = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _ARITHMETIC: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 _CONDITIONS: Final = frozenset({*COMPARISONS, "and", "or", "not"})
 
+MAX_LENGTH: Final = 20_000
+"""Characters that an expression's text may have."""
+MAX_SIZE: Final = 40_000
+"""Nodes that an expression may have."""
 _MAX_DEPTH: Final = 20_000
 _MAX_CONDITION_DEPTH: Final = 100
-MAX_NAME: Final = 100
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
-
-
-def valid_name(name: str) -> bool:
-    """Return whether `name` may name a component: letters, digits, ``_``, parts joined by dots."""
-    return len(name) <= MAX_NAME and name not in RESERVED and _NAME.match(name) is not None
 
 
 class Expression:
@@ -101,21 +61,30 @@ class Expression:
         Operands or arguments, empty for numbers and symbols.
     depth : int
         Levels below and including this node.
+    size : int
+        Nodes of the tree, shared ones counted as often as they occur.
     """
 
-    __slots__ = ("_hash", "args", "depth")
+    __slots__ = ("_hash", "args", "depth", "size")
 
     args: tuple[Expression, ...]
     depth: int
+    size: int
     _hash: int
 
     def _init(self, key: tuple[Any, ...], args: tuple[Expression, ...]) -> None:
         depth = 1 + max((a.depth for a in args), default=0)
         if depth > _MAX_DEPTH:
             raise SpecError(f"KG-105: an expression is more than {_MAX_DEPTH} levels deep.")
+        size = 1 + sum(a.size for a in args)
+        if size > MAX_SIZE:
+            raise SpecError(
+                f"KG-105: an expression has more than {MAX_SIZE} parts; name parts of it by rules."
+            )
         set_ = object.__setattr__
         set_(self, "args", args)
         set_(self, "depth", depth)
+        set_(self, "size", size)
         set_(self, "_hash", hash((type(self).__name__, *key, *(a._hash for a in args))))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -323,9 +292,10 @@ class Operation(Expression):
         KG-106 where a condition stands for a number or the reverse.
     """
 
-    __slots__ = ("op",)
+    __slots__ = ("condition_depth", "op")
 
     op: str
+    condition_depth: int
 
     def __init__(self, op: str, *args: Any) -> None:
         nodes = tuple(as_expression(a) for a in args)
@@ -347,7 +317,11 @@ class Operation(Expression):
                 raise SpecError(mixed_message(node, wants_condition))
         object.__setattr__(self, "op", op)
         self._init((op,), nodes)
-        if wants_condition and _condition_depth(self) > _MAX_CONDITION_DEPTH:
+        levels = 0
+        if wants_condition:
+            levels = 1 + max(n.condition_depth for n in nodes if isinstance(n, Operation))
+        object.__setattr__(self, "condition_depth", levels)
+        if levels > _MAX_CONDITION_DEPTH:
             raise SpecError(
                 f"KG-105: a condition nests 'and', 'or' and 'not' deeper than"
                 f" {_MAX_CONDITION_DEPTH} levels."
@@ -393,25 +367,12 @@ class Call(Expression):
         return (self.name,)
 
 
-def _condition_depth(node: Expression) -> int:
-    """Return how deep and/or/not are nested (the constructor keeps this small)."""
-    if not (isinstance(node, Operation) and node.op in ("and", "or", "not")):
-        return 0
-    return 1 + max(_condition_depth(a) for a in node.args)
+def require_printable(node: Expression) -> None:
+    """Raise SpecError KG-105 unless the text of an expression can be read back."""
+    if node.depth > 40 or node.size > 1000:  # anything smaller can
+        from krogh.model.grammar import parse
 
-
-def count_message(name: str, found: int) -> str:
-    """Return the message for a wrong number of arguments."""
-    counts = FUNCTIONS.get(name, (1,))
-    wanted = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    usage = {
-        "if": "if(condition, a, b)",
-        "hill": "hill(x, k, n)",
-        "michaelis_menten": "michaelis_menten(x, vmax, km)",
-    }.get(name)
-    hint = f": {usage}" if usage else ""
-    plural = "" if wanted == "1" else "s"
-    return f"KG-107: {name} takes {wanted} argument{plural}{hint}, not {found}."
+        parse(str(node))
 
 
 def mixed_message(node: Expression, wants_condition: bool) -> str:

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from krogh.errors import Error, SpecError, did_you_mean
-from krogh.model.expression import RESERVED, Expression, as_expression, valid_name
+from krogh.model.expression import Expression, as_expression, require_printable
+from krogh.model.vocabulary import RESERVED, valid_name
 from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Formula",
     "Measure",
     "Name",
+    "Text",
     "UnitText",
     "as_measure",
     "raise_spec_error",
@@ -45,7 +47,7 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     """
     if isinstance(value, bool):
         raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
-    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
+    if isinstance(value, int | float) or (isinstance(value, str) and is_number(value)):
         quantity = Quantity(float(value), "")
     else:
         quantity = parse_quantity(value, what)
@@ -55,7 +57,8 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     return Quantity(quantity.value, "" if unit in ("dimensionless", "1") else unit)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether text is a finite number without a unit."""
     if not text.isascii() or "_" in text:
         return False
     try:
@@ -79,12 +82,21 @@ def _name(value: Any) -> Any:
     return value
 
 
+def _formula(value: Any) -> Expression:
+    expression = as_expression(value)
+    require_printable(expression)
+    return expression
+
+
 def _unit(value: Any) -> Any:
     if value is None:
         return value
     text = " ".join(parse_unit(value).text.split())
     return "" if text in ("dimensionless", "1") else text
 
+
+Text = Expression | str | float
+"""What may stand for an expression."""
 
 Name = Annotated[str, BeforeValidator(_name)]
 """The name of a component."""
@@ -94,7 +106,7 @@ UnitText = Annotated[str, BeforeValidator(_unit)]
 
 Formula = Annotated[
     Expression,
-    BeforeValidator(as_expression),
+    BeforeValidator(_formula),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "description": "expression, for example kon*C*S - koff*B"}),
 ]

@@ -25,24 +25,21 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from krogh.errors import Error, SpecError, UnitError, did_you_mean, underline
+from krogh.errors import SpecError, UnitError, did_you_mean, underline
 from krogh.model.expression import (
-    FUNCTIONS,
-    MAX_NAME,
+    MAX_LENGTH,
     Call,
     Expression,
     Number,
     Operation,
     Symbol,
-    count_message,
     mixed_message,
 )
+from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message
 
 __all__ = ["MAX_LENGTH", "MAX_NESTING", "parse"]
 
-MAX_LENGTH: Final = 20_000
-"""Characters an expression may have."""
-MAX_NESTING: Final = 100
+MAX_NESTING: Final = 60
 """Levels to which parentheses, calls, signs and powers may be nested."""
 
 _TOKEN = re.compile(
@@ -134,7 +131,7 @@ class _Parser:
         while True:
             match = _TOKEN.match(text, position)
             if match is None or match.lastgroup is None:
-                position += len(text[position:]) - len(text[position:].lstrip())
+                position += len(text[position:]) - len(text[position:].lstrip(" \t\r\n"))
                 wrong = text[position]
                 hint = _INSTEAD.get(wrong, "it has no meaning here")
                 raise self.error(f"{wrong!r} is not expected; {hint}.", position)
@@ -178,13 +175,17 @@ class _Parser:
             op, level = _LEVEL[token.text]
             if level < lowest:
                 return left
-            self.at += 1
-            where = self.peek().start
-            right = self.binary(level + 1, depth + 1)
             wants_condition = level < _COMPARISON
             self.require(left, wants_condition, start, token.start)
-            self.require(right, wants_condition, where, self.tokens[self.at - 1].stop)
-            left = Operation(op, left, right)
+            operands = [left]
+            while True:  # all operands of 'and' and 'or' at once
+                self.at += 1
+                where = self.peek().start
+                operands.append(self.binary(level + 1, depth))
+                self.require(operands[-1], wants_condition, where, self.tokens[self.at - 1].stop)
+                if not wants_condition or self.peek().text != token.text:
+                    break
+            left = Operation(op, *operands)
             if level == _COMPARISON and _LEVEL.get(self.peek().text, ("", 0))[1] == _COMPARISON:
                 again = self.peek()
                 raise self.error(
@@ -207,7 +208,9 @@ class _Parser:
                 raise self.error("put parentheses around 'not ...'.", token.start, token.stop)
             self.at += 1
             where = self.peek().start
-            operand = self.binary(3, depth + 1)
+            self.guard(depth)
+            again = self.peek().text == "not"
+            operand = self.sign(3, depth + 1) if again else self.binary(_COMPARISON, depth)
             self.require(operand, True, where, self.tokens[self.at - 1].stop)
             return Operation("not", operand)
         return self.power(depth)
@@ -332,16 +335,24 @@ class _Parser:
             raise self.error(message, start, stop, "KG-106")
 
 
-@lru_cache(maxsize=8192)
 def _parse(text: str) -> Expression:
     parser = _Parser(text)
     if parser.peek().kind == "end":
         raise SpecError("KG-105: the expression is empty.")
     tree = parser.binary(0, 0)
+    if len(text) > MAX_LENGTH // 5 and len(str(tree)) > MAX_LENGTH:
+        raise SpecError(
+            f"KG-105: the expression {text[:40]!r}... has more than {MAX_LENGTH} characters when"
+            " printed.  Name parts of it by rules."
+        )
     token = parser.peek()
     if token.kind != "end":
         raise parser.error(parser.unexpected(token), token.start, token.stop)
     return tree
+
+
+_CACHED_LENGTH: Final = 400
+_parse_cached = lru_cache(maxsize=4096)(_parse)
 
 
 def parse(text: str) -> Expression:
@@ -374,6 +385,8 @@ def parse(text: str) -> Expression:
             f" {MAX_LENGTH} are read.  Name parts of it by rules."
         )
     try:
-        return _parse(text)
-    except Error:
-        raise
+        return _parse(text) if len(text) > _CACHED_LENGTH else _parse_cached(text)
+    except RecursionError:
+        raise SpecError(
+            "KG-105: the expression is nested too deeply for the stack that is left here."
+        ) from None

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from krogh.model.components import Table
 from krogh.model.expression import Call, Expression, Number, Operation, Symbol, nodes_of
 from krogh.units import parse_unit
+
+if TYPE_CHECKING:
+    from krogh.model.network import Model
 
 __all__ = ["MAX_STEP_SURFACES", "Lowering", "internal_value"]
 
@@ -119,7 +122,8 @@ class Lowering:
         assert e.name == "hill", e.name
         x, k, n = args
         xn = g.binary("pow", x, n)
-        return int(g.binary("div", xn, g.binary("add", g.binary("pow", k, n), xn)))
+        ratio = g.binary("div", xn, g.binary("add", g.binary("pow", k, n), xn))
+        return int(g.choose(x, ratio, g.constant(0.0)))
 
     # --- conditions -------------------------------------------------------------------------------
 
@@ -211,6 +215,14 @@ def numeric_operands(expression: Expression) -> list[Expression]:
     return found
 
 
-def uses_symbol(expression: Expression, name: str) -> bool:
-    """Return whether a symbol occurs in an expression."""
-    return any(isinstance(n, Symbol) and n.name == name for n in nodes_of(expression))
+def break_times(model: Model) -> tuple[float, ...]:
+    """Return the points in s of linear and long step tables that are evaluated at time itself."""
+    times: set[float] = set()
+    for _, expression in model.analysis.expressions():
+        for node in nodes_of(expression):
+            if not isinstance(node, Call) or node.name not in model.tables:
+                continue
+            table = model.tables[node.name]
+            if node.args[0] == Symbol("t") and table.kind != "pchip":
+                times.update(internal_value(x, table.x_unit) for x in table.x)
+    return tuple(sorted(times))

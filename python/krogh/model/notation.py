@@ -58,14 +58,12 @@ def to_text(root: Expression) -> str:
         if node.op == "not":
             return f"not {wrap(node.args[0], args[0], level)}"
         if node.op == "neg":
-            return f"-{wrap(node.args[0], args[0], _LEVEL_POWER)}"
+            return f"-{wrap(node.args[0], args[0], level)}"
         left, right = node.args
         if node.op == "pow":
-            return f"{wrap(left, args[0], _LEVEL_ATOM)}^{wrap(right, args[1], _LEVEL_POWER)}"
-        # a sign directly behind an operator would read badly, so it gets parentheses
-        tight = _LEVEL_POWER if _is_sign(right) else level + 1
+            return f"{wrap(left, args[0], _LEVEL_ATOM)}^{wrap(right, args[1], _LEVEL['neg'])}"
         lowest = level if node.op not in COMPARISONS else level + 1
-        return wrap(left, args[0], lowest) + _INFIX[node.op] + wrap(right, args[1], tight)
+        return wrap(left, args[0], lowest) + _INFIX[node.op] + wrap(right, args[1], level + 1)
 
     return fold(root, visit)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from krogh.model import notation
-from krogh.model.checks import dose_expressions
 from krogh.model.components import Covariate, DoseInput, Parameter, Species
 from krogh.model.expression import Expression, Number
+from krogh.model.names import dose_expressions
 from krogh.units import Dimension, format_number
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from krogh.model.components import (
     Reaction,
     Species,
     Variability,
-    reaction_text,
 )
 from krogh.model.expression import Expression, Symbol, substitute
 from krogh.model.fields import Component
+from krogh.model.laws import reaction_text
 
 __all__ = ["renamed"]
 

@@ -163,7 +163,7 @@ def _fractions(block: Block, highest: int, fractions: Sequence[float] | None) ->
         )
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise SpecError(
-            f"KG-108: fractions must be positive and add up to 1, not {sum(fractions)}."
+            f"KG-108: fractions must not be negative and add up to 1, not {sum(fractions)}."
         )
     for n, value in enumerate(fractions):
         note = f"fraction of the dose with {n} payloads"

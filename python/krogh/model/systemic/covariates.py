@@ -144,25 +144,30 @@ def individual(
     scale
         On which scale the random effects add.
     unit
-        Unit of the rule, checked; only where it should differ from the typical value's.
+        Unit of the rule, checked; left out, it is that of the typical value.
 
     Raises
     ------
     SpecError
         KG-108 for another scale.
+    UnitError
+        KG-121, with the complete model, for effects that are not dimensionless.
     """
     block = Block(f"individual {name}")
     block.choice(scale, ("log", "logit", "additive"), "the scale")
     pop = f"{name}_pop"
+    shown: str | None = unit or None
     if typical is not None:
         if isinstance(typical, Parameter):
             block.add(typical.changed(name=pop))
+            shown = unit or typical.unit
         elif isinstance(typical, Expression):
             block.add(Rule(pop, typical))
         else:
             value = as_measure(typical, f"the typical value of {name}")
             positive = scale == "log" and value.unit and value.value >= 0
             block.add(Parameter(pop, value, lower=0 if positive else None))
+            shown = unit or value.unit
     law: Expression = Symbol(pop)
     for effect in effects:
         law = law * as_expression(effect)
@@ -175,5 +180,5 @@ def individual(
             law = call("expit", call("logit", law) + shift)
         else:
             law = law + shift
-    block.add(Rule(name, law, unit=unit or None))
+    block.add(Rule(name, law, unit=shown))
     return block.model()

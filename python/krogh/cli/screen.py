@@ -1,0 +1,80 @@
+"""What the commands print: tables and reports for a terminal.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from krogh.doctor import OPTIONAL, REQUIRED, Report
+from krogh.table import ResultTable
+
+__all__ = ["print_report", "rich_table"]
+
+
+def rich_table(
+    table: ResultTable, *, skip: tuple[str, ...] = (), whole: tuple[str, ...] = (), limit: int = 40
+) -> Table:
+    """Return a result table for the console.
+
+    Columns named in `skip` are left out, those in `whole` are never broken into lines, and rows
+    beyond `limit` are counted below the table.
+    """
+    shown = Table(title=table.title or None, title_justify="left", header_style="bold")
+    names = [name for name in table if name not in skip]
+    for name in names:
+        is_text = table[name].dtype.kind not in "fiu"
+        shown.add_column(
+            Text(table.header(name)),
+            justify="left" if is_text else "right",
+            no_wrap=name in whole or not is_text,
+        )
+    for number, row in enumerate(table.rows()):
+        if number == limit:
+            shown.caption = f"... and {len(table) - limit:,} more rows in the CSV file"
+            break
+        shown.add_row(*(Text(_cell(row[name])) for name in names))
+    return shown
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.4g}"
+    return str(value)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print what `krogh doctor` found."""
+    console.print(f"[bold]krogh {report.version}[/bold]")
+    facts = Table(show_header=False, box=None, padding=(0, 2))
+    others = [name for name in report.available_sets if name != report.instruction_set]
+    also = f" (also available: {', '.join(others)})" if others else ""
+    facts.add_row("instruction set", f"{report.instruction_set}{also}")
+    facts.add_row("threads", f"{report.granted_threads} from {report.thread_backend}")
+    facts.add_row("", "; ".join(report.thread_reasons))
+    runtimes = ", ".join(report.runtimes) or "none"
+    if len(report.runtimes) > 1:
+        runtimes += " (several: they may compete for the processors)"
+    facts.add_row("OpenMP libraries", runtimes)
+    for name in REQUIRED:
+        facts.add_row(name, report.packages[name] or "[red]missing; krogh needs it[/red]")
+    for name, purpose in OPTIONAL.items():
+        version = report.packages[name]
+        facts.add_row(name, version or f"not installed ({purpose})")
+    console.print(facts)
+    checks = Table(header_style="bold")
+    checks.add_column("check")
+    checks.add_column("error", justify="right")
+    checks.add_column("limit", justify="right")
+    checks.add_column()
+    for check in report.checks:
+        verdict = "[green]good[/green]" if check.passed else "[bold red]WRONG[/bold red]"
+        checks.add_row(check.name, f"{check.error:.1e}", f"{check.limit:.0e}", verdict)
+    console.print(checks)
+    console.print("For a report, copy this line:")
+    console.print(Text(report.line), soft_wrap=True)

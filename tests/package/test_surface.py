@@ -1,0 +1,86 @@
+"""The public names, as a file: a change of the surface is a visible diff.
+
+SPDX-License-Identifier: BSD-3-Clause
+
+``python tests/package/test_surface.py`` writes the file anew; read the diff and say why in the
+changelog.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import krogh
+
+LISTING = Path(__file__).with_name("public_names.txt")
+
+
+def public_modules() -> Iterator[str]:
+    yield "krogh"
+    for module in pkgutil.walk_packages(krogh.__path__, "krogh."):
+        parts = module.name.split(".")[1:]
+        if not any(part.startswith("_") for part in parts):
+            yield module.name
+
+
+def surface() -> list[str]:
+    """Return one line for each name in the `__all__` of each public module."""
+    lines: list[str] = []
+    for module_name in public_modules():
+        module = importlib.import_module(module_name)
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            home = getattr(value, "__module__", module_name)
+            is_reexport = inspect.isclass(value) or inspect.isfunction(value)
+            if is_reexport and home != module_name and not home.startswith(f"{module_name}."):
+                lines.append(f"{module_name}.{name} = {home}")
+            else:
+                lines.append(f"{module_name}.{name}{parameters(value)}")
+    return sorted(lines)
+
+
+def parameters(value: object) -> str:
+    """Return the names of the parameters of a function, those with a default marked by ``=``."""
+    if not inspect.isfunction(value):
+        return ""
+    shown: list[str] = []
+    is_keyword_only = False
+    for name, parameter in inspect.signature(value).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and not is_keyword_only:
+            shown.append("*")
+            is_keyword_only = True
+        star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        is_keyword_only |= star == "*"
+        shown.append(f"{star}{name}{'' if parameter.default is parameter.empty else '='}")
+    return f"({', '.join(shown)})"
+
+
+def test_the_public_names_are_those_of_the_listing() -> None:
+    listed = LISTING.read_text(encoding="utf-8").splitlines()
+    now = surface()
+    appeared = sorted(set(now) - set(listed))
+    vanished = sorted(set(listed) - set(now))
+    assert not appeared, f"new public names; run {Path(__file__).name}: {appeared}"
+    assert not vanished, f"public names are gone; run {Path(__file__).name}: {vanished}"
+
+
+def test_every_public_function_and_class_is_documented() -> None:
+    bare: list[str] = []
+    for module_name in public_modules():
+        module = importlib.import_module(module_name)
+        if not (module.__doc__ or "").strip():
+            bare.append(module_name)
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            is_own = inspect.isfunction(value) or inspect.isclass(value)
+            if is_own and not (inspect.getdoc(value) or "").strip():
+                bare.append(f"{module_name}.{name}")
+    assert not bare
+
+
+if __name__ == "__main__":
+    LISTING.write_text("\n".join(surface()) + "\n", encoding="utf-8")
