@@ -147,31 +147,46 @@ PointRun run_point(const model::Program& program, const Array<double>& parameter
 py::dict stats_of(const PointRun& run) {
   const auto& rows = run.result.stats;
   const auto n = static_cast<py::ssize_t>(rows.size());
-  py::array_t<std::int64_t> accepted(n), rejected(n), rhs(n), jacobians(n);
+  py::array_t<std::int64_t> accepted(n), rejected(n), rhs(n), jacobians(n), switches(n);
   for (py::ssize_t i = 0; i < n; ++i) {
     const auto& row = rows[static_cast<std::size_t>(i)];
     accepted.mutable_at(i) = row.accepted;
     rejected.mutable_at(i) = row.rejected;
     rhs.mutable_at(i) = row.rhs_evaluations;
     jacobians.mutable_at(i) = row.jacobians;
+    switches.mutable_at(i) = row.switches;
   }
   py::dict stats;
   stats["accepted"] = accepted;
   stats["rejected"] = rejected;
   stats["rhs_evaluations"] = rhs;
   stats["jacobians"] = jacobians;
+  stats["switches"] = switches;
   return stats;
 }
 
 }  // namespace
 
 void register_simulate(py::module_& module) {
+  py::list names;
+  for (std::size_t code = 0; code < std::size(method_names); ++code)
+    names.append(name_of(static_cast<Method>(code)));
+  module.attr("METHODS") = py::tuple(names);
   py::class_<PointRun>(module, "PointRun", "Result of one call of the point solver.")
       .def_readonly("values", &PointRun::values)
       .def_readonly("sensitivities", &PointRun::sensitivities)
       .def_readonly("metrics", &PointRun::metrics)
       .def_readonly("final_states", &PointRun::final_states)
       .def_property_readonly("method", [](const PointRun& r) { return name_of(r.result.method); })
+      .def_property_readonly("methods",
+                             [](const PointRun& r) {
+                               std::vector<std::int8_t> codes;
+                               for (Method m : r.result.methods)
+                                 codes.push_back(static_cast<std::int8_t>(m));
+                               const auto n = static_cast<py::ssize_t>(codes.size());
+                               return as_array(std::move(codes), {n});
+                             },
+                             "Positions in METHODS of the method that finished each subject.")
       .def_property_readonly("lanes", [](const PointRun& r) { return r.result.lanes; })
       .def_property_readonly("num_threads", [](const PointRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)

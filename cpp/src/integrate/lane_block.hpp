@@ -64,6 +64,8 @@ struct LaneBlock {
   double* max_step = nullptr;   ///< row of one limit per lane
   double* stale = nullptr;      ///< 1: nothing known from before holds; cleared by the kernels
   double* busy = nullptr;       ///< 0: the lane holds no subject
+  double* stiff_steps = nullptr;  ///< steps at the limit of stability since the last calm spell
+  double* calm_steps = nullptr;   ///< steps in a row that were not
   double* evaluations = nullptr;  ///< out: evaluations of the right-hand side in this step
 
   // Rows of per-lane vectors.
@@ -121,6 +123,7 @@ struct TangentBlock {
                        integrate::TangentBlock* tangents);                                        \
   void explicit_step(const integrate::ExplicitTableau& tableau, integrate::LaneBlock& block,      \
                      integrate::TangentBlock* tangents);                                          \
+  void bound_spectrum(integrate::LaneBlock& block, double* bound);                                \
   void stabilized_step(integrate::LaneBlock& block, integrate::TangentBlock* tangents);           \
   void dense_output(const double (*weights)[8], int stages, const double* stage_values, int rows, \
                     int lanes, double* dense);                                                    \

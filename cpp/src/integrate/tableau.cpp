@@ -130,6 +130,7 @@ const ExplicitTableau& tsit5() {
       .order = 5,
       .embedded_order = 4,
       .dense_order = 4,
+      .stability_interval = 3.5068,
       .a = {{},
             {0.161},
             {-0.008480655492356989, 0.335480655492357},

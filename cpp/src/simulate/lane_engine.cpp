@@ -14,7 +14,7 @@ namespace krogh::simulate {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr int scalar_rows = 19;
+constexpr int scalar_rows = 21;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -32,6 +32,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   const model::TangentProgram* tangent = context.tangents;
   const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
   const int slots = context.stepper.slots;
+  num_registers_ = count;
   registers_ = AlignedBuffer(idx(count + slots * n_) * width);
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
@@ -44,6 +45,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
                        &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
                        &block_.max_step, &block_.stale, &block_.busy, &block_.evaluations, &theta_,
+                       &block_.stiff_steps, &block_.calm_steps,
                        &rows_of_.stop_time, &rows_of_.next_observation, &rows_of_.observe_until,
                        &rows_of_.num_accepted, &rows_of_.num_rejected,
                        &rows_of_.num_evaluations}) {
@@ -146,14 +148,21 @@ void LaneEngine::run_prologue() {
 bool LaneEngine::load(int l) {
   Lane& lane = this->lane(l);
   for (;;) {
-    const std::int64_t subject =
+    const std::int64_t position =
         context_.next_subject.fetch_add(1, std::memory_order_relaxed);
-    if (subject >= context_.num_subjects) {
-      lane.is_active = false;
-      is_drained_ = true;
-      block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+    const auto waiting = static_cast<std::int64_t>(context_.queue.size());
+    const std::int64_t fresh = context_.has_queue ? waiting : context_.num_subjects;
+    if (position >= fresh) {
+      const std::int64_t suspended = position - fresh;
+      if (suspended < static_cast<std::int64_t>(context_.resumed.size())) {
+        resume(l, context_.resumed[idx(suspended)]);
+      } else {
+        make_idle(l);
+        is_drained_ = true;
+      }
       return false;
     }
+    const std::int64_t subject = context_.has_queue ? context_.queue[idx(position)] : position;
     const model::Schedule& schedule = *context_.schedule;
     lane.subject = subject;
     lane.records = schedule.begin(subject);
@@ -165,6 +174,7 @@ bool LaneEngine::load(int l) {
                                             : schedule.first_observation(subject);
     lane.orders = lane.crossings = 0;
     rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = rows_of_.num_evaluations[l] = 0.0;
+    block_.stiff_steps[l] = block_.calm_steps[l] = 0.0;
     lane.doses_seen = 0;
     lane.crossing_surface = -1;
     lane.pending.clear();
@@ -173,6 +183,7 @@ bool LaneEngine::load(int l) {
     lane.stats = {};
     if (lane.size > 0) break;
     context_.result->status[idx(subject)] = Status::success;
+    context_.result->methods[idx(subject)] = context_.method;
     context_.finished.fetch_add(1, std::memory_order_relaxed);
   }
   lane.is_active = true;
@@ -186,8 +197,8 @@ bool LaneEngine::load(int l) {
   return true;
 }
 
-void LaneEngine::start_lanes(std::vector<int>& starting) {
-  if (starting.empty()) return;
+/// States of lanes that have just been loaded, but for those at rest.
+void LaneEngine::begin(const std::vector<int>& starting) {
   run_prologue();
   for (int l : starting) {
     if (propagators_) propagators_->invalidate(l);
@@ -206,7 +217,14 @@ void LaneEngine::start_lanes(std::vector<int>& starting) {
       reset_modes(l, -1);
     }
     block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;
-    if (program_.spec().steady_initial.empty() || !context_.initial_states.empty()) continue;
+  }
+}
+
+void LaneEngine::start_lanes(std::vector<int>& starting) {
+  if (starting.empty()) return;
+  begin(starting);
+  if (program_.spec().steady_initial.empty() || !context_.initial_states.empty()) return;
+  for (int l : starting) {
     if (!steady_initial(l))
       fail(l, Status::steady_state_failed, -1, "the initial steady state was not found");
   }
@@ -304,6 +322,7 @@ void LaneEngine::finish(int l, Status status) {
   Lane& lane = this->lane(l);
   PointResult& result = *context_.result;
   result.status[idx(lane.subject)] = status;
+  result.methods[idx(lane.subject)] = context_.method;
   const auto accepted = static_cast<std::int64_t>(rows_of_.num_accepted[l]);
   const auto rejected = static_cast<std::int64_t>(rows_of_.num_rejected[l]);
   lane.stats.accepted += accepted;
@@ -326,11 +345,16 @@ void LaneEngine::finish(int l, Status status) {
       output.metrics[idx(lane.subject) * size + k] =
           status == Status::success ? metrics_[idx(l)][k] : std::nan("");
   }
-  lane.is_active = false;
+  make_idle(l);
+  context_.finished.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// The lane holds no subject; its steps have a harmless length.
+void LaneEngine::make_idle(int l) {
+  lane(l).is_active = false;
   block_.busy[l] = 0.0;
   rows_of_.next_observation[l] = infinity;
   block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
-  context_.finished.fetch_add(1, std::memory_order_relaxed);
 }
 
 void LaneEngine::fail(int l, Status status, int state, const std::string& cause) {
@@ -422,6 +446,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
       work_through_step();
     }
     work_through_due();
+    if (context_.hand_over != nullptr) hand_over_stiff();
   }
 }
 

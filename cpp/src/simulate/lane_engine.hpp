@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@
 namespace krogh::simulate {
 
 class PropagatorCache;
+struct HandOver;
+struct StiffnessScreen;
+struct SuspendedLane;
 
 /// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
 inline double coincidence(double time) {
@@ -53,6 +57,11 @@ struct PointContext {
   std::vector<int> input_states;           ///< states that ever receive an infusion
   std::vector<std::int32_t> next_action;   ///< first record at or after i that is no observation
   integrate::StepControl control;
+  HandOver* hand_over = nullptr;  ///< takes stiff subjects for another method; null: all stay
+  bool has_queue = false;         ///< only the subjects of `queue`, then those of `resumed`
+  std::vector<std::int64_t> queue;
+  std::vector<SuspendedLane> resumed;
+  void set_queue(std::vector<std::int64_t> subjects, std::vector<SuspendedLane> under_way);
   mutable std::atomic<std::int64_t> next_subject{0};
   mutable std::atomic<std::int64_t> finished{0};
   mutable std::atomic<bool> stop{false};
@@ -101,6 +110,20 @@ struct Lane {
   bool is_active = false;
 };
 
+/// A subject on its way from one engine to another, with all that its lane knows.
+struct SuspendedLane {
+  Lane lane;
+  std::vector<double> registers, rows, states, tangents, metrics;
+};
+
+/// Subjects sorted by stiffness before they begin, and stiff ones that are under way.
+struct HandOver {
+  std::mutex mutex;
+  std::vector<std::int64_t> calm;
+  std::vector<std::int64_t> stiff;
+  std::vector<SuspendedLane> running;
+};
+
 /// One block of lanes with its memory. Not shared between threads.
 class LaneEngine {
  public:
@@ -111,20 +134,31 @@ class LaneEngine {
   /// between steps, about every few milliseconds; empty for threads other than the caller's.
   void run(const std::function<bool()>& keep_going);
 
+  /// Sorts all subjects by a first judgement of their stiffness; nothing is integrated.
+  void sort_by_stiffness(const StiffnessScreen& screen, const std::function<bool()>& keep_going);
+
  private:
   // lane_engine.cpp: filling lanes, stepping, finishing
   bool load(int lane);
   bool refill();
   void work_through_due();
+  void begin(const std::vector<int>& lanes);
   void start_lanes(std::vector<int>& lanes);
   void attempt_step();
   void prepare_dense();
   void finish(int lane, Status status);
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
+  void make_idle(int lane);
   void update_stop(int lane);
   std::span<const Window> windows_of(int lane) const;
   void expect_observation(int lane);
+
+  // lane_switch.cpp: subjects that change to another method
+  std::vector<double> spectral_radii(const std::vector<int>& lanes, const StiffnessScreen& screen);
+  void hand_over_stiff();
+  void suspend(int lane);
+  void resume(int lane, const SuspendedLane& suspended);
 
   // lane_events.cpp: records, doses, observations
   void work_through_step();
@@ -213,6 +247,7 @@ class LaneEngine {
   AlignedBuffer registers_;
   std::vector<std::vector<expr::Instruction>> stage_tapes_;  ///< writing to each stage's values
   std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
+  int num_registers_ = 0;     ///< before the stage values
   AlignedBuffer rows_;        ///< per-lane scalars
   AlignedBuffer vectors_;     ///< states, stage values, dense output
   AlignedBuffer tangent_memory_;

@@ -8,10 +8,10 @@
 #include <memory>
 
 #include <krogh/base/parallel.hpp>
-#include <krogh/integrate/tableau.hpp>
 
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
+#include "simulate/method_choice.hpp"
 #include "simulate/point_setup.hpp"
 
 namespace krogh::simulate {
@@ -145,48 +145,6 @@ void validate(const model::Program& program, std::span<const double> parameters,
                        "metrics");
 }
 
-/// Tolerances of the error control: the order at which each pays off (measured, bench/README.md).
-Method choose_method(const model::Program& program, const PointOptions& options) {
-  if (options.method != Method::automatic) return options.method;
-  if (program.is_linear() && options.sensitivities.empty() && options.windows.empty())
-    return Method::propagator;
-  return options.rtol > 3e-6 ? Method::rodas4 : Method::rodas5p;
-}
-
-/// Propagators take no steps of their own; they only need the memory of some stepper.
-integrate::Stepper stepper_of(Method method) {
-  switch (method) {
-    case Method::rodas4: return integrate::stepper_of(integrate::rodas4());
-    case Method::rodas5p: return integrate::stepper_of(integrate::rodas5p());
-    case Method::ros34pw2: return integrate::stepper_of(integrate::ros34pw2());
-    case Method::explicit5: return integrate::stepper_of(integrate::tsit5());
-    case Method::rkc2: return integrate::stabilized_stepper();
-    case Method::automatic:
-    case Method::propagator: break;
-  }
-  return integrate::stepper_of(integrate::ros34pw2());
-}
-
-/// Measured as attempted steps at equal achieved error (TMDD population, five stiff problems, three
-/// smooth ones). Implicit methods: the elementary controller with safety 0.8 needs 3 to 10 % fewer
-/// than with 0.9 and has a third of its rejections; the proportional-integral one (exponents 0.7
-/// and 0.4 over the order of the estimate, safety 0.9: Gustafsson 1991, ACM TOMS 17:533,
-/// doi 10.1145/210232.210242) needs up to 20 % more at loose tolerances, for its effective target
-/// is 0.17 of the limit, and H211b with b = 4 (Soderlind 2003, doi 10.1145/641876.641877) 15 to
-/// 25 % more between doses a few steps apart. Explicit method: the proportional-integral one needs
-/// 0 to 25 % fewer than the elementary one.
-integrate::StepControl control_of(const integrate::Stepper& stepper, const PointOptions& options) {
-  integrate::StepControl control;
-  const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
-  const bool is_explicit =
-      stepper.family == integrate::Stepper::Family::explicit_runge_kutta;
-  control.safety = is_explicit ? 0.9 : 0.8;
-  control.exponent = (is_explicit ? 0.7 : 1.0) / order;
-  control.memory = (is_explicit ? 0.4 : 0.0) / order;
-  control.fixed_step = options.fixed_step;
-  return control;
-}
-
 }  // namespace
 
 void prepare_run(PointContext& context, const model::Program& program,
@@ -219,6 +177,7 @@ void prepare_run(PointContext& context, const model::Program& program,
     context.next_action[i] = next;
   }
   result.status.assign(idx(num_subjects), Status::stopped);
+  result.methods.assign(idx(num_subjects), Method::automatic);
   result.stats.assign(idx(num_subjects), {});
   result.steady_residual.assign(idx(num_subjects), 0.0);
   result.failures.assign(idx(num_subjects), {});
@@ -268,22 +227,58 @@ PointResult simulate_point(const model::Program& program, std::span<const double
   context.orbit_tangents = orbit_tangents.get();
 
   const int wanted = granted_threads(control.num_threads);
-  const auto blocks = static_cast<int>(
-      std::min<std::int64_t>((num_subjects + context.lanes - 1) / context.lanes, 1 << 20));
-  const int num_threads = std::max(1, std::min(wanted, blocks));
   const auto start = std::chrono::steady_clock::now();
-  auto report = [&]() -> bool {
-    if (!control.keep_going) return true;
-    const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return control.keep_going({.done = context.finished.load(std::memory_order_relaxed),
-                               .total = num_subjects,
-                               .elapsed_seconds = elapsed});
+  std::int64_t finished = 0;
+  auto run = [&](PointContext& phase, std::int64_t count, auto&& work) {
+    auto report = [&]() -> bool {
+      if (!control.keep_going) return true;
+      const double elapsed =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const std::int64_t done = phase.finished.load(std::memory_order_relaxed) + finished;
+      return control.keep_going({.done = done, .total = num_subjects, .elapsed_seconds = elapsed});
+    };
+    const auto blocks = static_cast<int>(
+        std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
+    const int num_threads = std::max(1, std::min(wanted, blocks));
+    parallel_run(num_threads, [&](int thread) {
+      LaneEngine engine(phase);
+      work(engine, thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+    });
+    finished += phase.finished.load(std::memory_order_relaxed);
+    result.num_threads = std::max(result.num_threads, num_threads);
+    return !phase.stop.load(std::memory_order_relaxed);
   };
-  parallel_run(num_threads, [&](int thread) {
-    LaneEngine engine(context);
-    engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
-  });
+  auto integrate = [](LaneEngine& engine, const std::function<bool()>& keep_going) {
+    engine.run(keep_going);
+  };
+  bool goes_on = true;
+  if (may_start_explicitly(context.method, options, schedule)) {
+    const StiffnessScreen screen = make_screen(schedule, program.num_states(), options.rtol);
+    HandOver hand_over;
+    PointContext sorting, first;
+    for (PointContext* phase : {&sorting, &first}) {
+      prepare_run(*phase, program, parameters, num_subjects, schedule, options, output, result);
+      phase->method = Method::explicit5;
+      phase->stepper = stepper_of(phase->method);
+      phase->control = control_of(phase->stepper, options);
+      phase->lanes = context.lanes;
+      phase->tangents = context.tangents;
+      phase->hand_over = &hand_over;
+    }
+    goes_on = run(sorting, num_subjects,
+                  [&](LaneEngine& engine, const std::function<bool()>& keep_going) {
+                    engine.sort_by_stiffness(screen, keep_going);
+                  });
+    first.set_queue(std::move(hand_over.calm), {});
+    const auto calm = static_cast<std::int64_t>(first.queue.size());
+    if (goes_on && calm > 0) goes_on = run(first, calm, integrate);
+    context.set_queue(std::move(hand_over.stiff), std::move(hand_over.running));
+  }
+  const auto left = context.has_queue
+                        ? static_cast<std::int64_t>(context.queue.size() + context.resumed.size())
+                        : num_subjects;
+  if (goes_on && left > 0) run(context, left, integrate);
+  result.lanes = context.lanes;
 
   const int num_outputs = program.num_outputs();
   std::vector<Failure> failures;
@@ -301,9 +296,9 @@ PointResult simulate_point(const model::Program& program, std::span<const double
       failures.push_back(result.failures[idx(s)]);
   }
   result.failures = std::move(failures);
-  result.method = context.method;
-  result.lanes = context.lanes;
-  result.num_threads = num_threads;
+  const auto differs = [&](Method m) { return m != result.methods.front(); };
+  const bool is_one = std::none_of(result.methods.begin(), result.methods.end(), differs);
+  result.method = is_one ? result.methods.front() : Method::automatic;
   return result;
 }
 

@@ -54,6 +54,7 @@ struct ExplicitTableau {
   int order;
   int embedded_order;
   int dense_order;
+  double stability_interval;  ///< |R(z)| <= 1 for -stability_interval <= z <= 0
   double a[8][8];
   double alpha[8];
   double e[8];

@@ -66,6 +66,7 @@ struct SubjectStats {
   std::int64_t rejected = 0;
   std::int64_t rhs_evaluations = 0;
   std::int64_t jacobians = 0;
+  std::int64_t switches = 0;  ///< 1: an automatic choice went from the explicit to an implicit method
 };
 
 /// What went wrong with one subject.
@@ -82,7 +83,8 @@ struct Failure {
 inline constexpr int num_metrics = 8;
 
 struct PointResult {
-  Method method = Method::automatic;  ///< the method that ran
+  Method method = Method::automatic;  ///< the method of all subjects, `automatic` where they differ
+  std::vector<Method> methods;        ///< the method that finished each subject, (num_subjects,)
   int lanes = 0;
   int num_threads = 0;
   std::vector<Status> status;        ///< shape (num_subjects,)
