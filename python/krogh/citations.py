@@ -67,7 +67,8 @@ class Citation:
         place = self.journal + (f" {self.volume}" if self.volume else "")
         place += f":{self.pages}" if self.pages else ""
         link = f" doi:{self.doi}" if self.doi else ""
-        return f"{self.authors} ({self.year}). {self.title}. {place}.{link}"
+        end = "" if self.title.endswith("?") else "."
+        return f"{self.authors} ({self.year}). {self.title}{end} {place}.{link}"
 
     @property
     def bibtex(self) -> str:
@@ -199,13 +200,14 @@ def _keys(thing: Any) -> tuple[str, ...]:
 
 
 def _keys_of_result(provenance: Any) -> tuple[str, ...]:
-    """Return what a result's model and method name; a library model is known by its name."""
+    """Return the keys for a result's model, its dosing by AUC, and its method."""
     from krogh.library.loading import names
 
     carried = tuple(getattr(provenance, "citations", ()))
     if not carried and provenance.model in names():
         carried = _keys_by_name(provenance.model)
-    return (*carried, *_METHODS.get(str(provenance.method), ()))
+    dosing = ("calvert_1989",) if "AUC " in str(provenance.dosing) else ()
+    return (*carried, *dosing, *_METHODS.get(str(provenance.method), ()))
 
 
 def model_keys(model: Model) -> tuple[str, ...]:

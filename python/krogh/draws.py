@@ -63,42 +63,8 @@ def standard_normals(
     keys = np.ascontiguousarray(subjects, dtype=np.int64)
     if count == 0 or keys.size == 0:
         return np.zeros((keys.size, count))
-    if not hasattr(_core, "standard_normals"):
-        return _philox_normals(int(seed), int(purpose), keys, int(count))
     draws: NDArray[np.float64] = _core.standard_normals(int(seed), int(purpose), keys, int(count))
     return draws
-
-
-def _philox_normals(
-    seed: int, purpose: int, subjects: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    blocks = (count + 1) // 2
-    key = subjects.view(np.uint64)
-    low = np.uint64(0xFFFFFFFF)
-    shift = np.uint64(32)
-    shape = (subjects.size, blocks)
-    c = [
-        np.broadcast_to((key & low)[:, None], shape),
-        np.broadcast_to((key >> shift)[:, None], shape),
-        np.broadcast_to(np.arange(blocks, dtype=np.uint64), shape),
-        np.full(shape, purpose, dtype=np.uint64),
-    ]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0 = c[0] * np.uint64(0xD2511F53)
-        p1 = c[2] * np.uint64(0xCD9E8D57)
-        c = [
-            (p1 >> shift) ^ c[1] ^ np.uint64(k0),
-            p1 & low,
-            (p0 >> shift) ^ c[3] ^ np.uint64(k1),
-            p0 & low,
-        ]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    u1 = (((c[0] << shift) | c[1]) >> np.uint64(11)).astype(float) * 2.0**-53 + 2.0**-54
-    u2 = (((c[2] << shift) | c[3]) >> np.uint64(11)).astype(float) * 2.0**-53
-    radius = np.sqrt(-2.0 * np.log(u1))
-    pairs = np.stack([radius * np.cos(2 * np.pi * u2), radius * np.sin(2 * np.pi * u2)], axis=-1)
-    return np.ascontiguousarray(pairs.reshape(subjects.size, -1)[:, :count])
 
 
 def uniforms(

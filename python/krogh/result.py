@@ -154,16 +154,16 @@ class SimulationResult:
 
     def sel(self, *, subject: Any) -> SimulationResult:
         """Return the result of one subject, or of a list of them, by ID."""
-        wanted = np.atleast_1d(np.asarray(subject))
-        place: list[int] = []
-        for item in wanted:
-            hits = np.flatnonzero(self.subjects == item)
-            if hits.size == 0:
+        places: dict[Any, list[int]] = {}
+        for index, identity in enumerate(self.subjects.tolist()):
+            places.setdefault(identity, []).append(index)
+        chosen: list[int] = []
+        for item in np.atleast_1d(np.asarray(subject)).tolist():
+            if item not in places:
                 known = f"{self.subjects[0]!s} .. {self.subjects[-1]!s}"
                 raise SpecError(f"KG-118: no subject {item!s}; there are {known}.")
-            place.extend(hits.tolist())
-        chosen = np.array(place, dtype=np.int64)
-        return self._pick(chosen)
+            chosen.extend(places[item])
+        return self._pick(np.array(chosen, dtype=np.int64))
 
     def _pick(self, chosen: NDArray[np.int64]) -> SimulationResult:
         ids = set(self.subjects[chosen].tolist())

@@ -37,21 +37,21 @@ _WEEKLY = "4 mg/kg over 90 min then 2 mg/kg over 30 min every week x 75"
 @pytest.mark.parametrize(
     ("tumor", "published"),
     [
-        ("metastatic breast", (28.7, 182.0, 44.2, 179.0)),
-        ("early breast", (30.9, 176.0, 53.8, 184.0)),
-        ("gastric", (23.1, 132.0, 32.9, 131.0)),
+        ("metastatic breast", (28.7, 182.0, 1376, 44.2, 179.0, 1736)),
+        ("early breast", (30.9, 176.0, 1390, 53.8, 184.0, 1927)),
+        ("gastric", (23.1, 132.0, 1109, 32.9, 131.0, 1338)),
     ],
 )
 def test_trastuzumab_every_three_weeks(tumor, published):
-    """European label, Tables 14 and 15: Cmin and Cmax of cycle 1 and at steady state, mg/L."""
+    """European label, Tables 14 and 15: Cmin and Cmax (mg/L) and AUC over 21 d (mg d/L), in cycle 1
+    and at steady state."""
     values = {"GASTRIC": 1} if tumor == "gastric" else {}
     result = _simulate("trastuzumab_quartino_2019", _LOADING, "525 d", values=values)
-    found = (
-        _exposure(result, "first dose", "trough"),
-        _exposure(result, "first dose", "Cmax"),
-        _exposure(result, "last dose", "trough"),
-        _exposure(result, "last dose", "Cmax"),
-    )
+    found = [
+        _exposure(result, window, column)
+        for window in ("first dose", "last dose")
+        for column in ("trough", "Cmax", "AUC")
+    ]
     assert found == pytest.approx(published, rel=0.15)
 
 

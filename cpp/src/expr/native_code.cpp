@@ -107,12 +107,12 @@ class SegmentEmitter {
   using Operand = Assembler::Operand;
 
   SegmentEmitter(Assembler& out, const TapeView& tape, const Liveness& liveness, int lanes,
-                 std::uint32_t first_temporary, std::int32_t begin, std::int32_t end)
+                 RegisterRange temporaries, std::int32_t begin, std::int32_t end)
       : out_(out),
         tape_(tape),
         liveness_(liveness),
         lanes_(lanes),
-        first_temporary_(first_temporary),
+        temporaries_(temporaries),
         begin_(begin),
         end_(end),
         holds_(static_cast<std::size_t>(out.num_registers()), nothing),
@@ -274,7 +274,7 @@ class SegmentEmitter {
 
   void finish(const Instruction& ins, int v) {
     std::fill(pinned_.begin(), pinned_.end(), 0);
-    const bool is_temporary = ins.target >= first_temporary_;
+    const bool is_temporary = temporaries_.contains(ins.target);
     bind(ins.target, v, is_temporary);
     if (!is_temporary) store(v);
   }
@@ -413,7 +413,7 @@ class SegmentEmitter {
   const TapeView& tape_;
   const Liveness& liveness_;
   int lanes_;
-  std::uint32_t first_temporary_;
+  RegisterRange temporaries_;
   std::int32_t begin_;
   std::int32_t end_;
   int usable_ = 0;
@@ -439,7 +439,7 @@ bool can_emit(bool& is_wide) {
 
 }  // namespace
 
-NativeTape::NativeTape(const TapeView& tape, int lanes, std::uint32_t first_temporary)
+NativeTape::NativeTape(const TapeView& tape, int lanes, RegisterRange temporaries)
     : lanes_(lanes) {
   // Runs shorter than this are not worth the loads and stores at their borders.
   constexpr std::int32_t shortest = 3;
@@ -464,7 +464,7 @@ NativeTape::NativeTape(const TapeView& tape, int lanes, std::uint32_t first_temp
       out.align(64);
       starts.push_back(out.size());
       segments_.push_back({});
-      SegmentEmitter(out, tape, liveness, lanes, first_temporary, i, end).run();
+      SegmentEmitter(out, tape, liveness, lanes, temporaries, i, end).run();
       num_native_ += end - i;
     } else {
       interpret(i, end);
@@ -482,6 +482,7 @@ NativeTape::NativeTape(const TapeView& tape, int lanes, std::uint32_t first_temp
       segments_[k].function = reinterpret_cast<Function>(memory_->at(starts[k]));
 }
 
+NativeTape::NativeTape() = default;
 NativeTape::~NativeTape() = default;
 NativeTape::NativeTape(NativeTape&&) noexcept = default;
 NativeTape& NativeTape::operator=(NativeTape&&) noexcept = default;

@@ -11,6 +11,13 @@
 
 namespace krogh::expr {
 
+/// Registers from `begin` to before `end`.
+struct RegisterRange {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  bool contains(std::uint32_t r) const { return r >= begin && r < end; }
+};
+
 /// A tape made ready to run on blocks of a fixed number of lanes. Runs of instructions that have a
 /// machine form (arithmetic, comparisons, roots) are native code; the rest (exponentials, tables,
 /// rare functions) goes through the interpreter in between. Where the processor is no x86-64 with
@@ -18,10 +25,10 @@ namespace krogh::expr {
 /// Immutable after construction and safe to share by threads.
 class NativeTape {
  public:
-  NativeTape() = default;
-  /// @param first_temporary  registers from here on need not hold anything when the tape ends.
-  /// The tape's instructions must outlive this object.
-  NativeTape(const TapeView& tape, int lanes, std::uint32_t first_temporary);
+  NativeTape();
+  /// @param temporaries  registers that need not hold anything when the tape ends.
+  /// The tape's instructions and tables must outlive this object.
+  NativeTape(const TapeView& tape, int lanes, RegisterRange temporaries);
   ~NativeTape();
   NativeTape(NativeTape&&) noexcept;
   NativeTape& operator=(NativeTape&&) noexcept;

@@ -8,6 +8,8 @@
 #include <krogh/expr/tape.hpp>
 #include <krogh/integrate/tableau.hpp>
 
+#include "expr/native_code.hpp"
+
 namespace krogh::integrate {
 
 /// Step-size control of one run: h_new = h safety err^-exponent err_old^memory, within limits.
@@ -46,11 +48,11 @@ struct LaneBlock {
   const int* columns = nullptr;             ///< (entries)
   const int* jacobian_registers = nullptr;  ///< (entries)
 
-  expr::TapeView rhs;
-  expr::TapeView rhs_jacobian;
-  expr::TapeView factor;    ///< its solution goes to the first stage's values
-  expr::TapeView stage[8];  ///< the solution of each goes to the values of its stage
-  expr::TapeView solve;     ///< its solution goes to `solution_register`
+  const expr::NativeTape* rhs = {};
+  const expr::NativeTape* rhs_jacobian = {};
+  const expr::NativeTape* factor = {};    ///< its solution goes to the first stage's values
+  const expr::NativeTape* stage[8] = {};  ///< the solution of each goes to the values of its stage
+  const expr::NativeTape* solve = {};     ///< its solution goes to `solution_register`
 
   // Rows of per-lane scalars.
   double* time = nullptr;       ///< at the start of the step
@@ -106,8 +108,8 @@ struct TangentBlock {
   const int* source_registers = nullptr;   ///< dF/dp after `first_order`
   const int* source_curvature_registers = nullptr;  ///< after `second_order`; -1: zero
   int direction_register = 0;              ///< (states + 1) rows: direction of differentiation
-  expr::TapeView first_order;
-  expr::TapeView second_order;
+  const expr::NativeTape* first_order = {};
+  const expr::NativeTape* second_order = {};
   double* s = nullptr;             ///< (count, states)
   double* s_new = nullptr;         ///< (count, states)
   double* stage_values = nullptr;  ///< (stages, count, states)

@@ -1,6 +1,5 @@
 // Rosenbrock step on a block of lanes, each with its own time and step size.
 // SPDX-License-Identifier: BSD-3-Clause
-#include "expr/tape_kernel.hpp"
 #include "integrate/stage_sums.kernel.hpp"
 #include "integrate/step_control.kernel.hpp"
 
@@ -96,14 +95,14 @@ void tangent_stage(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock&
   double* states = row<L>(b, b.state_register);
   double* sums = row<L>(b, b.sum_register);
   const double* inverse_step = row<L>(b, b.inverse_step_register);
-  tape_run(t.first_order, b.registers, L);
+  t.first_order->run(b.registers);
   copy_rows<L>(b.y, states, n);
   copy_rows<L>(b.time, row<L>(b, b.time_register), 1);
   copy_rows<L>(u_stage, row<L>(b, t.direction_register), n);
   double* time_direction = row<L>(b, t.direction_register + n);
   const double weight = tableau.gamma_i[stage];
   for (int l = 0; l < L; ++l) time_direction[l] = h[l] * weight;
-  tape_run(t.second_order, b.registers, L);
+  t.second_order->run(b.registers);
   const long stride = static_cast<long>(t.count) * n * L;
   double c[8];
   scale_sums(tableau, stage, c);
@@ -143,7 +142,7 @@ void tangent_stage(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock&
       for (int l = 0; l < L; ++l)
         sums[static_cast<long>(i) * L + l] -= rates[static_cast<long>(i) * L + l];
     }
-    tape_run(b.solve, b.registers, L);
+    b.solve->run(b.registers);
     copy_rows<L>(row<L>(b, b.solution_register), u + stage * stride, n);
   }
 }
@@ -173,7 +172,7 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
 
   copy_rows<L>(b.time, time, 1);
   copy_rows<L>(b.y, states, n);
-  tape_run(b.rhs_jacobian, b.registers, L);
+  b.rhs_jacobian->run(b.registers);
   add_rates<L>(b, slopes, 1.0);
   choose_step<L>(b, slopes);
   const double* h = b.step_used;
@@ -190,7 +189,7 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
     for (int l = 0; l < L; ++l) sum[l] = -slope[l];
   }
   add_time_slopes<L>(b, tableau.gamma_i[0], sums);
-  tape_run(b.factor, b.registers, L);
+  b.factor->run(b.registers);
   if (tangents != nullptr) tangent_stage<L>(tableau, b, *tangents, 0, h, b.stage_values);
 
   for (int s = 1; s < tableau.stages; ++s) {
@@ -203,7 +202,7 @@ void step(const RosenbrockTableau& tableau, LaneBlock& b, TangentBlock* tangents
     const double alpha = tableau.alpha[s];
     KROGH_SIMD
     for (int l = 0; l < L; ++l) time[l] = fma_(alpha, h[l], b.time[l]);
-    tape_run(b.stage[s], b.registers, L);
+    b.stage[s]->run(b.registers);
     if (tangents != nullptr)
       tangent_stage<L>(tableau, b, *tangents, s, h, b.stage_values + s * stride);
   }

@@ -1,7 +1,6 @@
 // Step of the stabilized explicit method RKC2 on a block of lanes, each with its own time, step
 // size and number of stages.
 // SPDX-License-Identifier: BSD-3-Clause
-#include "expr/tape_kernel.hpp"
 #include "integrate/stage_sums.kernel.hpp"
 #include "integrate/step_control.kernel.hpp"
 
@@ -151,7 +150,7 @@ void advance(const Stage<L>& c, const double* y, const double* start, const doub
 /// h F at the state and time in the registers.
 template <int L>
 void evaluate(LaneBlock& b, double* target) {
-  tape_run(b.rhs, b.registers, L);
+  b.rhs->run(b.registers);
   double* slopes = row<L>(b, b.slope_register);
   add_rates<L>(b, slopes, 1.0);
   for (int i = 0; i < b.num_states; ++i) {
@@ -186,7 +185,7 @@ void step(LaneBlock& b, TangentBlock* t) {
   double* scratch = row<L>(b, b.sum_register);
   copy_rows<L>(b.time, time, 1);
   copy_rows<L>(b.y, states, n);
-  tape_run(b.rhs_jacobian, b.registers, L);
+  b.rhs_jacobian->run(b.registers);
   add_rates<L>(b, slopes, 1.0);
   alignas(64) double bound[static_cast<unsigned>(L)];
   spectral_bound<L>(b, bound);
@@ -247,7 +246,7 @@ void step(LaneBlock& b, TangentBlock* t) {
     }
   }
   if (t != nullptr) {
-    tape_run(t->first_order, b.registers, L);
+    t->first_order->run(b.registers);
     for (int k = 0; k < t->count; ++k) {
       const long first = static_cast<long>(k) * stride;
       tangent_slopes<L>(b, *t, k, h, t->s + first, t->stage_values + first);
@@ -289,7 +288,7 @@ void step(LaneBlock& b, TangentBlock* t) {
     newer = older;
     older = swapped;
     if (t == nullptr) continue;
-    tape_run(t->first_order, b.registers, L);
+    t->first_order->run(b.registers);
     for (int k = 0; k < t->count; ++k) {
       const long first = static_cast<long>(k) * stride;
       double* tangent_evaluated = t->stage_values + tangent_stride + first;
@@ -311,7 +310,7 @@ void step(LaneBlock& b, TangentBlock* t) {
   add_error<L>(b, scratch, b.y, b.y_new, b.atol, n);
   int total = n;
   if (t != nullptr) {
-    tape_run(t->first_order, b.registers, L);
+    t->first_order->run(b.registers);
     copy_rows<L>(tangent_newer, t->s_new, n * t->count);
     for (int k = 0; k < t->count; ++k) {
       const long first = static_cast<long>(k) * stride;

@@ -9,6 +9,7 @@
 #include <krogh/linalg/sparse_lu.hpp>
 
 #include "model/inputs.hpp"
+#include "model/native_tapes.hpp"
 
 namespace krogh::model {
 namespace {
@@ -38,7 +39,11 @@ void require_parametric(const Graph& graph, NodeId id, const std::string& what) 
 
 }  // namespace
 
-Program::Program(ModelSpec spec) : spec_(std::move(spec)) {
+Program::~Program() = default;
+Program::Program(Program&&) noexcept = default;
+
+Program::Program(ModelSpec spec)
+    : spec_(std::move(spec)), native_cache_(std::make_unique<NativeCache>()) {
   validate();
   pin_surfaces();
   replace_divisions();
@@ -378,6 +383,7 @@ void Program::compile() {
     for (RegisterMap* map : {&base_, &factor_available, &solve_available})
       map->emplace(zero, static_cast<std::uint32_t>(r));
   }
+  layout_.first_temporary = registers.next();
   const auto first_temporary = static_cast<std::uint32_t>(registers.next());
   std::uint32_t high_water = first_temporary;
   auto build = [&](std::vector<TapeRoot> roots, const RegisterMap& available) {

@@ -193,6 +193,7 @@ TangentProgram::TangentProgram(const Program& program,
     for (std::size_t a = 0; a < event.assignments.size(); ++a)
       row.push_back(place_crossing(position++));
   }
+  this->first_temporary = next;
   const auto first_temporary = static_cast<std::uint32_t>(next);
   std::uint32_t high_water = first_temporary;
   prologue = expr::compile_tape(graph, prologue_roots, prologue_available, first_temporary,

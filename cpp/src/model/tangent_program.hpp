@@ -37,6 +37,7 @@ class TangentProgram {
     std::vector<std::int32_t> by_parameter;
   };
 
+  int first_temporary = 0;  ///< from here on: intermediate results of a tape
   int num_registers = 0;
   int direction_register = 0;  ///< (states + 1) rows
   std::vector<expr::Instruction> prologue;      ///< more expressions of parameters alone

@@ -76,10 +76,10 @@ LaneEngine::LaneEngine(const PointContext& context)
   block_.time_slope_register = layout_.time_slopes;
   block_.input_states = context.input_states.data();
   block_.num_input_states = static_cast<int>(context.input_states.size());
-  const model::ModelTapes& tapes = program_.tapes();
-  block_.rhs = program_.view(tapes.rhs);
-  block_.rhs_jacobian = program_.view(tapes.rhs_jacobian);
-  block_.solve = program_.view(tapes.solve);
+  const model::NativeTapes& native = *context.native;
+  block_.rhs = &native.rhs;
+  block_.rhs_jacobian = &native.rhs_jacobian;
+  block_.solve = &native.solve;
   for (const model::Entry& e : program_.jacobian()) {
     entry_rows_.push_back(e.row);
     entry_columns_.push_back(e.column);
@@ -88,13 +88,8 @@ LaneEngine::LaneEngine(const PointContext& context)
   block_.rows = entry_rows_.data();
   block_.columns = entry_columns_.data();
   block_.jacobian_registers = program_.jacobian_registers().data();
-  if (context.stepper.family == integrate::Stepper::Family::rosenbrock) {
-    for (int s = 0; s < slots; ++s)
-      stage_tapes_.push_back(expr::moved(s == 0 ? tapes.factor : tapes.stage, layout_.solution, n_,
-                                         count + s * n_));
-    block_.factor = program_.view(stage_tapes_[0]);
-    for (int s = 1; s < slots; ++s) block_.stage[s] = program_.view(stage_tapes_[idx(s)]);
-  }
+  for (std::size_t k = 0; k < native.stages.size(); ++k)
+    (k == 0 ? block_.factor : block_.stage[k]) = &native.stages[k];
   block_.atol = context.atol.data();
   block_.rtol = context.options->rtol;
   block_.control = context.control;
@@ -114,8 +109,8 @@ LaneEngine::LaneEngine(const PointContext& context)
     tangents_.source_registers = tangent->source_registers.data();
     tangents_.source_curvature_registers = tangent->source_curvature_registers.data();
     tangents_.direction_register = tangent->direction_register;
-    tangents_.first_order = program_.view(tangent->first_order);
-    tangents_.second_order = program_.view(tangent->second_order);
+    tangents_.first_order = &native.first_order;
+    tangents_.second_order = &native.second_order;
     tangents_.s = tangent_memory_.data();
     tangents_.s_new = tangents_.s + all;
     tangents_.stage_values = tangents_.s_new + all;
@@ -138,9 +133,9 @@ LaneEngine::LaneEngine(const PointContext& context)
 LaneEngine::~LaneEngine() = default;
 
 void LaneEngine::run_prologue() {
-  expr::run_tape(program_.view(program_.tapes().prologue), registers_.data(), lanes_);
+  context_.native->prologue.run(registers_.data());
   if (context_.tangents != nullptr)
-    expr::run_tape(program_.view(context_.tangents->prologue), registers_.data(), lanes_);
+    context_.native->tangent_prologue.run(registers_.data());
   prologue_is_stale_ = false;
 }
 
@@ -233,7 +228,7 @@ void LaneEngine::start_lanes(std::vector<int>& starting) {
 /// States to their initial values, nothing running in.
 void LaneEngine::reset_states(int l) {
   if (prologue_is_stale_) run_prologue();
-  expr::run_tape(program_.view(program_.tapes().initial), registers_.data(), lanes_);
+  context_.native->initial.run(registers_.data());
   for (int i = 0; i < n_; ++i) {
     at(block_.y, i, l) = reg(layout_.solution + i, l);
     reg(layout_.input_rates + i, l) = 0.0;
@@ -375,14 +370,33 @@ void LaneEngine::name_failure(int l) {
   expr::TapeView tape = program_.view(program_.tapes().prologue);
   std::int32_t position = expr::first_failure(tape, registers_.data(), lanes_, l);
   if (position >= 0) {
-    expr::run_tape(program_.view(program_.tapes().rhs), registers_.data(), lanes_);
+    context_.native->rhs.run(registers_.data());
   } else {
     tape = program_.view(program_.tapes().rhs);
     position = expr::first_failure(tape, registers_.data(), lanes_, l);
   }
   int state = -1;
-  for (int i = n_ - 1; i >= 0; --i)
-    if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  auto find_state = [&] {
+    for (int i = n_ - 1; i >= 0; --i)
+      if (!std::isfinite(reg(layout_.slopes + i, l))) state = i;
+  };
+  find_state();
+  // The state at hand is sound and no step leads on: what breaks lies just ahead along the slope.
+  if (position < 0 && state < 0) {
+    std::vector<double> slopes(idx(n_));
+    for (int i = 0; i < n_; ++i)
+      slopes[idx(i)] = reg(layout_.slopes + i, l) + reg(layout_.input_rates + i, l);
+    constexpr int furthest = 40;  // doublings: from rounding of the clock to 1 % of it
+    double ahead = std::max(std::abs(block_.time[l]), 1e-270) * 1e-14;
+    for (int k = 0; k < furthest && position < 0; ++k, ahead *= 2.0) {
+      for (int i = 0; i < n_; ++i)
+        reg(layout_.states + i, l) = at(block_.y, i, l) + ahead * slopes[idx(i)];
+      reg(layout_.time, l) = block_.time[l] + ahead;
+      position = expr::first_failure(tape, registers_.data(), lanes_, l);
+    }
+    expr::run_tape(tape, registers_.data(), lanes_);
+    find_state();
+  }
   std::string cause = "the step size fell below what the clock resolves";
   if (position >= 0) {
     switch (static_cast<expr::Op>(tape.code[position].code)) {
@@ -428,6 +442,7 @@ bool LaneEngine::refill() {
 }
 
 void LaneEngine::run(const std::function<bool()>& keep_going) {
+  keep_going_ = keep_going ? &keep_going : nullptr;
   std::int64_t iterations = 0;
   for (;;) {
     while (refill()) work_through_due();
@@ -435,7 +450,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
                      [](const Lane& lane) { return lane.is_active; }))
       return;
     if (context_.stop.load(std::memory_order_relaxed)) return;
-    if (keep_going && iterations++ % 64 == 0 && !keep_going()) {
+    if (keep_going && iterations++ % 8 == 0 && !keep_going()) {
       context_.stop.store(true, std::memory_order_relaxed);
       return;
     }

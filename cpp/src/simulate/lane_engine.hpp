@@ -18,7 +18,7 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
-#include "model/tangent_program.hpp"
+#include "model/native_tapes.hpp"
 
 namespace krogh::simulate {
 
@@ -26,6 +26,9 @@ class PropagatorCache;
 struct HandOver;
 struct StiffnessScreen;
 struct SuspendedLane;
+
+/// Lanes of the blocks that orbits run on: one is used.
+inline constexpr int orbit_lanes = 8;
 
 /// Derived times (TIME + lag + j II) this close after a record count as simultaneous with it.
 inline double coincidence(double time) {
@@ -36,6 +39,7 @@ inline double coincidence(double time) {
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
   const PointOutput* output = nullptr;
@@ -48,6 +52,7 @@ struct PointContext {
   /// amount and duration of the two doses of an orbit. Present where a steady state may be needed.
   const std::vector<Direction>* orbit_directions = nullptr;
   const model::TangentProgram* orbit_tangents = nullptr;
+  const model::NativeTapes* orbit_native = nullptr;  ///< ready for blocks of `orbit_lanes`
   bool has_one_parameter_set = false;
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
@@ -231,6 +236,11 @@ class LaneEngine {
   // lane_metrics.cpp
   void start_metrics(int lane);
   void take_metrics();
+  double* gathered(int metric);
+  void restart_gathering(int lane);
+  void find_extremes(int lane, int output);
+  void measure_time_above(int lane, int output);
+  void give_to_windows(int lane);
 
   double& at(double* rows, int row, int lane) {
     return rows[static_cast<std::ptrdiff_t>(row) * lanes_ + lane];
@@ -245,7 +255,6 @@ class LaneEngine {
   int n_;
   int num_directions_;
   AlignedBuffer registers_;
-  std::vector<std::vector<expr::Instruction>> stage_tapes_;  ///< writing to each stage's values
   std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
   int num_registers_ = 0;     ///< before the stage values
   AlignedBuffer rows_;        ///< per-lane scalars
@@ -261,10 +270,12 @@ class LaneEngine {
   std::vector<double> tangent_atol_;
   std::vector<Lane> lanes_state_;
   std::vector<std::vector<double>> metrics_;
+  AlignedBuffer gathered_;  ///< samples of a step and metrics since the last stop
   std::vector<int> ready_;
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
   bool is_drained_ = false;  ///< the queue has no more subjects
+  const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
 };

@@ -72,12 +72,12 @@ void LaneEngine::observe_inside_step() {
 
 /// Takes the outputs of the given lanes from the state registers and moves past the observation.
 void LaneEngine::emit(const std::vector<int>& lanes) {
-  expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+  context_.native->outputs.run(registers_.data());
   const PointOutput& output = *context_.output;
   const int num_outputs = program_.num_outputs();
   const model::TangentProgram* tangent = context_.tangents;
   if (tangent != nullptr)
-    expr::run_tape(program_.view(tangent->outputs), registers_.data(), lanes_);
+    context_.native->tangent_outputs.run(registers_.data());
   for (int l : lanes) {
     Lane& lane = this->lane(l);
     double* row = output.values.data() + lane.observation * num_outputs;
@@ -290,7 +290,7 @@ void LaneEngine::fire_pending(int l) {
 std::vector<double> LaneEngine::slopes_at(int l) {
   for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
   reg(layout_.time, l) = block_.time[l];
-  expr::run_tape(program_.view(program_.tapes().rhs), registers_.data(), lanes_);
+  context_.native->rhs.run(registers_.data());
   std::vector<double> slopes(idx(n_));
   for (int i = 0; i < n_; ++i)
     slopes[idx(i)] = reg(layout_.slopes + i, l) + reg(layout_.input_rates + i, l);

@@ -78,7 +78,7 @@ void LaneEngine::advance_in_step(int first) {
     std::copy_n(block_.y, std::ptrdiff_t{n_} * lanes_,
                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     std::fill_n(registers_.data() + std::ptrdiff_t{layout_.time} * lanes_, lanes_, now);
-    expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+    context_.native->outputs.run(registers_.data());
     for (int l = 0; l < lanes_; ++l) {
       const Lane& lane = this->lane(l);
       if (!lane.is_active) continue;

@@ -7,6 +7,7 @@
 #include <krogh/base/isa.hpp>
 
 #include "simulate/lane_engine.hpp"
+#include "simulate/metrics_kernel.hpp"
 
 namespace krogh::simulate {
 namespace {
@@ -14,9 +15,9 @@ namespace {
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-/// Outputs are sampled at the quarters of a step; the quartic through the five values carries the
-/// integral (Boole's rule, order 6), extremes and threshold crossings.
-constexpr int samples = 5;
+constexpr int samples = metric_samples;
+/// Rows per output: samples, the eight metrics gathered since the last stop, where to look closer.
+constexpr int rows_per_output = samples + num_metrics + 1;
 
 /// Coefficients in theta of the quartic through values at 0, 1/4, 1/2, 3/4, 1 (Newton differences).
 void quartic(const double* v, double* c) {
@@ -44,15 +45,25 @@ double slope_at(const double* c, double th) {
   return c[1] + th * (2.0 * c[2] + th * (3.0 * c[3] + th * 4.0 * c[4]));
 }
 
-/// Root of f between low and high, where it changes sign.
-template <class Function>
-double bisect(const Function& f, double low, double high) {
+double curvature_at(const double* c, double th) {
+  return 2.0 * c[2] + th * (6.0 * c[3] + th * 12.0 * c[4]);
+}
+
+/// Root of f between low and high, where it changes sign: Newton's method kept inside the bracket.
+template <class Function, class Slope>
+double root_between(const Function& f, const Slope& slope, double low, double high) {
   const double sign = f(low);
-  for (int k = 0; k < 52; ++k) {
-    const double middle = 0.5 * (low + high);
-    (f(middle) * sign > 0.0 ? low : high) = middle;
+  double x = 0.5 * (low + high);
+  for (int k = 0; k < 25; ++k) {
+    const double value = f(x);
+    (value * sign > 0.0 ? low : high) = x;
+    double next = x - value / slope(x);
+    if (!(next > low && next < high)) next = 0.5 * (low + high);
+    const double change = std::abs(next - x);
+    x = next;
+    if (change < 1e-13) break;
   }
-  return 0.5 * (low + high);
+  return x;
 }
 
 }  // namespace
@@ -68,86 +79,155 @@ void LaneEngine::start_metrics(int l) {
     m[k + 1] = m[k + 3] = m[k + 6] = m[k + 7] = std::nan("");
     m[k + 2] = infinity;
   }
+  if (windows == 0) return;
+  const auto size = idx(program_.num_outputs()) * idx(lanes_);
+  if (gathered_.size() == 0) gathered_ = AlignedBuffer(idx(rows_per_output) * size + idx(lanes_));
+  restart_gathering(l);
 }
 
-/// Adds the accepted steps of all lanes to their metrics. Windows begin and end at stops, so a step
-/// lies in a window or outside of it.
+/// Row `metric` of the numbers gathered since the last stop, (outputs, lanes).
+double* LaneEngine::gathered(int metric) {
+  return gathered_.data() + std::ptrdiff_t{samples + metric} * program_.num_outputs() * lanes_;
+}
+
+void LaneEngine::restart_gathering(int l) {
+  for (int m = 0; m < program_.num_outputs(); ++m) {
+    at(gathered(0), m, l) = -infinity;
+    at(gathered(2), m, l) = infinity;
+    at(gathered(4), m, l) = at(gathered(5), m, l) = 0.0;
+    for (int k : {1, 3, 6, 7}) at(gathered(k), m, l) = std::nan("");
+  }
+}
+
+/// Adds the accepted steps of all lanes to their metrics. Windows begin and end at stops: numbers
+/// are gathered between stops and given to the windows there.
 void LaneEngine::take_metrics() {
   const int num_outputs = program_.num_outputs();
-  const std::int64_t own = context_.options->windows_per_subject;
-  const std::size_t num_windows = own > 0 ? idx(own) : context_.options->windows.size();
-  const auto& thresholds = context_.options->thresholds;
   prepare_dense();
-  std::vector<double> sampled(idx(samples) * idx(num_outputs) * idx(lanes_));
-  auto sample = [&](int k, int m, int l) -> double& {
-    return sampled[(idx(k) * idx(num_outputs) + idx(m)) * idx(lanes_) + idx(l)];
-  };
+  double* sampled = gathered_.data();
   for (int k = 0; k < samples; ++k) {
     std::fill(theta_, theta_ + lanes_, 0.25 * k);
     KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
                                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     for (int l = 0; l < lanes_; ++l)
       reg(layout_.time, l) = block_.time[l] + theta_[l] * block_.step_used[l];
-    expr::run_tape(program_.view(program_.tapes().outputs), registers_.data(), lanes_);
+    context_.native->outputs.run(registers_.data());
     for (int m = 0; m < num_outputs; ++m)
-      for (int l = 0; l < lanes_; ++l) sample(k, m, l) = reg(layout_.outputs + m, l);
+      std::copy_n(&reg(layout_.outputs + m, 0), lanes_,
+                  sampled + (std::ptrdiff_t{k} * num_outputs + m) * lanes_);
   }
+  double* looks_closer = gathered(num_metrics);
+  double* takes_part = looks_closer + std::ptrdiff_t{num_outputs} * lanes_;
+  for (int l = 0; l < lanes_; ++l)
+    takes_part[l] = lane(l).is_active && block_.accepted[l] > 0.0 ? 1.0 : 0.0;
+  const MetricView view{.outputs = num_outputs,
+                        .lanes = lanes_,
+                        .samples = sampled,
+                        .start = block_.time,
+                        .step = block_.step_used,
+                        .takes_part = takes_part,
+                        .maximum = gathered(0),
+                        .time_of_maximum = gathered(1),
+                        .minimum = gathered(2),
+                        .time_of_minimum = gathered(3),
+                        .integral = gathered(4),
+                        .last = gathered(6),
+                        .looks_closer = looks_closer};
+  const bool has_extremes = KROGH_DISPATCH(metrics_gather)(view);
+  const bool has_thresholds = !context_.options->thresholds.empty();
   for (int l = 0; l < lanes_; ++l) {
-    if (!lane(l).is_active || !(block_.accepted[l] > 0.0)) continue;
-    const double start = block_.time[l];
-    const double h = block_.step_used[l];
-    const Window* windows =
-        context_.options->windows.data() + (own > 0 ? lane(l).subject * own : 0);
-    for (std::size_t w = 0; w < num_windows; ++w) {
-      // The middle of the step decides, which no rounding of the stops can move across an edge.
-      const double middle = start + 0.5 * h;
-      if (!(middle >= windows[w].begin && middle <= windows[w].end)) continue;
+    if (!(takes_part[l] > 0.0)) continue;
+    if (has_extremes || has_thresholds)
       for (int m = 0; m < num_outputs; ++m) {
-        double v[samples];
-        double c[samples];
-        for (int k = 0; k < samples; ++k) v[k] = sample(k, m, l);
-        quartic(v, c);
-        double* out = metrics_[idx(l)].data() + (w * idx(num_outputs) + idx(m)) * num_metrics;
-        auto consider = [&](double th, double value) {
-          if (value > out[0]) {
-            out[0] = value;
-            out[1] = start + th * h;
-          }
-          if (value < out[2]) {
-            out[2] = value;
-            out[3] = start + th * h;
-          }
-        };
-        for (int k = 0; k < samples; ++k) consider(0.25 * k, v[k]);
-        for (int k = 0; k + 1 < samples; ++k) {
-          const double a = 0.25 * k;
-          const double b = a + 0.25;
-          if (slope_at(c, a) * slope_at(c, b) >= 0.0) continue;
-          const double th = bisect([&](double x) { return slope_at(c, x); }, a, b);
-          consider(th, value_at(c, th));
-        }
-        out[4] += h / 90.0 * (7.0 * (v[0] + v[4]) + 32.0 * (v[1] + v[3]) + 12.0 * v[2]);
-        out[6] = v[samples - 1];
-        const double threshold = thresholds.empty() ? 0.0 : thresholds[idx(m)];
-        auto reach = [&](double th) {
-          if (std::isnan(out[7])) out[7] = start + th * h;
-        };
-        for (int k = 0; k + 1 < samples; ++k) {
-          const double a = 0.25 * k;
-          const double left = v[k] - threshold;
-          const double right = v[k + 1] - threshold;
-          if (left >= 0.0) reach(a);
-          if (left > 0.0 && right > 0.0) {
-            out[5] += 0.25 * h;
-          } else if (left * right < 0.0) {
-            const double th = bisect([&](double x) { return value_at(c, x) - threshold; }, a, a + 0.25);
-            out[5] += h * (left > 0.0 ? th - a : a + 0.25 - th);
-            reach(th);
-          }
-        }
+        if (at(looks_closer, m, l) > 0.0) find_extremes(l, m);
+        if (has_thresholds) measure_time_above(l, m);
       }
+    if (block_.step_used[l] >= block_.remaining[l]) give_to_windows(l);
+  }
+}
+
+/// Extremes between the samples of a step.
+void LaneEngine::find_extremes(int l, int m) {
+  double v[samples];
+  double c[samples];
+  for (int k = 0; k < samples; ++k) v[k] = at(gathered_.data(), k * program_.num_outputs() + m, l);
+  quartic(v, c);
+  for (int k = 0; k + 1 < samples; ++k) {
+    const double a = 0.25 * k;
+    const double b = a + 0.25;
+    if (slope_at(c, a) * slope_at(c, b) >= 0.0) continue;
+    const double th = root_between([&](double x) { return slope_at(c, x); },
+                                   [&](double x) { return curvature_at(c, x); }, a, b);
+    const double value = value_at(c, th);
+    const double time = block_.time[l] + th * block_.step_used[l];
+    if (value > at(gathered(0), m, l)) {
+      at(gathered(0), m, l) = value;
+      at(gathered(1), m, l) = time;
+    }
+    if (value < at(gathered(2), m, l)) {
+      at(gathered(2), m, l) = value;
+      at(gathered(3), m, l) = time;
     }
   }
+}
+
+/// Time above the threshold within a step, and the first time at which it is reached.
+void LaneEngine::measure_time_above(int l, int m) {
+  const double threshold = context_.options->thresholds[idx(m)];
+  const double start = block_.time[l];
+  const double h = block_.step_used[l];
+  double v[samples];
+  double c[samples];
+  for (int k = 0; k < samples; ++k)
+    v[k] = at(gathered_.data(), k * program_.num_outputs() + m, l) - threshold;
+  quartic(v, c);
+  double& above = at(gathered(5), m, l);
+  double& first = at(gathered(7), m, l);
+  auto reach = [&](double th) {
+    if (std::isnan(first)) first = start + th * h;
+  };
+  for (int k = 0; k + 1 < samples; ++k) {
+    const double a = 0.25 * k;
+    if (v[k] >= 0.0) reach(a);
+    if (v[k] > 0.0 && v[k + 1] > 0.0) {
+      above += 0.25 * h;
+    } else if (v[k] * v[k + 1] < 0.0) {
+      const double th = root_between([&](double x) { return value_at(c, x); },
+                                     [&](double x) { return slope_at(c, x); }, a, a + 0.25);
+      above += h * (v[k] > 0.0 ? th - a : a + 0.25 - th);
+      reach(th);
+    }
+  }
+}
+
+/// Gives what a lane gathered since its last stop to the windows in which it lies. The middle of
+/// the last step decides, which no rounding of the stops can move across an edge.
+void LaneEngine::give_to_windows(int l) {
+  const PointOptions& options = *context_.options;
+  const std::int64_t own = options.windows_per_subject;
+  const std::size_t num_windows = own > 0 ? idx(own) : options.windows.size();
+  const Window* windows = options.windows.data() + (own > 0 ? lane(l).subject * own : 0);
+  const double middle = block_.time[l] + 0.5 * block_.step_used[l];
+  double* out = metrics_[idx(l)].data();
+  for (std::size_t w = 0; w < num_windows; ++w) {
+    const bool is_inside = middle >= windows[w].begin && middle <= windows[w].end;
+    for (int m = 0; m < program_.num_outputs(); ++m, out += num_metrics) {
+      if (!is_inside) continue;
+      if (at(gathered(0), m, l) > out[0]) {
+        out[0] = at(gathered(0), m, l);
+        out[1] = at(gathered(1), m, l);
+      }
+      if (at(gathered(2), m, l) < out[2]) {
+        out[2] = at(gathered(2), m, l);
+        out[3] = at(gathered(3), m, l);
+      }
+      out[4] += at(gathered(4), m, l);
+      out[5] += at(gathered(5), m, l);
+      out[6] = at(gathered(6), m, l);
+      if (std::isnan(out[7])) out[7] = at(gathered(7), m, l);
+    }
+  }
+  restart_gathering(l);
 }
 
 }  // namespace krogh::simulate

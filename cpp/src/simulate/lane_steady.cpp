@@ -49,7 +49,7 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
   auto evaluate = [&] {
     for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = y[idx(i)];
     reg(layout_.time, l) = block_.time[l];
-    expr::run_tape(program_.view(program_.tapes().rhs_jacobian), registers_.data(), lanes_);
+    context_.native->rhs_jacobian.run(registers_.data());
     for (int i = 0; i < n_; ++i)
       slopes[idx(i)] = reg(layout_.slopes + i, l) + (i == input_state ? rate : 0.0);
     std::fill(jacobian.begin(), jacobian.end(), 0.0);
@@ -130,7 +130,7 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
                                        std::abs(y[idx(chosen[idx(i)])])));
   if (num_directions_ == 0) return true;
   // Implicit function: J s = -(dF/dp + d(rate)/dp), states that are held keep their tangents.
-  expr::run_tape(program_.view(context_.tangents->first_order), registers_.data(), lanes_);
+  context_.native->first_order.run(registers_.data());
   std::vector<double> rhs(idx(m) * idx(num_directions_), 0.0);
   for (int k = 0; k < num_directions_; ++k) {
     std::vector<double> source(idx(n_), 0.0);
@@ -201,13 +201,19 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.method = context_.method;
   inner.stepper = context_.stepper;
   inner.control = context_.control;
-  inner.lanes = 8;
+  inner.lanes = orbit_lanes;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
   inner.tangents = context_.orbit_tangents;
+  inner.native = context_.orbit_native;
   inner.final_tangents = orbit.tangents;
   LaneEngine engine(inner);
-  engine.run({});
+  engine.run([this] {
+    if (context_.stop.load(std::memory_order_relaxed)) return false;
+    if (keep_going_ == nullptr || (*keep_going_)()) return true;
+    context_.stop.store(true, std::memory_order_relaxed);
+    return false;
+  });
   orbit.is_valid = result.status[0] == Status::success;
   lane(l).stats.accepted += result.stats[0].accepted;
   lane(l).stats.rejected += result.stats[0].rejected;
@@ -258,18 +264,28 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
     orbit = run_orbit(l, y, dose, interval, interval);
     if (!orbit.is_valid) return false;
     const double now = distance(y);
-    if (now <= tightest || (now <= goal && now >= 0.5 * best)) {
+    std::vector<double> a = monodromy();
+    std::vector<double> delta(idx(m));
+    for (int i = 0; i < m; ++i)
+      delta[idx(i)] = orbit.y[idx(chosen[idx(i)])] - y[idx(chosen[idx(i)])];
+    const bool is_regular = linalg::solve_dense(a, delta, m, 1);
+    // Where input reaches the capacity of a saturable elimination, states grow until the excess of
+    // one period is small beside them; Newton's correction, which then is as large as the state
+    // itself (for Michaelis-Menten input at capacity exactly so), tells this from a steady state.
+    double correction = 0.0;
+    for (int i = 0; i < m; ++i)
+      correction = std::max(correction, std::abs(delta[idx(i)]) /
+                                            (context_.atol[idx(chosen[idx(i)])] +
+                                             std::abs(y[idx(chosen[idx(i)])])));
+    const bool is_small = now <= tightest || (now <= goal && now >= 0.5 * best);
+    if (is_small && is_regular && correction <= 0.01) {
       is_found = true;
       break;
     }
     const bool has_improved = now < best;
     best = std::min(best, now);
-    std::vector<double> a = monodromy();
-    std::vector<double> delta(idx(m));
-    for (int i = 0; i < m; ++i)
-      delta[idx(i)] = orbit.y[idx(chosen[idx(i)])] - y[idx(chosen[idx(i)])];
     std::vector<double> next = orbit.y;  // one more period, should Newton not be usable
-    if ((has_improved || k < 3) && linalg::solve_dense(a, delta, m, 1)) {
+    if ((has_improved || k < 3) && is_regular) {
       std::vector<double> newton = y;
       bool is_sound = true;
       for (int i = 0; i < m; ++i) {
@@ -394,6 +410,10 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
         add_pending(l, {.time = record.time + next_arrival - j * record.interval + dose.duration,
                         .order = 0, .is_end = true, .dose = number, .base = 0.0, .interval = 0.0,
                         .next = 0, .total = 0});
+  }
+  if (!is_found && context_.stop.load(std::memory_order_relaxed)) {
+    lane.is_active = false;  // stopped on the way, which is the status it has
+    return false;
   }
   if (!is_found) {
     fail(l, Status::steady_state_failed, record.target, capacity);

@@ -28,7 +28,7 @@ void LaneEngine::reset_modes(int l, int except) {
   reg(layout_.time, l) = block_.time[l];
   // A condition may contain selects of its own; as many passes settle any nesting.
   for (int pass = 0; pass < count; ++pass) {
-    expr::run_tape(program_.view(program_.tapes().surfaces), registers_.data(), lanes_);
+    context_.native->surfaces.run(registers_.data());
     bool changed = false;
     for (int s = 0; s < count; ++s) {
       if (s == except) continue;
@@ -44,13 +44,12 @@ void LaneEngine::reset_modes(int l, int except) {
 /// and repeated up to the crossing, which the continuous output of the step has located.
 void LaneEngine::locate_crossings() {
   const int count = program_.num_surfaces();
-  const expr::TapeView tape = program_.view(program_.tapes().surfaces);
   auto evaluate_at = [&](const double* theta) {
     KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta, n_, lanes_,
                                 registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
     for (int l = 0; l < lanes_; ++l)
       reg(layout_.time, l) = block_.time[l] + theta[l] * block_.step_used[l];
-    expr::run_tape(tape, registers_.data(), lanes_);
+    context_.native->surfaces.run(registers_.data());
   };
   auto is_across = [&](int l) {
     for (int s = 0; s < count; ++s)
@@ -229,7 +228,7 @@ void LaneEngine::assign(int l, const std::vector<int>& events, const std::vector
 void LaneEngine::evaluate_surfaces(int l) {
   for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
   reg(layout_.time, l) = block_.time[l];
-  expr::run_tape(program_.view(program_.tapes().surfaces), registers_.data(), lanes_);
+  context_.native->surfaces.run(registers_.data());
 }
 
 /// Derivatives of surfaces and assigned values at the lane's present state along a direction.
@@ -241,7 +240,7 @@ void LaneEngine::evaluate_crossing_derivatives(int l, const std::vector<double>&
   }
   reg(layout_.time, l) = block_.time[l];
   reg(tangents_.direction_register + n_, l) = time_direction;
-  expr::run_tape(program_.view(context_.tangents->crossings), registers_.data(), lanes_);
+  context_.native->crossings.run(registers_.data());
 }
 
 /// dtau/dp of a crossing g(y, t, p) = 0: -(g_y s + g_p)/(g_y f + g_t).

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <thread>
 
 #include <krogh/base/parallel.hpp>
 
@@ -225,6 +226,18 @@ PointResult simulate_point(const model::Program& program, std::span<const double
   }
   context.orbit_directions = &orbit_directions;
   context.orbit_tangents = orbit_tangents.get();
+  const int num_stages = context.stepper.family == integrate::Stepper::Family::rosenbrock
+                             ? context.stepper.slots
+                             : 0;
+  std::vector<std::unique_ptr<const model::NativeTapes>> made;
+  auto native = [&](const model::TangentProgram* derivatives, int lanes) {
+    if (derivatives == nullptr) return &program.native_cache().get(program, lanes, num_stages);
+    made.push_back(
+        std::make_unique<const model::NativeTapes>(program, derivatives, lanes, num_stages));
+    return made.back().get();
+  };
+  context.native = native(context.tangents, context.lanes);
+  if (has_steady) context.orbit_native = native(context.orbit_tangents, orbit_lanes);
 
   const int wanted = granted_threads(control.num_threads);
   const auto start = std::chrono::steady_clock::now();
@@ -240,9 +253,21 @@ PointResult simulate_point(const model::Program& program, std::span<const double
     const auto blocks = static_cast<int>(
         std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
     const int num_threads = std::max(1, std::min(wanted, blocks));
+    std::atomic<int> others{num_threads - 1};
     parallel_run(num_threads, [&](int thread) {
-      LaneEngine engine(phase);
-      work(engine, thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+      try {
+        LaneEngine engine(phase);
+        work(engine, thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+        if (thread > 0) --others;
+        // The caller's thread has nothing left to do but to listen while others finish theirs.
+        while (thread == 0 && others.load() > 0 && !phase.stop.load()) {
+          if (!report()) phase.stop.store(true);
+          std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+      } catch (...) {  // an interrupt, for instance: nobody goes on alone
+        phase.stop.store(true);
+        throw;
+      }
     });
     finished += phase.finished.load(std::memory_order_relaxed);
     result.num_threads = std::max(result.num_threads, num_threads);

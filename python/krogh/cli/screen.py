@@ -5,7 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterator
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -42,10 +44,62 @@ def rich_table(
     return shown
 
 
+_SHOWN: Final = {
+    "Cmax": "Cmax",
+    "Tmax": "Tmax",
+    "Cmin": "Cmin",
+    "trough": "trough",
+    "AUC": "AUC",
+    "Cavg": "Cavg",
+    "time_above": "time above",
+    "time_to_threshold": "time to threshold",
+    "half_life": "half-life",
+    "AUC_inf": "AUC to infinity",
+}
+"""Metrics on the screen, in this order; the CSV file has all of them."""
+
+
+def exposure_tables(summary: ResultTable, outputs: list[str], many: bool) -> Iterator[Table]:
+    """Yield a table for each output: metrics down, windows across, the interval below the median.
+
+    Parameters
+    ----------
+    summary
+        What `SimulationResult.exposure_summary` returned.
+    outputs
+        Names of the outputs, in the order in which they are shown.
+    many
+        Whether there is an interval to show.
+    """
+    low, high = (name for name in summary if name.endswith("%"))
+    cells: dict[tuple[str, str, str], str] = {}
+    units: dict[tuple[str, str], str] = {}
+    for row in summary.rows():
+        interval = f"\n{_cell(row[low])} .. {_cell(row[high])}" if many else ""
+        cells[row["output"], row["metric"], row["window"]] = f"{_cell(row['median'])}{interval}"
+        units[row["output"], row["metric"]] = row["unit"]
+    windows = list(dict.fromkeys(str(window) for window in summary["window"]))
+    for output in outputs:
+        shown = Table(header_style="bold", title_justify="left")
+        shown.title = f"{output}: median, and {low} .. {high} of the subjects" if many else output
+        shown.add_column("", no_wrap=True)
+        for window in windows:
+            shown.add_column(window, justify="right")
+        for metric, name in _SHOWN.items():
+            values = [cells.get((output, metric, window), "") for window in windows]
+            if any(values):
+                unit = units[output, metric]
+                label = name if unit in ("", "1") else f"{name} [{unit}]"
+                shown.add_row(Text(label), *values)
+        yield shown
+
+
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "-" if value != value else f"{value:.4g}"
-    return str(value)
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from krogh.cli.options import dosing_from, model_from, pairs_from, rows_where
-from krogh.cli.screen import rich_table
-from krogh.errors import MissingExtra, SpecError
+from krogh.cli.screen import exposure_tables
+from krogh.errors import MissingExtra, SpecError, did_you_mean
 from krogh.table import ResultTable
-from krogh.units import convert, same_dimension
+from krogh.units import convert, parse_quantity, require_dimension, same_dimension
 
 __all__ = ["Study", "run_study"]
 
+_GRID_POINTS: Final = 301
 _MOST_PROFILES: Final = 5_000_000  # rows of profiles.csv, about 200 MB
 
 
@@ -62,6 +63,13 @@ def run_study(study: Study, console: Console) -> int:
     if not 0.0 < study.level < 1.0:
         raise SpecError(f"KG-132: --level is a share between 0 and 1, not {study.level}.")
     model = model_from(study.model)
+    unknown = [name for name in study.outputs if name not in model.outputs]
+    if unknown:
+        raise SpecError(
+            f"KG-132: --show: the model has no output {unknown[0]!r}."
+            f"{did_you_mean(unknown[0], model.outputs)}  Outputs: {', '.join(model.outputs)}."
+        )
+    _make_folder(study.folder)
     values = pairs_from(study.values, "--values", "CL=0.2L/d")
     dosing = dosing_from(
         study.dosing,
@@ -76,12 +84,11 @@ def run_study(study: Study, console: Console) -> int:
     options: dict[str, Any] = {} if is_table else {"subjects": subjects}
     if study.weight is not None:
         options["weight"] = study.weight
+    options |= _grid(study, dosing) if is_table else {"until": study.until, "every": study.every}
     result = simulate(
         model,
         dosing,
         **options,
-        until=_end(study, dosing, is_table),
-        every=study.every,
         values=values or None,
         variability=variability and bool(model.random_effects),
         seed=study.seed,
@@ -131,12 +138,24 @@ def _who(study: Study, dosing: Any, conditions: dict[str, str]) -> tuple[Any, in
     return dosing.to_regimen(), study.subjects
 
 
-def _end(study: Study, dosing: Any, is_table: bool) -> str | None:
-    """Return the end of the run: as asked for, else the last record of a table."""
-    if study.until is not None or not is_table:
-        return study.until
-    last = float(np.max(dosing["TIME"]))
-    return f"{last!r} {dosing.units['TIME']}" if last > 0.0 else None
+def _grid(study: Study, table: Any) -> dict[str, Any]:
+    """Return the times for the subjects of a table: one grid, to the end asked for or its last row.
+
+    The table's own rows would be times of different subjects, over which no median can be taken.
+    """
+    unit = table.units["TIME"]
+    if study.until is None:
+        end = float(np.max(table["TIME"]))
+        if end <= 0.0:
+            raise SpecError("KG-132: the table ends at time 0; say how long: --until '7 d'.")
+    else:
+        until = parse_quantity(study.until, "--until")
+        require_dimension(until.unit, "h", "--until")
+        end, unit = until.value, until.unit
+    if study.every is not None:
+        return {"until": f"{end!r} {unit}", "every": study.every}
+    start = min(0.0, convert(float(np.min(table["TIME"])), table.units["TIME"], unit))
+    return {"times": (np.linspace(start, end, _GRID_POINTS), unit)}
 
 
 def _print_result(result: Any, outputs: list[str], study: Study, console: Console) -> None:
@@ -144,13 +163,9 @@ def _print_result(result: Any, outputs: list[str], study: Study, console: Consol
     for line in result._lines():
         console.print(escape(line), highlight=False)
     if result.exposures is not None:
-        many = len(result.subjects) > 1
-        table = (
-            result.exposure_summary(outputs, level=study.level)
-            if many
-            else result.exposure(outputs)
-        )
-        console.print(rich_table(table, skip=() if many else ("subject",)))
+        summary = result.exposure_summary(outputs, level=study.level)
+        for table in exposure_tables(summary, outputs, len(result.subjects) > 1):
+            console.print(table)
     console.print(escape(str(result.provenance)), style="dim", highlight=False)
 
 
@@ -176,17 +191,23 @@ def _measurements(table: Any, result: Any, output: str, console: Console) -> Any
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _write_files(
-    result: Any, outputs: list[str], study: Study, measured: Any, console: Console
-) -> None:
-    """Write each file under a temporary name and rename it, so that what is there is whole."""
-    if study.folder is None:
+def _make_folder(folder: Path | None) -> None:
+    """Make the folder before anything is computed, so that a wrong one costs no waiting."""
+    if folder is None:
         return
-    folder = study.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpecError(f"KG-133: the folder {str(folder)!r} cannot be made: {error}.") from error
+
+
+def _write_files(
+    result: Any, outputs: list[str], study: Study, measured: Any, console: Console
+) -> None:
+    """Write each file under a temporary name and rename it, so that what is there is whole."""
+    folder = study.folder
+    if folder is None:
+        return
     written = [
         _whole(folder / "curves.csv", lambda path: _curves(result, outputs, study).to_csv(path))
     ]

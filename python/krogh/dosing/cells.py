@@ -28,9 +28,12 @@ MISSING: Final = ("", ".", "NA", "NaN", "nan", "N/A")
 UNITS_LINE: Final = "# krogh units:"
 """First words of the line in which `EventTable.to_csv` states the units."""
 
+_CONTROLS: Final = tuple(chr(i) for i in (*range(32), 127) if chr(i) not in "\t\n\r")
+_BLANKS: Final = " \t\n"
 _CHUNK: Final = 50_000
 _BLANK_AT_CELL = re.compile(r"[ \t][,;]|[,;][ \t]|^[ \t]|[ \t]$", re.MULTILINE)
 _MAX_COLUMNS: Final = 2_000
+_CSV: Final[dict[str, Any]] = {"skipinitialspace": True, "strict": True}
 
 Column = NDArray[Any]
 
@@ -73,8 +76,12 @@ def read_cells(source: Any, separator: str | None, ignore: str) -> Cells:
         number of cells; KG-212 for two columns of one name.
     """
     text, name = _text_of(source)
-    if "\0" in text:
-        raise DataError(f"KG-200: {name} is not a text file (it holds NUL characters).")
+    for character in _CONTROLS:
+        if character in text:
+            raise DataError(
+                f"KG-200: {name} is not a plain text file: it holds the control character"
+                f" {character!r} in row {text.count(chr(10), 0, text.index(character)) + 1}."
+            )
     return _Reader(text, name, separator, ignore).read()
 
 
@@ -129,13 +136,12 @@ class _Reader:
         if len(self.separator) != 1 or self.separator in '"\r\n':
             raise DataError(f"KG-200: the separator is one character, not {self.separator!r}.")
         self.is_ragged_space = self.separator == " "
-        self.strips = (
-            not self.is_ragged_space
-            and (" " in text or "\t" in text)
-            and _BLANK_AT_CELL.search(text) is not None
-        )
         self.has_quotes = '"' in text
-        self.names = [cell.strip() for cell in self.split_one(header)]
+        self.strips = not self.is_ragged_space and (
+            self.has_quotes
+            or ((" " in text or "\t" in text) and _BLANK_AT_CELL.search(text) is not None)
+        )
+        self.names = [cell.strip(_BLANKS) for cell in self.split_one(header)]
         self.comment = next((i for i, n in enumerate(self.names) if n.upper() == "C"), None)
         self.numbers: list[int] = []
 
@@ -155,7 +161,7 @@ class _Reader:
         if self.is_ragged_space:
             return line.split()
         try:
-            return next(csv.reader([line], delimiter=self.separator, skipinitialspace=True), [])
+            return next(csv.reader([line], delimiter=self.separator, **_CSV), [])
         except csv.Error as error:
             self.fail(self.first + 1, f"the header cannot be read ({error}).")
 
@@ -165,6 +171,8 @@ class _Reader:
             self.fail(self.first + 1, f"{len(names)} columns are more than {_MAX_COLUMNS}.")
         while names and not names[-1]:
             names.pop()  # a separator at the end of the header
+        if not names:
+            self.fail(self.first + 1, "the header names no column.")
         for position, name in enumerate(names):
             if not name:
                 self.fail(self.first + 1, f"column {position + 1} has no name.")
@@ -210,7 +218,7 @@ class _Reader:
         if set(map(len, chunk)) != {len(self.names)} or self.comment is not None:
             return False
         leads = {row[0][:1] for row in chunk}
-        return not any(lead == "" or lead in "#@" or not lead.isdigit() for lead in leads)
+        return not any(lead == "" or lead in "#@" or not lead.isdecimal() for lead in leads)
 
     def kept(self, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
         """Return the rows that are neither empty nor comments, with exactly the header's width."""
@@ -219,21 +227,21 @@ class _Reader:
         marks = ("#", *(mark for mark in self.ignore if mark not in "@C"))
         result: list[tuple[int, list[str]]] = []
         for number, row in rows:
-            cells = [cell.strip() for cell in row] if self.strips else row
+            cells = [cell.strip(_BLANKS) for cell in row] if self.strips else row
             if not any(cells):
                 continue
-            lead = cells[0].lstrip()[:1]
+            lead = cells[0].lstrip(_BLANKS)[:1]
             is_comment = lead != "" and (
                 lead in marks
                 or (letters and (lead.isalpha() or lead == "@"))
-                or ("C" in self.ignore and cells[0].strip() in ("C", "c"))
+                or ("C" in self.ignore and cells[0].strip(_BLANKS) in ("C", "c"))
             )
             if not is_comment and len(cells) != width:
-                if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+                if len(cells) < width or any(cell.strip(_BLANKS) for cell in cells[width:]):
                     self.fail(number, f"{len(cells)} cells, but the header names {width} columns.")
                 cells = cells[:width]  # separators at the end of the row
             if not is_comment and self.comment is not None:
-                is_comment = cells[self.comment].strip() not in MISSING
+                is_comment = cells[self.comment].strip(_BLANKS) not in MISSING
             if is_comment:
                 self.ignored.append(number)
             else:
@@ -252,7 +260,7 @@ class _Reader:
             return
         # a quoted cell may hold a line break, which splitting into lines took away
         source = (line + "\n" for line in body) if self.has_quotes else body
-        reader = csv.reader(source, delimiter=self.separator, skipinitialspace=True)
+        reader = csv.reader(source, delimiter=self.separator, **_CSV)
         is_plain = not (self.has_quotes or self.strips)
         try:
             if is_plain:
@@ -351,7 +359,9 @@ def _column_of(values: Any, key: str, name: str) -> Column:
         values = values.to_numpy()
     try:
         array = np.asarray(values)
-    except ValueError as error:
+        if array.dtype.kind not in "biuf" and not isinstance(values, np.ndarray):
+            array = np.array(values, dtype=object)  # one type for all would change some cells
+    except (ValueError, TypeError) as error:
         raise DataError(f"KG-200: {name}: the column {key!r} is not a list of cells.") from error
     if array.ndim != 1:
         raise DataError(
@@ -362,7 +372,9 @@ def _column_of(values: Any, key: str, name: str) -> Column:
         return array.astype("U")  # identifiers that a double does not hold
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
-    if array.dtype.kind in "SU":
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind == "U":
         return np.char.strip(array)
     return np.array([_cell_text(cell) for cell in array.tolist()], dtype="U")
 
@@ -373,6 +385,8 @@ def _cell_text(cell: Any) -> str:
         return ""
     if isinstance(cell, bool):
         return "1" if cell else "0"
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace").strip()
     if isinstance(cell, float):
         return "" if cell != cell else repr(cell)
     return str(cell).strip()

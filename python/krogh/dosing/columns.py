@@ -46,6 +46,8 @@ _CANONICAL_OF: Final = {name: name for name in ALIASES} | {
     other: name for name, others in ALIASES.items() for other in others
 }
 
+_LIMIT_WORDS: Final = ("BLQ", "BLOQ", "BQL", "LLOQ", "LOQ", "ND", "BLD", "ALQ", "ULOQ")
+
 
 class Place:
     """Says where something is wrong: file, row, subject and column."""
@@ -182,6 +184,8 @@ def _fail_number(column: Column, absent: Mask, name: str, place: Place) -> NoRet
     advice = "Missing values are '.', empty or NA."
     if ":" in text:
         advice = "Clock times are not read; give the elapsed time as a number."
+    elif text.startswith(("<", ">")) or text.upper() in _LIMIT_WORDS:
+        advice = "Write the limit of quantification as a number with CENS 1 (or BLQ 1 and LLOQ)."
     elif "," in text:
         advice = "Write a decimal point."
     place.fail("KG-213", first, f"{name} = {text!r} is not a number.", advice, len(bad) - 1)

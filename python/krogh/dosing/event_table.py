@@ -67,7 +67,8 @@ class EventTable:
     columns : dict of str to ndarray
         Canonical columns, each of shape (num_rows,).  Always: ID, TIME, EVID, AMT, RATE, DUR, II,
         ADDL, SS, CMT, MDV, DV.  Where the data have them: DVID (text), CENS, LIMIT, BLQ, LLOQ, OCC,
-        CMT_NAME (text, empty where the compartment is a number), DRUG, ROUTE (text).  Amounts are
+        CMT_NAME (text, empty where the compartment is a number; a negative CMT beside it turns that
+        compartment off), DRUG, ROUTE (text).  Amounts are
         in ``units["AMT"]``, TIME, II and DUR in ``units["TIME"]``, RATE in ``units["RATE"]``.
     covariates : dict of str to ndarray
         Covariates as numbers, each of shape (num_rows,).

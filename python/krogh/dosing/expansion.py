@@ -77,7 +77,7 @@ def expanded(table: EventTable) -> EventTable:
         table.interpolation,
     )
     if table.interpolation == "linear":
-        for name, values in _linear_covariates(table, source, time, derived, segment).items():
+        for name, values in _linear_covariates(table, source, time, derived).items():
             parts.covariates[name] = values
     return EventTable(parts)
 
@@ -127,27 +127,26 @@ def _origin_of_covariates(
 
 
 def _linear_covariates(
-    table: EventTable,
-    source: NDArray[np.int64],
-    time: Numbers,
-    derived: NDArray[np.bool_],
-    segment: NDArray[np.int64],
+    table: EventTable, source: NDArray[np.int64], time: Numbers, derived: NDArray[np.bool_]
 ) -> dict[str, Numbers]:
-    """Return the covariates under linear interpolation, which derived doses lie between."""
-    from krogh.dosing.interpolation import interpolate
+    """Return the covariates under linear interpolation.
 
+    A derived dose lies between the rows of the table next to it.  Where no row of its subject
+    follows, or the next one starts a new clock, the value before it holds.
+    """
+    real = np.flatnonzero(~derived)
+    here = np.flatnonzero(derived)
+    following = np.searchsorted(real, here)
+    left = source[real[following - 1]]  # the first row of a table is never derived
+    right = source[real[np.minimum(following, len(real) - 1)]]
+    clock, subject = table.columns["TIME"], table.subject_index
+    width = clock[right] - clock[left]
+    between = (following < len(real)) & (subject[right] == subject[left]) & (width > 0)
+    weight = np.zeros(len(here))
+    weight[between] = (time[here] - clock[left])[between] / width[between]
     result: dict[str, Numbers] = {}
-    clock = table.columns["TIME"]
     for name, values in table.covariates.items():
-        column = values[source].copy()
-        for index in np.unique(segment[source[derived]]).tolist():
-            rows = np.flatnonzero(segment == index)
-            wanted = derived & (segment[source] == index)
-            # the next segment's first record continues the line if the clock runs on
-            after = rows[-1] + 1
-            more = after < len(clock) and table.subject_index[after] == table.subject_index[rows[0]]
-            if more and clock[after] >= clock[rows[-1]]:
-                rows = np.append(rows, after)
-            column[wanted] = interpolate(clock[rows], values[rows], time[wanted], "linear")
+        column = values[source]
+        column[here] = values[left] + (values[right] - values[left]) * weight
         result[name] = column
     return result

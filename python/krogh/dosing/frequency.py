@@ -13,7 +13,6 @@ from krogh.dosing.segment import Segment, put
 from krogh.dosing.words import (
     ABBREVIATIONS,
     ADVERBS,
-    COUNT_WORDS,
     COUNTED,
     DAY,
     PERIODS,
@@ -23,7 +22,7 @@ from krogh.dosing.words import (
     X_FORM,
 )
 
-__all__ = ["counted", "every", "frequency"]
+__all__ = ["counted", "cycle", "every", "frequency"]
 
 
 def counted(scan: Scanner, segment: Segment, start: int) -> bool:
@@ -45,21 +44,16 @@ def counted(scan: Scanner, segment: Segment, start: int) -> bool:
 
 
 def per_day(scan: Scanner, segment: Segment, count: int, start: int) -> bool:
-    """Read ``daily``, ``a day``, ``weekly`` after a number of times."""
+    """Read ``daily``, ``a day``, ``every 12 h`` after a number of times."""
     word = scan.take_word("daily", "weekly", "a", "per", "each", "every")
     if not word:
         return False
-    period = ADVERBS.get(word)
-    if period is None:
-        name = scan.take_word(*PERIODS)
-        if not name:
-            scan.fail("KG-201", "'day' or 'week' must stand here.")
-        period = PERIODS[name]
+    period = ADVERBS.get(word) or Fraction(period_of_every(scan))
     if count > 1 and period != DAY:
         scan.fail(
             "KG-203",
-            f"{count} times in {period / DAY} d leaves the days open; write for example"
-            " 'on days 1 and 4 every 7 d', or the interval.",
+            f"{count} times in {period / DAY} d leaves open when; write the interval and 'x"
+            f" {count}', or for example 'on days 1 and 4 every 7 d'.",
             start,
             scan.at,
         )
@@ -74,11 +68,9 @@ def frequency(scan: Scanner, segment: Segment, word: str, start: int) -> bool:
         scan.step_over_word()
         put(scan, segment, "interval", float(period), start)
         return True
-    if word in TIMES_WORDS or word in COUNT_WORDS:
+    if word in TIMES_WORDS:
         scan.step_over_word()
-        count = TIMES_WORDS.get(word) or COUNT_WORDS[word]
-        if word in COUNT_WORDS and not scan.take_word("times"):
-            scan.fail("KG-201", "'times' must stand here, or write the number in digits.")
+        count = TIMES_WORDS[word]
         if not per_day(scan, segment, count, start):
             put(scan, segment, "count", count, start)
         return True
@@ -126,20 +118,35 @@ def put_interval(scan: Scanner, segment: Segment, seconds: Fraction, start: int)
 def every(scan: Scanner, segment: Segment) -> None:
     """Read ``every 21 d``, ``every day``, ``every other week``."""
     start, _ = scan.step_over_word()
-    if scan.take_word("other", "second"):
-        factor = 2
-    else:
-        factor = 1
-        if scan.peek_number():
-            where = scan.skip()
-            value = scan.number("the dosing interval")
-            unit = scan.time_unit("the dosing interval")
-            seconds = scan.in_seconds(value, unit, "the dosing interval", where)
-            if seconds <= 0:
-                scan.fail("KG-204", "the dosing interval must be positive.", where, scan.at)
-            put(scan, segment, "interval", seconds, start)
-            return
+    put(scan, segment, "interval", period_of_every(scan), start)
+
+
+def period_of_every(scan: Scanner) -> float:
+    """Read what follows ``every`` and return it in seconds."""
+    factor = 2 if scan.take_word("other", "second") else 1
+    if factor == 1 and scan.peek_number():
+        where = scan.skip()
+        value = scan.number("the dosing interval")
+        unit = scan.time_unit("the dosing interval")
+        seconds = scan.in_seconds(value, unit, "the dosing interval", where)
+        if seconds <= 0:
+            scan.fail("KG-204", "the dosing interval must be positive.", where, scan.at)
+        return seconds
     word = scan.take_word(*PERIODS)
     if not word:
         scan.fail("KG-201", "a time must follow 'every', for example 'every 21 d'.")
-    put(scan, segment, "interval", float(factor * PERIODS[word]), start)
+    return float(factor * PERIODS[word])
+
+
+def cycle(scan: Scanner, segment: Segment, start: int) -> None:
+    """Read the rest of ``of a 28-day cycle``: the interval."""
+    where = scan.skip()
+    value = scan.number("the length of the cycle")
+    scan.take_symbol("-")
+    unit = scan.time_unit("the length of the cycle")
+    seconds = scan.in_seconds(value, unit, "the length of the cycle", where)
+    if not scan.take_word("cycle", "cycles"):
+        scan.fail("KG-201", "'cycle' must follow its length.")
+    if seconds <= 0:
+        scan.fail("KG-204", "the length of the cycle must be positive.", where, scan.at)
+    put(scan, segment, "interval", seconds, start)

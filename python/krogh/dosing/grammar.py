@@ -12,7 +12,8 @@ SPDX-License-Identifier: BSD-3-Clause
                | "every" time | "daily" | "weekly" | "q3w" | "bid" | "3 times a day" | ...
                | "x" count | "for" count ("doses" | "cycles") | "for" time
                | "at" times | "on days" numbers | "starting at" time | "after" time
-               | route | "into" compartment | "of" drug | "bolus" | ["at"] "steady state"
+               | "of a" time "cycle" | route | "into" compartment | "of" drug | "bolus"
+               | ["at"] "steady state"
 
 Times are counted from the start of the sentence.  A segment after ``then`` starts one interval
 after the last dose of the segment before it (its own interval if that one is not repeated), or
@@ -32,7 +33,7 @@ from krogh.dosing.dose import (
     canonical_unit,
     route_name,
 )
-from krogh.dosing.frequency import counted, every, frequency
+from krogh.dosing.frequency import counted, cycle, every, frequency
 from krogh.dosing.scanner import Scanner
 from krogh.dosing.segment import Segment, build, put
 from krogh.dosing.timing import after, days, rate_or_times, starting
@@ -225,13 +226,7 @@ class _Parser:
         if scan.peek_number():
             return counted(self.scan, segment, start)
         if scan.take_symbol("\u00d7"):
-            put(
-                self.scan,
-                segment,
-                "count",
-                scan.whole("the number of doses", MAX_ADDITIONAL),
-                start,
-            )
+            self.count_after(segment, start)
             return True
         word = scan.peek_word()
         if not word:
@@ -366,13 +361,19 @@ class _Parser:
         put(self.scan, segment, "compartment", value, start)
 
     def of(self, segment: Segment) -> None:
+        """Read ``of trastuzumab`` and ``of a 28-day cycle``."""
         start, _ = self.scan.step_over_word()
+        if self.scan.take_word("a", "an", "each", "every") or self.scan.peek_number():
+            cycle(self.scan, segment, start)
+            return
         names = [self.scan.take_name("the name of a drug")]
-        while (word := self.scan.peek_word()) and word not in KEYWORDS and not re.fullmatch(
-            r"[qx][0-9]+[a-z]*", word
-        ):  # fmt: skip
+        while (word := self.scan.peek_word()) and not self.is_said(word):
             names.append(self.scan.take_name("the name of a drug"))
         put(self.scan, segment, "drug", " ".join(names), start)
+
+    def is_said(self, word: str) -> bool:
+        """Whether a word starts a phrase, so that it is not the rest of a drug's name."""
+        return word in KEYWORDS or re.fullmatch(r"[qx][0-9]+[a-z]*", word) is not None
 
     def route(self, segment: Segment) -> None:
         where = self.scan.step_over_word()
@@ -385,13 +386,13 @@ class _Parser:
 
     def count(self, segment: Segment) -> None:
         start, _ = self.scan.step_over_word()
-        put(
-            self.scan,
-            segment,
-            "count",
-            self.scan.whole("the number of doses", MAX_ADDITIONAL),
-            start,
-        )
+        self.count_after(segment, start)
+
+    def count_after(self, segment: Segment, start: int) -> None:
+        """Read the number after ``x``, and ``doses`` if it stands there."""
+        number = self.scan.whole("the number of doses", MAX_ADDITIONAL)
+        self.scan.take_word(*COUNTED)
+        put(self.scan, segment, "count", number, start)
 
     def word_only(self, segment: Segment) -> None:
         """Step over ``infusion``, ``single``; remember ``bolus``."""

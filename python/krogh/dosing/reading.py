@@ -215,6 +215,10 @@ def _identities(cells: Cells, found: dict[str, Column]) -> tuple[NDArray[Any], P
         ids = values.astype(np.int64) if whole.all() else texts(column)
     except ValueError:
         ids = texts(column)
+    if ids.dtype.kind == "U":
+        place.require(
+            ~np.char.startswith(ids, "#"), "KG-213", "ID = {value} starts with '#'.", value=ids
+        )
     return ids, Place(cells.source, cells.rows, ids)
 
 
@@ -312,7 +316,7 @@ def _compartment_names(
     result = names.astype("U100")
     for key, value in mapping.items():
         rows = (names == key) & (names != "")
-        if key.lstrip("+-").isdigit():
+        if key.lstrip("+-").isdecimal():
             rows |= (np.abs(columns["CMT"]) == abs(int(key))) & (columns["CMT"] != 0)
         result[rows] = value
         known |= rows
@@ -338,16 +342,20 @@ def _named_compartments(
         if not value:
             continue
         rows = names == value
-        if value.lstrip("+-").replace(".0", "").isdigit():
+        if value.lstrip("+-").removesuffix(".0").isdecimal():
+            place.require(
+                ~rows | (len(value) < 8), "KG-222", f"CMT = {value} is not a compartment's number."
+            )
             columns["CMT"][rows] = float(value)
             names[rows] = ""
         elif value.startswith("-") and len(value) > 1:  # rxode2's "-depot" turns depot off
-            columns["CMT"][rows] = -1.0
             place.require(
                 ~rows | (columns["EVID"] == 2),
                 "KG-222",
                 f"CMT = {value!r} turns a compartment off, which needs EVID 2.",
             )
+            columns["CMT"][rows] = -1.0  # the sign says off; the name stands beside it
+            names[rows] = value[1:]
     return names
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final, NoReturn
 
 from krogh.dosing.times import LONGEST_TIME
-from krogh.dosing.words import KEYWORDS, NOT_UNITS
+from krogh.dosing.words import KEYWORDS, NOT_UNITS, NUMBER_WORDS
 from krogh.errors import DataError, InvalidInput, UnitError, underline
 from krogh.unit_parser import TIME, Unit
 from krogh.unit_table import lookup
@@ -138,19 +138,27 @@ class Scanner:
         """Whether a number comes next."""
         position = self.skip()
         character = self.text[position : position + 1]
-        return _NUMBER.match(self.text, position) is not None or (
-            bool(character) and _vulgar(character) is not None
+        return (
+            _NUMBER.match(self.text, position) is not None
+            or (bool(character) and _vulgar(character) is not None)
+            or self.peek_word() in NUMBER_WORDS
         )
 
     def number(self, what: str) -> Fraction:
-        """Read a number exactly: ``3.6``, ``1e3``, ``1/2``, ``1 1/2``, or a fraction character."""
+        """Read a number exactly: ``3.6``, ``1e3``, ``1/2``, ``1 1/2``, ``three``, a half sign."""
         start = self.skip()
+        if (word := self.take_word(*NUMBER_WORDS)) != "":
+            return Fraction(NUMBER_WORDS[word])
         match = _NUMBER.match(self.text, start)
         if match is None:
             character = self.text[start : start + 1]
             value = _vulgar(character) if character else None
             if value is None:
-                if character in "+-\u2212" and character:
+                if (
+                    character
+                    and character in "+-\u2212"
+                    and self.text[start + 1 : start + 2].isdecimal()
+                ):
                     self.fail("KG-204", f"{what} has a sign; it must be a plain number.", start)
                 self.fail("KG-201", f"{what} (a number with its unit) must stand here.", start)
             self.at = start + 1
@@ -160,7 +168,7 @@ class Scanner:
         if _INTEGER.fullmatch(match.group()):
             value = self._with_fraction(value, what, start)
         following = self.text[self.at : self.at + 2]
-        if following[:1] == "," and following[1:].isdigit():
+        if following[:1] == "," and following[1:].isdecimal():
             self.fail(
                 "KG-201",
                 "a comma between digits may be a decimal comma, a thousands mark or a list; write a"

@@ -55,12 +55,27 @@ PERIODS: Final = {
     "night": DAY,
 }
 TIMES_WORDS: Final = {"once": 1, "twice": 2, "thrice": 3}
-COUNT_WORDS: Final = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+NUMBER_WORDS: Final = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+}
 AMBIGUOUS: Final = {
     "monthly": "'every 28 d' or 'every 4 weeks'",
     "biweekly": "'every 14 d' or 'on days 1 and 4 every 7 d'",
     "bimonthly": "the interval in days",
     "yearly": "'every 365 d'",
+    "until": "'for 42 d' (doses before that time has passed) or the number of doses, 'x 6'",
+    "per": "a rate ('4 mg/h for 24 h') or a dose and its interval ('100 mg every 24 h')",
 }
 STARTERS: Final = ("loading", "load", "maintenance", "give")
 Q_FORM = re.compile(r"q([0-9]+)([a-z]*)")
@@ -72,11 +87,21 @@ KEYWORDS: Final = frozenset(
         *("over", "for", "every", "each", "then", "followed", "by", "at", "and", "starting"),
         *("start", "from", "after", "into", "of", "on", "day", "days", "x", "steady", "state"),
         *("bolus", "infusion", "ss", "other", "second", "a", "per", "auc", "with", "modeled"),
-        *("rate", "duration", "superposed", "compartment", "mouth", "infused", "q", "single"),
+        *(
+            "rate",
+            "duration",
+            "until",
+            "superposed",
+            "compartment",
+            "mouth",
+            "infused",
+            "q",
+            "single",
+        ),
         *ADVERBS,
         *ABBREVIATIONS,
         *TIMES_WORDS,
-        *COUNT_WORDS,
+        *NUMBER_WORDS,
         *AMBIGUOUS,
         *STARTERS,
         *COUNTED,

@@ -297,7 +297,7 @@ class CompiledModel:
 
     @property
     def break_times(self) -> tuple[float, ...]:
-        """Times in s at which a table of time bends or jumps; worth a stop of the integrator."""
+        """Times in s at which a linear table of time bends; worth a stop of the integrator."""
         return break_times(self.model)
 
     # --- values -----------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def _build(c: CompiledModel) -> Any:
         nodes[name] = graph.parameter(i)
     for name, i in c._state.items():
         nodes[name] = graph.state(i)
-    lowering = Lowering(graph, nodes.__getitem__, parts.tables)
+    lowering = Lowering(graph, nodes.__getitem__, parts.tables, analysis.is_constant)
     for name in analysis.rule_order:
         nodes[name] = lowering.node(analysis.definitions[name])
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from krogh.errors import SpecError
 from krogh.model.expression import Number, Symbol
-from krogh.model.fields import Component, Formula, Name, Text, UnitText
+from krogh.model.fields import Component, Condition, Formula, Name, Text, UnitText
 from krogh.model.laws import Compartment, Rate, Reaction, Species
 from krogh.model.quantities import Covariate, Parameter, Variability
 
@@ -130,7 +130,7 @@ class Event(Component):
     what: ClassVar[str] = "event"
     positional: ClassVar[tuple[str, ...]] = ("name", "when", "assign")
     name: Name
-    when: Formula
+    when: Condition
     assign: dict[Name, Formula]
     direction: Literal["rising", "falling", "both"] = "rising"
     note: str = ""
@@ -148,9 +148,7 @@ class Event(Component):
         ) -> None: ...
 
     @model_validator(mode="after")
-    def _condition(self) -> Any:
-        if not self.when.is_condition:
-            raise SpecError(f"KG-106: 'when' is a comparison such as C > 5[nM], not '{self.when}'.")
+    def _does_something(self) -> Any:
         if not self.assign:
             raise SpecError("KG-101: 'assign' is empty; the event would do nothing.")
         return self

@@ -155,7 +155,7 @@ def _require_format(document: Mapping[str, Any]) -> None:
         newer = isinstance(version, int) and version > VERSION
         advice = "  It was written by a newer krogh; update krogh to read it." if newer else ""
         raise SpecError(
-            f"KG-114: the model document has version {str(version)[:60]!r}; this krogh reads"
+            f"KG-114: the model document has version {str(version)[:60]}; this krogh reads"
             f" version {VERSION}.{advice}"
         )
 

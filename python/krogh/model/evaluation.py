@@ -42,7 +42,7 @@ def parametric_value(c: CompiledModel, expression: Expression | str, parameters:
         )
     graph = _core.Graph()
     nodes = {n: graph.parameter(i) for i, n in enumerate(c.parameter_names)}
-    lowering = Lowering(graph, nodes.__getitem__, c.model.tables)
+    lowering = Lowering(graph, nodes.__getitem__, c.model.tables, lambda expression: True)
     for name in analysis.rule_order:
         if name in analysis.constant_names:
             nodes[name] = lowering.node(analysis.definitions[name])

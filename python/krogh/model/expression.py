@@ -443,6 +443,62 @@ def call(name: str, *args: Any) -> Expression:
     return Call(name, *args)
 
 
+# --- sums -----------------------------------------------------------------------------------------
+
+
+def signed_terms(root: Expression) -> list[tuple[bool, Expression]]:
+    """Return the terms of a sum from left to right, each with whether it is subtracted."""
+    found: list[tuple[bool, Expression]] = []
+    stack = [(False, root)]
+    while stack:
+        negative, node = stack.pop()
+        if isinstance(node, Operation) and node.op in ("add", "sub"):
+            stack.append((negative != (node.op == "sub"), node.args[1]))
+            stack.append((negative, node.args[0]))
+        elif isinstance(node, Operation) and node.op == "neg":
+            stack.append((not negative, node.args[0]))
+        else:
+            sign, plain = _without_sign(node)
+            found.append((negative != sign, plain))
+    return found
+
+
+def _without_sign(node: Expression) -> tuple[bool, Expression]:
+    """Split the sign of the first factor off: ``-a*b/c`` is minus ``a*b/c``."""
+    spine: list[Operation] = []
+    head = node
+    while isinstance(head, Operation) and head.op in ("mul", "div"):
+        spine.append(head)
+        head = head.args[0]
+    if not (isinstance(head, Operation) and head.op == "neg"):
+        return False, node
+    return True, _rebuilt(head.args[0], spine)
+
+
+def _rebuilt(head: Expression, spine: list[Operation]) -> Expression:
+    for node in reversed(spine):
+        head = Operation(node.op, head, node.args[1])
+    return head
+
+
+def joined_sum(terms: list[tuple[bool, Expression]]) -> Expression:
+    """Return the sum of signed terms; a leading sign stands at the first factor."""
+    total: Expression | None = None
+    for negative, term in terms:
+        if total is not None:
+            total = total - term if negative else total + term
+        elif negative:
+            spine: list[Operation] = []
+            head = term
+            while isinstance(head, Operation) and head.op in ("mul", "div"):
+                spine.append(head)
+                head = head.args[0]
+            total = _rebuilt(-head, spine)
+        else:
+            total = term
+    return Number(0.0) if total is None else total
+
+
 # --- walking --------------------------------------------------------------------------------------
 
 

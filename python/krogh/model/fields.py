@@ -19,17 +19,19 @@ from pydantic import (
 )
 
 from krogh.errors import Error, SpecError, did_you_mean
-from krogh.model.expression import Expression, as_expression, require_printable
+from krogh.model.expression import Expression, as_expression, mixed_message, require_printable
 from krogh.model.vocabulary import RESERVED, valid_name
 from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
     "Component",
+    "Condition",
     "Formula",
     "Measure",
     "Name",
     "Text",
     "UnitText",
+    "as_formula",
     "as_measure",
     "raise_spec_error",
 ]
@@ -82,8 +84,19 @@ def _name(value: Any) -> Any:
     return value
 
 
-def _formula(value: Any) -> Expression:
+def as_formula(value: Any) -> Expression:
+    """Return a numeric expression whose text can be read back."""
     expression = as_expression(value)
+    if expression.is_condition:
+        raise SpecError(mixed_message(expression, wants_condition=False))
+    require_printable(expression)
+    return expression
+
+
+def _condition(value: Any) -> Expression:
+    expression = as_expression(value)
+    if not expression.is_condition:
+        raise SpecError(mixed_message(expression, wants_condition=True))
     require_printable(expression)
     return expression
 
@@ -106,11 +119,19 @@ UnitText = Annotated[str, BeforeValidator(_unit)]
 
 Formula = Annotated[
     Expression,
-    BeforeValidator(_formula),
+    BeforeValidator(as_formula),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "description": "expression, for example kon*C*S - koff*B"}),
 ]
 """An expression, given as text or built by operators."""
+
+Condition = Annotated[
+    Expression,
+    BeforeValidator(_condition),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": "condition, for example C > 5[nM]"}),
+]
+"""A comparison, or comparisons joined by and/or/not."""
 
 Measure = Annotated[
     Quantity,
@@ -187,7 +208,9 @@ def raise_spec_error(
     Errors that krogh's own validators raised keep their code; the text gains the component and
     the field.
     """
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # a misspelled field also makes the right one missing: the misspelling is what to tell
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     more = error.error_count() - 1
     name = fields.get("name", fields.get("species", fields.get("equation")))
     owner = cls.__name__ + (f" {str(name)[:60]!r}" if name is not None else "")

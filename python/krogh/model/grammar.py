@@ -176,7 +176,7 @@ class _Parser:
             if level < lowest:
                 return left
             wants_condition = level < _COMPARISON
-            self.require(left, wants_condition, start, token.start)
+            self.require(left, wants_condition, start, self.tokens[self.at - 1].stop)
             operands = [left]
             while True:  # all operands of 'and' and 'or' at once
                 self.at += 1
@@ -221,7 +221,7 @@ class _Parser:
         token = self.peek()
         if token.kind != "symbol" or token.text not in ("^", "**"):
             return base
-        self.require(base, False, start, token.start)
+        self.require(base, False, start, self.tokens[self.at - 1].stop)
         self.at += 1
         where = self.peek().start
         self.guard(depth)

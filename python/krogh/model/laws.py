@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, model_validator
 
 from krogh.errors import SpecError
-from krogh.model.expression import Expression, Number, as_expression
-from krogh.model.fields import Component, Formula, Name, Text, UnitText, as_measure
+from krogh.model.expression import Expression, Number
+from krogh.model.fields import Component, Formula, Name, Text, UnitText, as_formula, as_measure
 from krogh.model.vocabulary import valid_name
 
 __all__ = ["Compartment", "Rate", "Reaction", "Species", "reaction_text"]
@@ -49,19 +49,21 @@ class Compartment(Component):
 def _initial(value: Any) -> Any:
     if isinstance(value, str) and value.strip() == "steady":
         return "steady"
-    return as_expression(value)
+    return as_formula(value)
 
 
 def _molar_mass(value: Any) -> Any:
     """Accept ``"148 kDa"``, ``"148[kDa]"``, a quantity, or an expression such as ``"MW"``."""
-    if value is None or isinstance(value, Expression):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, Expression):
+        return as_formula(value)
     if isinstance(value, str):
         head = value.strip()
         if head[:1].isdigit() and "[" not in head:
             quantity = as_measure(head, "the molar mass")
             return Number(quantity.value, quantity.unit or None)
-        return as_expression(value)
+        return as_formula(value)
     quantity = as_measure(value, "the molar mass")
     return Number(quantity.value, quantity.unit or None)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from krogh.errors import SpecError
 from krogh.model.components import Table
 from krogh.model.expression import Call, Expression, Number, Operation, Symbol, nodes_of
 from krogh.units import parse_unit
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_STEP_SURFACES", "Lowering", "internal_value"]
 
-MAX_STEP_SURFACES: Final = 64
-"""Step tables of up to this many steps become switching surfaces, which are met exactly."""
+MAX_STEP_SURFACES: Final = 256
+"""Steps that a step table of something that changes in time may have.
+
+Each is a switching surface, which the integrator meets exactly; a jump that it only feels through
+its error estimate would cost accuracy and steps.
+"""
 
 _UNARY: Final = (
     *("exp", "expm1", "log", "log1p", "log10", "sqrt", "abs", "lgamma"),
@@ -46,14 +51,21 @@ class Lowering:
         Node of a symbol.
     tables
         Interpolation tables by name.
+    is_constant
+        Whether an expression is fixed for a subject.
     """
 
     def __init__(
-        self, graph: Any, symbol_node: Callable[[str], int], tables: Mapping[str, Table]
+        self,
+        graph: Any,
+        symbol_node: Callable[[str], int],
+        tables: Mapping[str, Table],
+        is_constant: Callable[[Expression], bool],
     ) -> None:
         self.graph = graph
         self.symbol_node = symbol_node
         self.tables = tables
+        self.is_constant = is_constant
         self._known: dict[Expression, int] = {}
 
     def node(self, root: Expression) -> int:
@@ -74,7 +86,7 @@ class Lowering:
 
     def with_symbols(self, symbol_node: Callable[[str], int]) -> Lowering:
         """Return a lowering into the same graph that reads symbols otherwise."""
-        return Lowering(self.graph, symbol_node, self.tables)
+        return Lowering(self.graph, symbol_node, self.tables, self.is_constant)
 
     # --- one node, operands already lowered ------------------------------------------------------
 
@@ -99,7 +111,7 @@ class Lowering:
             return self.select(condition, known[a], known[b])
         args = [known[a] for a in e.args]
         if e.name in self.tables:
-            return self._table(self.tables[e.name], args[0])
+            return self._table(self.tables[e.name], e.args[0])
         if e.name in _UNARY:
             return int(g.unary(e.name, args[0]))
         if e.name in ("min", "max"):
@@ -179,12 +191,18 @@ class Lowering:
 
     # --- tables -----------------------------------------------------------------------------------
 
-    def _table(self, table: Table, argument: int) -> int:
-        g = self.graph
+    def _table(self, table: Table, expression: Expression) -> int:
+        g, argument = self.graph, self._known[expression]
         x = [internal_value(v, table.x_unit) for v in table.x]
         y = [internal_value(v, table.y_unit) for v in table.y]
-        if table.kind != "step" or len(x) > MAX_STEP_SURFACES + 1:
+        if table.kind != "step" or self.is_constant(expression):
             return int(g.table(x, y, table.kind, argument))
+        if len(x) > MAX_STEP_SURFACES + 1:
+            raise SpecError(
+                f"KG-112: the step table {table.name!r} of '{expression}' has {len(x)} points; at"
+                f" most {MAX_STEP_SURFACES + 1} are possible where its argument changes in time.\n"
+                "  Use kind='linear' or 'pchip', or fewer steps."
+            )
         value = g.constant(y[0])
         for place, level in zip(x[1:], y[1:], strict=True):
             # not (place > x): the new level holds from the point itself on
@@ -216,13 +234,13 @@ def numeric_operands(expression: Expression) -> list[Expression]:
 
 
 def break_times(model: Model) -> tuple[float, ...]:
-    """Return the points in s of linear and long step tables that are evaluated at time itself."""
+    """Return the points in s of linear tables that are evaluated at time itself."""
     times: set[float] = set()
     for _, expression in model.analysis.expressions():
         for node in nodes_of(expression):
             if not isinstance(node, Call) or node.name not in model.tables:
                 continue
             table = model.tables[node.name]
-            if node.args[0] == Symbol("t") and table.kind != "pchip":
+            if node.args[0] == Symbol("t") and table.kind == "linear":
                 times.update(internal_value(x, table.x_unit) for x in table.x)
     return tuple(sorted(times))

@@ -27,7 +27,7 @@ from krogh.model.components import (
     Table,
     Variability,
 )
-from krogh.model.expression import Expression, Number, Operation, Symbol
+from krogh.model.expression import Expression, Symbol, joined_sum, signed_terms
 from krogh.model.fields import Component
 from krogh.model.parts import Parts, identity, joined, names_of
 from krogh.model.vocabulary import valid_name
@@ -197,14 +197,12 @@ class Model:
             raise SpecError(
                 f"KG-103: there is no species {species!r}.{did_you_mean(species, self.species)}"
             )
-        total: Expression | None = None
-        for term in terms:
-            part = term.expression
-            if total is None:
-                total = negated(part) if term.is_negative else part
-            else:
-                total = total - part if term.is_negative else total + part
-        return Number(0.0) if total is None else total
+        addends = [
+            (negative != term.is_negative, part)
+            for term in terms
+            for negative, part in signed_terms(term.expression)
+        ]
+        return joined_sum(addends)
 
     def conserved(self) -> tuple[Expression, ...]:
         """Return sums of species that the reactions leave unchanged, such as ``R + RC``.
@@ -478,15 +476,3 @@ def _flattened(parts: Iterable[Any]) -> Iterator[Component]:
                 f"KG-101: a model is made of components ({kinds}) and models, not of"
                 f" {type(part).__name__} {str(part)[:40]!r}."
             )
-
-
-def negated(expression: Expression) -> Expression:
-    """Return the negative of an expression, with the sign at its first factor: ``-a*b``."""
-    spine: list[Operation] = []
-    while isinstance(expression, Operation) and expression.op in ("mul", "div"):
-        spine.append(expression)
-        expression = expression.args[0]
-    result: Expression = -expression
-    for node in reversed(spine):
-        result = Operation(node.op, result, node.args[1])
-    return result

@@ -249,18 +249,25 @@ def to_latex(root: Expression) -> str:
                 rf"\begin{{cases}}{yes} & \text{{if }} {condition}\\{no} & \text{{otherwise}}"
                 r"\end{cases}"
             )
-        if node.name == "hill":
-            x, k, n = args
-            return rf"\frac{{{{{x}}}^{{{n}}}}}{{{{{k}}}^{{{n}}} + {{{x}}}^{{{n}}}}}"
-        if node.name == "michaelis_menten":
-            x, vmax, km = args
-            return rf"\frac{{{vmax}\,{x}}}{{{km} + {x}}}"
         shown = _LATEX_FUNCTION.get(node.name) or rf"\operatorname{{{node.name}}}".replace(
             "_", r"\_"
         )
         return rf"{shown}\left({', '.join(args)}\right)"
 
-    return fold(root, visit)
+    return fold(fold(root, _written_out), visit)
+
+
+def _written_out(node: Expression, args: list[Expression]) -> Expression:
+    """Return a node with hill and michaelis_menten as the fractions that they are."""
+    if isinstance(node, Call):
+        if node.name == "hill":
+            x, k, n = args
+            return x**n / (k**n + x**n)
+        if node.name == "michaelis_menten":
+            x, vmax, km = args
+            return vmax * x / (km + x)
+        return Call(node.name, *args)
+    return Operation(node.op, *args) if isinstance(node, Operation) else node
 
 
 # --- HTML -----------------------------------------------------------------------------------------

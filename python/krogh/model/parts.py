@@ -79,9 +79,10 @@ class Parts:
         for kind, names in groups:
             for name in names:
                 if name in self._owners:
+                    article = "an" if kind == "output" else "a"
                     raise SpecError(
-                        f"KG-104: {name!r} names a {self._owners[name]} and a {kind}; a name has"
-                        " one meaning in a model."
+                        f"KG-104: {name!r} names a {self._owners[name]} and {article} {kind}; a"
+                        " name has one meaning in a model."
                     )
                 self._owners[name] = kind
         for table in self.tables:

@@ -142,7 +142,7 @@ def run_engine(
         steady_residual=np.zeros(n),
         stats={
             name: np.zeros(n, dtype=np.int64)
-            for name in ("accepted", "rejected", "rhs_evaluations", "jacobians")
+            for name in ("accepted", "rejected", "rhs_evaluations", "jacobians", "switches")
         },
         failures=[],
     )
@@ -248,7 +248,9 @@ def _gather(
         if getattr(run, name) is None:
             setattr(run, name, np.full((num_subjects, *part.shape[1:]), np.nan))
         getattr(run, name)[span] = part
-    run.method, run.lanes = answer.method, answer.lanes
+    # "auto": the explicit method for some subjects, an implicit one for others.
+    run.method = answer.method if run.method in ("", answer.method) else "auto"
+    run.lanes = answer.lanes
     run.num_threads = max(run.num_threads, answer.num_threads)
 
 

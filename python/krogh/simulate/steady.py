@@ -20,7 +20,7 @@ from krogh.labelled import LabelledArray
 from krogh.model import DoseInput, Model, Output
 from krogh.model.compile import CompiledModel
 from krogh.result import SimulationResult
-from krogh.schedule import DOSE, OBSERVE, Plan, Records, TemplatePlan
+from krogh.schedule import DOSE, OBSERVE, OTHER, Plan, Records, TemplatePlan
 from krogh.simulate.cases import Request, case_of
 from krogh.simulate.effects import levels_wanted
 from krogh.simulate.run import simulate, with_initial
@@ -68,10 +68,9 @@ class SteadyState:
             values = array.values
             shown = f"{values[0]:.6g}" if values.size == 1 else f"median {np.nanmedian(values):.6g}"
             lines.append(f"  {name:12s} {shown} {array.unit}".rstrip())
-        lines.append(
-            f"  residual {np.nanmax(self.residual):.2g}, Floquet radius"
-            f" {np.nanmax(self.floquet_radius, initial=-np.inf):.6g}"
-        )
+        known = self.floquet_radius[np.isfinite(self.floquet_radius)]
+        radius = f", Floquet radius {known.max():.6g}" if known.size else ""
+        lines.append(f"  residual {np.nanmax(self.residual):.2g}{radius}")
         return "\n".join(lines)
 
 
@@ -274,7 +273,7 @@ def _one_period(
     elif rate == -2.0:
         duration = attribute("duration", math.nan)
     arrival = attribute("lag", 0.0) % interval
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = [{"time": 0.0, "kind": OTHER}]
 
     def give(time: float, share: float, lasts: float) -> None:
         if share > 0.0:

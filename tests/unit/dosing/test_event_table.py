@@ -175,7 +175,13 @@ def test_compartments_by_name():
     text = "ID,TIME,AMT,CMT,EVID\n1,0,100,depot,1\n1,1,.,(obs),0\n1,2,.,-depot,2\n1,3,5,2,1\n"
     table = read(text)
     assert list(table["CMT"]) == [0, 0, -1, 2]
-    assert list(table["CMT_NAME"]) == ["depot", "", "-depot", ""]
+    assert list(table["CMT_NAME"]) == ["depot", "", "depot", ""]
+    assert EventTable.read(table.to_csv()) == table
+    renamed = read(text, compartments={"depot": "gut", 2: "blood"})
+    assert list(renamed["CMT_NAME"]) == ["gut", "", "gut", "blood"]
+    assert list(renamed["CMT"]) == [0, 0, -1, 2]
+    with pytest.raises(DataError, match=r"KG-222.*row 2.*needs EVID 2"):
+        read("ID,TIME,AMT,CMT,EVID\n1,0,100,-depot,1\n")
     table = read(BASIC, compartments={"1": "depot", 2: "central"})
     assert list(table["CMT_NAME"]) == ["depot", "central", "central", "depot", "central"]
     with pytest.raises(DataError, match=r"KG-222.*row 3"):
@@ -346,3 +352,20 @@ def test_a_long_table_is_read_in_seconds():
     table = read(text, covariates={"WT": "kg"})
     assert len(table) == num
     assert time.process_time() - start < 5.0  # takes 0.4 s; a loop over rows would take minutes
+
+
+def test_other_kinds_of_columns_in_data_frames():
+    pandas = pytest.importorskip("pandas")
+    expected = read(BASIC, covariates={"WT": "kg"})
+    plain = pandas.read_csv(io.StringIO(BASIC), na_values=["."])
+    frame = plain.convert_dtypes()  # nullable integers and floats, whose missing value is pandas.NA
+    assert EventTable.from_frame(frame, units=UNITS, covariates={"WT": "kg"}) == expected
+    text = pandas.read_csv(io.StringIO(BASIC), dtype="string", keep_default_na=False)
+    assert EventTable.from_frame(text, units=UNITS, covariates={"WT": "kg"}) == expected
+    category = plain.astype({"id": "category", "evid": "category"})
+    assert EventTable.from_frame(category, units=UNITS, covariates={"WT": "kg"}) == expected
+    shuffled = plain.set_index(np.array([5, 3, 1, 2, 9]))
+    assert EventTable.from_frame(shuffled, units=UNITS, covariates={"WT": "kg"}) == expected
+    dates = plain.assign(Time=pandas.to_datetime("2020-01-01"))
+    with pytest.raises(DataError, match=r"KG-213.*table row 1 \(ID 1\): TIME = '2020"):
+        EventTable.from_frame(dates, units=UNITS)

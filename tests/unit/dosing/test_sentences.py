@@ -80,6 +80,11 @@ MEANINGS = [
     ("100 mg every day x 6", [Dose("100 mg", interval=D, additional=5)]),
     ("100 mg 3 times a day for 5 d", [Dose("100 mg", interval=8 * H, additional=14)]),
     ("100 mg three times daily x 6", [Dose("100 mg", interval=8 * H, additional=5)]),
+    ("100 mg every three weeks x 4 doses", [Dose("100 mg", interval=3 * W, additional=3)]),
+    ("100 mg once every 2 weeks for six cycles", [Dose("100 mg", interval=2 * W, additional=5)]),
+    ("100 mg 3 times daily \u00d7 6 doses", [Dose("100 mg", interval=8 * H, additional=5)]),
+    ("two mg every other day x 2", [Dose("2 mg", interval=2 * D, additional=1)]),
+    ("100 mg twice every day x 2", [Dose("100 mg", interval=12 * H, additional=1)]),
     ("100 mg twice a day x 6", [Dose("100 mg", interval=12 * H, additional=5)]),
     ("100 mg once weekly x 6", [Dose("100 mg", interval=W, additional=5)]),
     ("100 mg once daily", [Dose("100 mg", interval=D, additional=None)]),
@@ -103,6 +108,19 @@ MEANINGS = [
         "80 mg/m2 on days 1, 8 and 15 every 28 d x 6",
         [Dose("80 mg/m2", t * D, interval=28 * D, additional=5) for t in (0, 7, 14)],
     ),
+    (
+        "80 mg/m2 on days 1, 8 and 15 of a 28-day cycle for 6 cycles",
+        [Dose("80 mg/m2", t * D, interval=28 * D, additional=5) for t in (0, 7, 14)],
+    ),
+    (
+        "paclitaxel 80 mg/m2 over 1 h days 1, 8 of each 3 week cycle x 2",
+        [
+            Dose("80 mg/m2", t * D, duration=H, interval=21 * D, additional=1, drug="paclitaxel")
+            for t in (0, 7)
+        ],
+    ),
+    ("4 mg/kg on day 1 then 2 mg/kg weekly x 5",
+     [Dose("4 mg/kg"), Dose("2 mg/kg", W, interval=W, additional=4)]),
     ("80 mg/m2 day 1 every 28 d x 2", [Dose("80 mg/m2", interval=28 * D, additional=1)]),
     (
         "80 mg at 0 and 12 h starting at 7 d",

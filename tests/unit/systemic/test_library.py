@@ -224,6 +224,14 @@ def test_cite_of_a_result_names_model_and_method():
     assert {"dirks_2008", "hairer_wanner_1996"} <= set(kg.cite(result).keys)
 
 
+def test_cite_of_a_calvert_dose_names_the_formula():
+    model = kg.library.model("carboplatin_ekhart_2008")
+    regimen = kg.Regimen("AUC 5 mg/mL*min over 30 min")
+    result = kg.simulate(model, regimen, until="1 d", subjects={"GFR": [100.0]})
+    assert "calvert_1989" in kg.cite(result).keys
+    assert "weight matter? Cancer" in kg.cite(result).text
+
+
 def test_every_publication_is_complete():
     for key, citation in all_citations().items():
         assert all((citation.authors, citation.title, citation.journal)), key

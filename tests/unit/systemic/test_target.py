@@ -127,6 +127,19 @@ def test_equal_losses_keep_the_total_target(solve):
     np.testing.assert_allclose(found["R"] + found["RC"], 10.0, rtol=1e-12)
 
 
+def test_binding_conserves_drug(solve):
+    """Free, peripheral and bound drug add up to the dose while nothing is lost."""
+    model = Model(
+        "closed",
+        pk.compartments(2, amount="nmol", **BODY),
+        pk.linear_elimination(CL="0 L/d"),
+        pk.target_full(kon="10 1/nM/d", koff="1 1/d", kint="0 1/d", ksyn="10 nM/d", kdeg="1 1/d"),
+    )
+    found = solve(model, DOSE, TIMES, unit="d", rtol=1e-8)
+    total = found["central"] + found["peripheral"] + 3 * found["RC"]
+    np.testing.assert_allclose(total, 300, rtol=1e-10)
+
+
 def test_constant_total_is_the_full_model_with_equal_losses(solve):
     constant = Model(
         "c",

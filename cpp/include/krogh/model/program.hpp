@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,7 +68,8 @@ struct RegisterLayout {
   std::int32_t jacobian = 0;     ///< entries of the Jacobian that are not constant in a step
   std::int32_t outputs = 0;      ///< model outputs
   std::int32_t surfaces = 0;     ///< values of the switching surfaces
-  std::int32_t count = 0;        ///< registers in all
+  std::int32_t first_temporary = 0;  ///< from here on: intermediate results of a tape
+  std::int32_t count = 0;            ///< registers in all
 };
 
 /// Position of a Jacobian entry.
@@ -90,12 +92,19 @@ struct ModelTapes {
   std::vector<expr::Instruction> surfaces;  ///< time, states -> surfaces
 };
 
+class NativeCache;
+
 /// A model compiled for the solvers. Immutable after construction and safe to share by threads.
 class KROGH_EXPORT Program {
  public:
   /// @throws InvalidInput where sizes disagree, an index is out of range, or an initial value or
   /// dose attribute depends on states or time.
   explicit Program(ModelSpec spec);
+  ~Program();
+  Program(Program&&) noexcept;
+  Program& operator=(Program&&) = delete;  // tapes and tables are referred to by address
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
 
   int num_states() const { return static_cast<int>(spec_.derivatives.size()); }
   int num_parameters() const { return static_cast<int>(spec_.parameter_names.size()); }
@@ -134,6 +143,8 @@ class KROGH_EXPORT Program {
   expr::TapeView view(const std::vector<expr::Instruction>& tape) const;
   /// Nodes and the registers that hold them once the prologue has run and inputs are set.
   const expr::RegisterMap& base_registers() const { return base_; }
+  /// Tapes made ready to run so far; for the solvers.
+  NativeCache& native_cache() const { return *native_cache_; }
 
  private:
   void validate() const;
@@ -159,6 +170,7 @@ class KROGH_EXPORT Program {
   std::vector<std::array<std::int32_t, 5>> dose_registers_;
   std::vector<expr::TableView> table_views_;
   ModelTapes tapes_;
+  std::unique_ptr<NativeCache> native_cache_;
 };
 
 }  // namespace krogh::model

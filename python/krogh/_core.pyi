@@ -1,0 +1,151 @@
+"""Types of the C++ core. The typed Python layer, not this module, is the documented interface.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Int8 = NDArray[np.int8]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+
+__version__: str
+
+# --- base ---------------------------------------------------------------------------------------
+
+def instruction_set() -> str: ...
+def available_instruction_sets() -> list[str]: ...
+def select_instruction_set(name: str) -> None: ...
+def thread_limits() -> dict[str, int]: ...
+def granted_threads(wanted: int = 0) -> int: ...
+def thread_backend() -> str: ...
+def philox(counter: Sequence[int], key: Sequence[int]) -> Any: ...
+def normal_quantile(p: float) -> float: ...
+def uniforms(seed: int, purpose: int, subjects: Int64, count: int) -> Float: ...
+def standard_normals(seed: int, purpose: int, subjects: Int64, count: int) -> Float: ...
+def tableau(method: str) -> dict[str, Any]: ...
+
+# --- expressions and models ---------------------------------------------------------------------
+
+class Graph:
+    def __init__(self) -> None: ...
+    def constant(self, value: float) -> int: ...
+    def state(self, index: int) -> int: ...
+    def parameter(self, index: int) -> int: ...
+    def time(self) -> int: ...
+    def unary(self, op: str, a: int) -> int: ...
+    def binary(self, op: str, a: int, b: int) -> int: ...
+    def select(self, condition: int, a: int, b: int) -> int: ...
+    def choose(self, condition: int, a: int, b: int) -> int: ...
+    def table(self, x: Sequence[float], y: Sequence[float], kind: str, argument: int) -> int: ...
+    def evaluate(self, root: int, states: Float, parameters: Float, time: float = 0.0) -> float: ...
+    def __len__(self) -> int: ...
+
+class Program:
+    def __init__(
+        self,
+        graph: Graph,
+        names_states: Sequence[str],
+        names_parameters: Sequence[str],
+        derivatives: Sequence[int],
+        initial: Sequence[int],
+        outputs: Sequence[int],
+        names_outputs: Sequence[str],
+        bioavailability: Sequence[int] = ...,
+        lag: Sequence[int] = ...,
+        duration: Sequence[int] = ...,
+        rate: Sequence[int] = ...,
+        events: Sequence[tuple[int, int, Sequence[tuple[int, int]]]] = ...,
+        stored_dose: Sequence[tuple[int, int, int, int, bool]] = ...,
+        steady_initial: Sequence[str] = ...,
+        scale: Sequence[int] = ...,
+    ) -> None: ...
+    @property
+    def num_states(self) -> int: ...
+    @property
+    def num_parameters(self) -> int: ...
+    @property
+    def num_outputs(self) -> int: ...
+    @property
+    def num_surfaces(self) -> int: ...
+    @property
+    def is_linear(self) -> bool: ...
+    @property
+    def num_registers(self) -> int: ...
+    @property
+    def num_instructions(self) -> dict[str, int]: ...
+    @property
+    def jacobian_pattern(self) -> list[tuple[int, int]]: ...
+
+class Schedule:
+    def __init__(
+        self,
+        offsets: Int64,
+        time: Float,
+        kind: Int8,
+        target: Int32,
+        amount: Float,
+        rate: Float,
+        interval: Float,
+        additional: Int32,
+        steady: Int8,
+        shared: bool = False,
+    ) -> None: ...
+    @property
+    def is_shared(self) -> bool: ...
+    @property
+    def num_observations(self) -> int: ...
+
+# --- point solver -------------------------------------------------------------------------------
+
+class PointRun:
+    values: Float
+    sensitivities: Float | None
+    metrics: Float | None
+    final_states: Float | None
+    @property
+    def method(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def num_threads(self) -> int: ...
+    @property
+    def stats(self) -> Mapping[str, Int64]: ...
+    @property
+    def status(self) -> Int32: ...
+    @property
+    def steady_residual(self) -> Float: ...
+    @property
+    def failures(self) -> list[tuple[int, int, str, float, int, str]]: ...
+
+def simulate_point(
+    program: Program,
+    parameters: Float,
+    schedule: Schedule,
+    *,
+    num_subjects: int = 0,
+    rtol: float = 1e-6,
+    atol: Sequence[float] = ...,
+    method: str = "auto",
+    max_step: float = 0.0,
+    first_step: float = 0.0,
+    fixed_step: float = 0.0,
+    max_steps: int = 1_000_000,
+    lanes: int = 0,
+    sensitivities: Sequence[tuple[str, int]] = ...,
+    control_sensitivities: bool = False,
+    windows: Sequence[tuple[float, float]] = ...,
+    thresholds: Sequence[float] = ...,
+    subject_windows: Float | None = None,
+    initial_states: Float | None = None,
+    final_states: bool = False,
+    stop_on_failure: bool = False,
+    num_threads: int = 0,
+    progress: Callable[[int, int, float], Any] | None = None,
+    out: Float | None = None,
+) -> PointRun: ...

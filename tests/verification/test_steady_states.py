@@ -1,0 +1,94 @@
+"""Steady states of nonlinear models against published values, trains of doses and closed forms.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from engine import Law, Record, dose, in_order, observe, solve
+from laws import ABSORBED_TMDD, ABSORBED_TYPICAL, MICHAELIS
+
+pytestmark = pytest.mark.verification
+
+# KA 1 /h, VM 15 amount/h, KM 300 amount (../shared/data/README.md).
+PARAMETERS = (1.0, 15.0, 300.0, 1.0, 0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p", "explicit5", "auto"])
+def test_oral_saturable_model(shared_data, method):
+    with (shared_data / "pk" / "nonlinear_steady_state.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["EVID"] == "0"]
+    times = [float(row["TIME"]) for row in rows]
+    exact = np.array([float(row["DV"]) for row in rows])
+    records = [dose(0.0, 100.0, interval=12.0, steady=1), *observe(times), Record(12.0)]
+    run = solve(
+        MICHAELIS.program(), PARAMETERS, records, method=method, rtol=1e-10, atol=[1e-10, 1e-10]
+    )
+    np.testing.assert_allclose(run.values[:-1, 1], exact, rtol=1e-7)
+    # The trough to which NONMEM's profile belongs (science notes, case G).
+    assert run.values[-1, 1] == pytest.approx(334.645096379, rel=1e-9)
+    assert run.steady_residual[0] < 1e-8
+
+
+@pytest.mark.parametrize("rtol", [1e-6, 1e-9])
+@pytest.mark.parametrize("lag", [0.0, 5.0, 30.0])
+@pytest.mark.parametrize("rate", [0.0, 5.0, 40.0])
+def test_a_long_train_of_doses_ends_in_the_steady_state(rate, lag, rtol):
+    parameters = (1.0, 60.0, 100.0, 0.9, lag, 1.0, 1.0)
+    target = int(rate > 0.0)
+    late = 12.0 * 60
+    times = np.linspace(0.0, 12.0, 25)
+    steady = [dose(0.0, 100.0, target, rate=rate, interval=12.0, additional=3, steady=1)]
+    train = [dose(0.0, 100.0, target, rate=rate, interval=12.0, additional=70)]
+    program = MICHAELIS.program()
+    ss = solve(program, parameters, in_order(steady, observe(times)), rtol=rtol, method="rodas5p")
+    # The train sits on its orbit after so many periods; a lag only moves what is observed.
+    long = solve(
+        program, parameters, in_order(train, observe(late + times)), rtol=rtol, method="rodas5p"
+    )
+    scale = np.abs(long.values).max(axis=0)
+    assert np.abs(ss.values - long.values)[1:-1].max() <= 30.0 * rtol * scale.max()
+
+
+def test_antibody_with_target():
+    times = np.linspace(0.1, 6.9, 18)
+    steady = in_order(dose(0.0, 210.0, interval=7.0, steady=1), observe(times))
+    train = in_order(dose(0.0, 210.0, interval=7.0, additional=120), observe(7.0 * 120 + times))
+    program = ABSORBED_TMDD.program()
+    one = solve(program, ABSORBED_TYPICAL, steady, rtol=1e-9, atol=np.full(5, 1e-11)).values
+    many = solve(program, ABSORBED_TYPICAL, train, rtol=1e-10, atol=np.full(5, 1e-12)).values
+    np.testing.assert_allclose(one, many, atol=0.0, rtol=1e-6)
+
+
+def test_initial_values_at_rest_come_from_the_model():
+    # Target with synthesis that its complex hinders: at rest a quadratic has to be solved.
+    law = Law(
+        ("R", "E"),
+        ("ksyn", "kdeg", "IC"),
+        lambda t, y, p: [p.ksyn / (1.0 + y.E / p.IC) - p.kdeg * y.R, 0.5 * y.R - 0.1 * y.E],
+        initial={"R": lambda p: 1.0, "E": lambda p: 1.0},
+        options={"steady_initial": ["\x01", "\x01"]},
+    )
+    ksyn, kdeg, ic = 3.0, 0.4, 2.0
+    run = solve(
+        law.program(), (ksyn, kdeg, ic), [Record(0.0), Record(50.0)],
+        sensitivities=[("parameter", i) for i in range(3)], rtol=1e-9,
+    )  # fmt: skip
+
+    def rest(ksyn, kdeg, ic):
+        # kdeg R (1 + 5 R/ic) = ksyn
+        return (-1.0 + np.sqrt(1.0 + 20.0 * ksyn / (kdeg * ic))) / (10.0 / ic)
+
+    exact = rest(ksyn, kdeg, ic)
+    np.testing.assert_allclose(run.values, [[exact, 5.0 * exact]] * 2, rtol=1e-9)
+    h = 1e-6
+    for i in range(3):
+        plus, minus = [ksyn, kdeg, ic], [ksyn, kdeg, ic]
+        plus[i] += h
+        minus[i] -= h
+        slope = (rest(*plus) - rest(*minus)) / (2 * h)
+        np.testing.assert_allclose(run.sensitivities[:, :, i], [[slope, 5 * slope]] * 2, rtol=1e-7)
