@@ -335,7 +335,7 @@ void bound_spectrum(LaneBlock& block, double* bound) {
     stale[l] = block.stale[l];
     block.stale[l] = 1.0;
   }
-  tape_run(block.rhs_jacobian, block.registers, block.lanes);
+  block.rhs_jacobian->run(block.registers);
   switch (block.lanes) {
     case 8: spectral_bound<8>(block, bound); break;
     case 16: spectral_bound<16>(block, bound); break;

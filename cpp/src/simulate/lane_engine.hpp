@@ -118,7 +118,7 @@ struct Lane {
 /// A subject on its way from one engine to another, with all that its lane knows.
 struct SuspendedLane {
   Lane lane;
-  std::vector<double> registers, rows, states, tangents, metrics;
+  std::vector<double> registers, rows, states, tangents, metrics, gathered;
 };
 
 /// Subjects sorted by stiffness before they begin, and stiff ones that are under way.

@@ -76,9 +76,9 @@ std::vector<double> LaneEngine::spectral_radii(const std::vector<int>& lanes,
     reg(layout_.inverse_step, l) = 4.0 / screen.longest_interval[idx(list_of(l))];
     for (int i = 0; i < n_; ++i) reg(layout_.sums + i, l) = -reg(layout_.slopes + i, l);
   }
-  expr::run_tape(program_.view(program_.tapes().factor), registers_.data(), lanes_);
+  block_.factor->run(registers_.data());
   for (int l : lanes)
-    for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) += reg(layout_.solution + i, l);
+    for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) += at(block_.stage_values, i, l);
   evaluate();
   return largest;
 }
@@ -123,8 +123,11 @@ void LaneEngine::suspend(int l) {
                           static_cast<std::int64_t>(rows_of_.num_rejected[l]);
   lane.stats.switches = 1;
   suspended.lane = lane;
+  auto num_rows = [&](const AlignedBuffer& buffer) {
+    return static_cast<std::int64_t>(buffer.size()) / lanes_;
+  };
   suspended.registers = column(registers_.data(), num_registers_, lanes_, l);
-  suspended.rows = column(rows_.data(), static_cast<std::int64_t>(rows_.size()) / lanes_, lanes_, l);
+  suspended.rows = column(rows_.data(), num_rows(rows_), lanes_, l);
   suspended.states = column(block_.y, n_, lanes_, l);
   if (num_directions_ > 0) {
     const std::int64_t size = std::int64_t{n_} * num_directions_;
@@ -133,6 +136,7 @@ void LaneEngine::suspend(int l) {
     suspended.tangents.insert(suspended.tangents.end(), rates.begin(), rates.end());
   }
   suspended.metrics = metrics_[idx(l)];
+  suspended.gathered = column(gathered_.data(), num_rows(gathered_), lanes_, l);
   make_idle(l);
   block_.stiff_steps[l] = 0.0;
   const std::lock_guard<std::mutex> lock(context_.hand_over->mutex);
@@ -152,7 +156,9 @@ void LaneEngine::resume(int l, const SuspendedLane& suspended) {
     put_column({suspended.tangents.begin(), middle}, tangents_.s, lanes_, l);
     put_column({middle, suspended.tangents.end()}, tangent_rates_, lanes_, l);
   }
+  start_metrics(l);
   metrics_[idx(l)] = suspended.metrics;
+  put_column(suspended.gathered, gathered_.data(), lanes_, l);
   block_.accepted[l] = 0.0;
   block_.error_before[l] = 1.0;
   block_.stale[l] = 1.0;

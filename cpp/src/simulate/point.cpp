@@ -288,6 +288,7 @@ PointResult simulate_point(const model::Program& program, std::span<const double
       phase->control = control_of(phase->stepper, options);
       phase->lanes = context.lanes;
       phase->tangents = context.tangents;
+      phase->native = context.native;
       phase->hand_over = &hand_over;
     }
     goes_on = run(sorting, num_subjects,
