@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from krogh import _core
 from krogh.errors import SpecError
 
-__all__ = ["cholesky", "purpose_of", "standard_normals", "subject_keys", "uniforms"]
+__all__ = ["cholesky", "purpose_of", "standard_normals", "subject_keys"]
 
 _SEMIDEFINITE: Final = 1e-10  # eigenvalues of correlations between -1e-10 and 1e-10 are round-off
 
@@ -59,22 +59,12 @@ def standard_normals(
     Column k of a subject does not depend on `count`, on the other subjects or on their order.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise SpecError(f"KG-115: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
+        raise SpecError(f"KG-117: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
     keys = np.ascontiguousarray(subjects, dtype=np.int64)
     if count == 0 or keys.size == 0:
         return np.zeros((keys.size, count))
     draws: NDArray[np.float64] = _core.standard_normals(int(seed), int(purpose), keys, int(count))
     return draws
-
-
-def uniforms(
-    seed: int, purpose: int, subjects: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    """Return independent numbers of (0, 1), shape (num_subjects, count): Phi of the normals."""
-    from scipy.special import ndtr
-
-    values: NDArray[np.float64] = ndtr(standard_normals(seed, purpose, subjects, count))
-    return values
 
 
 def cholesky(covariance: ArrayLike, names: tuple[str, ...]) -> NDArray[np.float64]:
@@ -138,4 +128,5 @@ def cholesky(covariance: ArrayLike, names: tuple[str, ...]) -> NDArray[np.float6
         lower[j + 1 :, j] = (correlation[j + 1 :, j] - lower[j + 1 :, :j] @ lower[j, :j]) / lower[
             j, j
         ]
-    return deviation[:, None] * lower
+    scaled: NDArray[np.float64] = deviation[:, None] * lower
+    return scaled

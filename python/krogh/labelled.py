@@ -94,13 +94,18 @@ class LabelledArray:
         """Shape of the values."""
         return self._values.shape
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False and dtype is not None and np.dtype(dtype) != self._values.dtype:
             raise ValueError("a view of another type is not possible")
         return np.array(self._values, dtype=dtype, copy=True if copy else None)
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        coords, coord_units = dict(self._coords), dict(self._coord_units)
+        parts = (self._values, self._dims, self._unit, self._name, coords, coord_units)
+        return LabelledArray, parts
 
     def to(self, unit: str) -> LabelledArray:
         """Return the array in another unit of the same dimension."""

@@ -160,6 +160,7 @@ def _draw_panel(axes: Any, result: SimulationResult, name: str, log: bool, level
         axes.plot(t, _positive(middle, log), color=color, lw=1.6, label="median")
     if log:
         axes.set_yscale("log")
+        _plain_decades(axes)
     else:
         axes.margins(y=0.08)
         if np.nanmin(array.values, initial=0.0) >= 0.0:
@@ -172,19 +173,32 @@ def _draw_panel(axes: Any, result: SimulationResult, name: str, log: bool, level
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def _plain_decades(axes: Any) -> None:
+    """Write the numbers of a logarithmic axis plainly; below two decades 2 and 5 as well."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axes.get_ylim()
+    decades = np.log10(high / low) if low > 0.0 else np.inf
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    if decades <= 4.0:
+        axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0) if decades < 2.0 else "auto"))
+    axes.yaxis.set_minor_formatter(plain if decades < 2.0 else NullFormatter())
+
+
 def _draw_doses(axes: Any, result: SimulationResult) -> None:
     """Mark the doses on the time axis, each kind with a marker of its own."""
     t = result.times.values
     if t.size == 0:
         return
-    left, right = float(t.min()), float(t.max())
+    last = float(t.max())
     for k, (label, times) in enumerate(result.dose_times.items()):
-        inside = times[(times >= left) & (times <= right)]
+        inside = times[times <= last]
         if inside.size == 0:
             continue
         axes.plot(
             inside,
-            np.full(inside.shape, 0.0),
+            np.full(inside.shape, 0.04 * k),  # above each other, so that none hides another
             linestyle="none",
             marker=_MARKS[k % len(_MARKS)],
             ms=5,

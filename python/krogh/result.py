@@ -109,7 +109,7 @@ class SimulationResult:
         )
 
     def _column(self, stored: NDArray[np.float64], *last: int) -> NDArray[np.float64]:
-        column = stored[(..., *last)]
+        column = stored[..., last[0]] if len(last) == 1 else stored[..., last[0], last[1]]
         return column if self._kept is None else column[..., self._kept]
 
     def __getitem__(self, output: str) -> LabelledArray:

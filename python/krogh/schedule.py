@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +33,8 @@ __all__ = [
     "TemplatePlan",
     "expanded",
     "regimen_plan",
+    "require_modeled",
+    "seconds_of",
 ]
 
 OBSERVE: Final = 0
@@ -147,6 +149,10 @@ class Plan:
         """Return the core's schedule of subjects start to stop."""
         raise NotImplementedError
 
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed: metrics and final states remain."""
+        raise NotImplementedError
+
     def observations(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first and last row of the observations of subjects start to stop."""
         if self.grid is not None:
@@ -187,6 +193,13 @@ class TemplatePlan(Plan):
             tiled.columns[name][position::size] = values[start:stop]
         return tiled.schedule(np.arange(count + 1) * size, shared=False)
 
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed."""
+        keep = np.flatnonzero(self.records.columns["kind"] != OBSERVE)
+        place = {int(old): new for new, old in enumerate(keep)}
+        own = {(name, place[position]): values for (name, position), values in self.own.items()}
+        return replace(self, grid=np.zeros(0), records=self.records.take(keep), own=own)
+
 
 @dataclass
 class ListPlan(Plan):
@@ -205,6 +218,19 @@ class ListPlan(Plan):
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         part = Records({name: c[first:last] for name, c in self.records.columns.items()})
         return part.schedule(self.offsets[start : stop + 1] - first, shared=False)
+
+    def without_observations(self) -> Plan:
+        """Return the plan with nothing observed."""
+        acts = self.records.columns["kind"] != OBSERVE
+        kept_before = np.concatenate([[0], np.cumsum(acts)])
+        return replace(
+            self,
+            grid=np.zeros(0),
+            row_times=None,
+            row_subjects=None,
+            records=self.records.take(np.flatnonzero(acts)),
+            offsets=kept_before[self.offsets],
+        )
 
 
 # --- doses counted by weight, surface or target exposure ------------------------------------------
@@ -307,10 +333,13 @@ class Given:
     state: int
 
 
-def expanded(regimen: Regimen, compiled: CompiledModel, end: float) -> list[Given]:
+def expanded(
+    regimen: Regimen, compiled: CompiledModel, end: float, *, includes_end: bool = True
+) -> list[Given]:
     """Return every single dose of a regimen up to `end`, in order of time.
 
-    A dose without a stated end is given before `end`; steady state belongs to the first of a train.
+    A dose at `end` itself is given where that is wanted, and never if the regimen has no stated
+    end.  Steady state belongs to the first of a train.
     """
     given: list[Given] = []
     for order, dose in enumerate(regimen.doses):
@@ -326,7 +355,7 @@ def expanded(regimen: Regimen, compiled: CompiledModel, end: float) -> list[Give
             count = dose.additional + 1
         for k in range(count):
             time = dose.time + k * dose.interval
-            if time > end:
+            if time > end or (time == end and k > 0 and not includes_end):
                 break
             given.append(Given(time, order, dose, dose.steady if k == 0 else 0, state))
     given.sort(key=lambda g: (g.time, g.order))
@@ -391,15 +420,20 @@ def regimen_plan(
         row, own, scale = _dose_row(compiled, g, basis)
         rows.append((g.time, 1, order, row, own))
         plan.dose_scales.append(scale)
-    for k, time in enumerate(grid.tolist()):
-        rows.append((time, 2, k, {"kind": OBSERVE}, {}))
     for time in np.unique(stops).tolist():
         rows.append((time, 3, 0, {"kind": OTHER}, {}))
-    rows.sort(key=lambda r: r[:3])
-    plan.records = Records.of([{"time": r[0], **r[3]} for r in rows])
-    for position, r in enumerate(rows):
+    few = Records.of([{"time": r[0], **r[3]} for r in rows])
+    seen = Records.empty(grid.size)
+    seen.columns["time"][:], seen.columns["kind"][:] = grid, OBSERVE
+    columns = {k: np.concatenate([c, seen.columns[k]]) for k, c in few.columns.items()}
+    ranks = np.concatenate([[r[1] for r in rows], np.full(grid.size, 2)])
+    orders = np.concatenate([[r[2] for r in rows], np.zeros(grid.size, dtype=np.int64)])
+    sorted_by = np.lexsort((orders, ranks, columns["time"]))
+    plan.records = Records(columns).take(sorted_by)
+    place = np.argsort(sorted_by)
+    for i, r in enumerate(rows):
         for name, values in r[4].items():
-            plan.own[name, position] = np.broadcast_to(values, (num_subjects,))
+            plan.own[name, int(place[i])] = np.broadcast_to(values, (num_subjects,))
     marks: dict[str, list[float]] = {}
     has_drugs = len({g.dose.drug for g in given}) > 1
     for g in given:
@@ -428,6 +462,7 @@ def _dose_row(
     if dose.duration is not None:
         row["duration"] = dose.duration
     elif dose.modeled is not None:
+        require_modeled(compiled, g.state, dose.modeled)
         row["rate"] = -1.0 if dose.modeled == "rate" else -2.0
 
     def put(name: str, values: NDArray[np.float64]) -> None:
@@ -453,6 +488,17 @@ def _dose_row(
                 dose_factor(compiled, g.state, dose.rate.unit, basis, shown) * dose.rate.value,
             )
     return row, own, scale
+
+
+def require_modeled(compiled: CompiledModel, state: int, what: str) -> None:
+    """Raise DataError KG-244 unless the model gives the rate or duration of doses into a state."""
+    name = compiled.state_names[state]
+    given = compiled.model.dose_inputs.get(name)
+    if given is None or getattr(given, what) is None:
+        raise DataError(
+            f"KG-244: the {what} of a dose into {name!r} is to come from the model, which states"
+            f" none; write DoseInput({name!r}, {what}=...)."
+        )
 
 
 def seconds_of(value: Any, what: str) -> float:

@@ -94,6 +94,9 @@ class ResultTable:
             )
         return self._columns[name]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ResultTable, (dict(self._columns), dict(self._units), self.title)
+
     def __len__(self) -> int:
         return next((array.shape[0] for array in self._columns.values()), 0)
 

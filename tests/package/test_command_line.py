@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 import pytest
+from krogh.cli import app
+from typer.testing import CliRunner
 
 ENVIRONMENT = {
     **os.environ,
@@ -123,6 +125,19 @@ def test_a_table_of_the_user_with_units_on_the_command_line(tmp_path: Path) -> N
     assert "20 subjects" in population.stdout
 
 
+def test_a_model_saved_as_a_document_is_simulated(tmp_path: Path) -> None:
+    from krogh import library
+
+    library.model("antibody_davda_2014").save(tmp_path / "mine.json")
+    arguments = ["simulate", "100 mg iv", "--until", "7 d", "--model"]
+    own = CliRunner().invoke(app, [*arguments, str(tmp_path / "mine.json")])
+    published = CliRunner().invoke(app, [*arguments, "antibody_davda_2014"])
+    assert own.exit_code == published.exit_code == 0
+    table = own.output.index("Cmax")
+    rows = own.output[table : own.output.index("krogh 0.")]
+    assert rows in published.output
+
+
 def test_verify_reports_the_difference_of_a_second_method() -> None:
     done = krogh(
         "simulate", "100 mg iv", "--model", "antibody_davda_2014", "--until=7d", "--verify"
@@ -161,11 +176,11 @@ WRONG = [
 def test_wrong_input_is_a_message_with_its_code_and_exit_two(
     arguments: str, code: str, words: str
 ) -> None:
-    done = krogh(*shlex.split(arguments))
-    assert done.returncode == 2
-    assert code in done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
+    done = CliRunner().invoke(app, shlex.split(arguments))
+    assert done.exit_code == 2
+    assert code in done.output
+    assert words in done.output
+    assert "Traceback" not in done.output
 
 
 def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) -> None:

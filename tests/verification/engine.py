@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
 from krogh import _core
 
 ROSENBROCK = ("rodas4", "rodas5p", "ros34pw2")
@@ -134,7 +133,8 @@ class Law:
         graph = _core.Graph()
         y = Names(self.states, [Symbol(graph, graph.state(i)) for i in range(len(self.states))])
         p = Names(
-            self.parameters, [Symbol(graph, graph.parameter(i)) for i in range(len(self.parameters))]
+            self.parameters,
+            [Symbol(graph, graph.parameter(i)) for i in range(len(self.parameters))],
         )
         t = Symbol(graph, graph.time())
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scenarios
 from engine import schedule
-
 from krogh import _core
 
 pytestmark = pytest.mark.verification
@@ -55,8 +54,8 @@ def test_scenario(program, cases, number, method, rtol, bound):
     exact = cases[number][2]
     error = np.abs(result.values[:, 0] - exact)
     # Relative where there is a concentration; absolute (of the largest) where it is zero.
-    assert np.all(error <= bound * np.maximum(exact, 1e-6 * exact.max())), (
-        np.max(error / np.maximum(exact, 1e-6 * exact.max()))
+    assert np.all(error <= bound * np.maximum(exact, 1e-6 * exact.max())), np.max(
+        error / np.maximum(exact, 1e-6 * exact.max())
     )
 
 

@@ -10,9 +10,8 @@ import math
 import numpy as np
 import pytest
 from engine import Law, Record, dose, exp, in_order, log, observe, schedule, sqrt, where
-from laws import MICHAELIS, MICHAELIS_PARAMETERS
-
 from krogh import _core
+from laws import MICHAELIS, MICHAELIS_PARAMETERS
 
 pytestmark = pytest.mark.verification
 
@@ -139,9 +138,7 @@ def test_max_steps():
         law.states, law.parameters,
         lambda t, y, p: [-p.a * (y.x - 1.0), p.a * y.calm], initial=law.initial,
     )  # fmt: skip
-    _, status, sentence, time, _, _ = population(
-        oscillating, (1.0, 0.0), (1e5, 0.0), max_steps=400
-    )
+    _, status, sentence, time, _, _ = population(oscillating, (1.0, 0.0), (1e5, 0.0), max_steps=400)
     assert status == MAX_STEPS
     assert "steps" in sentence
     assert 0.0 < time < 4.0

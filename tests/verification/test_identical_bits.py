@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine import SET_PARAMETER, Law, Record, dose, in_order, observe, schedule
+from krogh import _core
 from laws import ABSORBED_TMDD, ABSORBED_TYPICAL, MICHAELIS, MICHAELIS_TYPICAL
 from test_sensitivities import RESCUE
-
-from krogh import _core
 
 pytestmark = pytest.mark.verification
 
@@ -95,7 +94,7 @@ def problems():
     window = [(0.0, 20.0), (3.0, 9.5)]
     for method in ("rodas4", "rodas5p", "ros34pw2", "explicit5", "rkc2", "auto"):
         yield f"saturable, own records, {method}", Problem(
-            MICHAELIS, MICHAELIS_TYPICAL[:3] + (0.8, 0.4) + MICHAELIS_TYPICAL[5:], own_records(1),
+            MICHAELIS, (*MICHAELIS_TYPICAL[:3], 0.8, 0.4, *MICHAELIS_TYPICAL[5:]), own_records(1),
             window, method=method,
         )  # fmt: skip
     for method in ("rodas4", "rodas5p", "auto"):
@@ -113,8 +112,15 @@ def problems():
             [[r for r in records if r.kind != SET_PARAMETER] for records in own_records(2)],
             method=method,
         )  # fmt: skip
-    yield "linear, metrics and sensitivities", Problem(
-        LINEAR, (1.0, 0.2, 0.3, 0.1, 0.8), shared(weekly), window, [("parameter", 1), ("amount", 0)]
+    yield (
+        "linear, metrics and sensitivities",
+        Problem(
+            LINEAR,
+            (1.0, 0.2, 0.3, 0.1, 0.8),
+            shared(weekly),
+            window,
+            [("parameter", 1), ("amount", 0)],
+        ),
     )
 
 

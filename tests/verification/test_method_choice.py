@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine import Law, dose, exp, in_order, observe, schedule, where
-
 from krogh import _core
 
 pytestmark = pytest.mark.verification
@@ -61,7 +60,7 @@ def test_soft_subjects_run_explicitly_and_stiff_ones_implicitly():
     # Where all agree, the call as a whole has that method.
     assert run(BINDING, parameters[[0, 2]]).method == "explicit5"
     assert run(BINDING, parameters[[1, 3]]).method == "rodas5p"
-    assert run(BINDING, parameters[[1, 3]], rtol=1e-4).method == "rodas4"
+    assert run(BINDING, parameters[[1, 3]], rtol=1e-3).method == "rodas4"
 
 
 def test_the_choice_of_a_subject_depends_on_no_other():

@@ -11,9 +11,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from engine import ROSENBROCK, Law, dose, in_order, observe, schedule, solve
-from laws import ABSORBED_TMDD, ABSORBED_TYPICAL, TMDD, TMDD_PARAMETERS, TMDD_STIFF
-
 from krogh import _core
+from laws import ABSORBED_TMDD, ABSORBED_TYPICAL, TMDD, TMDD_PARAMETERS, TMDD_STIFF
 
 pytestmark = pytest.mark.verification
 

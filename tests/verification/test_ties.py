@@ -55,9 +55,7 @@ def test_explicit_rows_keep_their_order(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_an_explicit_dose_after_an_observation_is_not_seen_by_it(method):
     records = [Record(0.0), Record(2.0), dose(2.0, 1.0), Record(2.0), Record(3.0)]
-    np.testing.assert_allclose(
-        doses_seen(records, method=method), [0.0, 0.0, 1.0, 1.0], atol=1e-12
-    )
+    np.testing.assert_allclose(doses_seen(records, method=method), [0.0, 0.0, 1.0, 1.0], atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -78,9 +76,7 @@ def test_a_reset_cancels_what_is_on_its_way(method):
         Record(0.0), dose(0.0, 1.0, interval=2.0, additional=5), Record(3.0),
         Record(3.5, RESET), Record(5.0), Record(20.0),
     )  # fmt: skip
-    np.testing.assert_allclose(
-        doses_seen(records, 0.5, method), [0.0, 2.0, 0.0, 0.0], atol=1e-12
-    )
+    np.testing.assert_allclose(doses_seen(records, 0.5, method), [0.0, 2.0, 0.0, 0.0], atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -88,6 +84,4 @@ def test_the_clock_may_go_back_at_a_reset(method):
     records = [
         Record(0.0), dose(0.0, 1.0), Record(9.0), Record(0.0, 4, 0, 3.0), Record(0.0), Record(5.0),
     ]  # fmt: skip
-    np.testing.assert_allclose(
-        doses_seen(records, method=method), [0.0, 1.0, 3.0, 3.0], atol=1e-12
-    )
+    np.testing.assert_allclose(doses_seen(records, method=method), [0.0, 1.0, 3.0, 3.0], atol=1e-12)

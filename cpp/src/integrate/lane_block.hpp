@@ -129,6 +129,7 @@ struct TangentBlock {
   void stabilized_step(integrate::LaneBlock& block, integrate::TangentBlock* tangents);           \
   void dense_output(const double (*weights)[8], int stages, const double* stage_values, int rows, \
                     int lanes, double* dense);                                                    \
+  void rosenbrock_refine(integrate::LaneBlock& block, const double* theta);                       \
   bool tally_step(integrate::LaneBlock& block, integrate::LaneRows& rows);                        \
   void commit_step(integrate::LaneBlock& block, const integrate::LaneRows& rows,                  \
                    const integrate::TangentBlock* tangents);                                      \

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "integrate/stepper.hpp"
 
+#include <cstddef>
+
 namespace krogh::integrate {
 namespace {
 
@@ -50,6 +52,13 @@ void Stepper::step(LaneBlock& block, TangentBlock* tangents) const {
       break;
     case Family::stabilized: KROGH_DISPATCH(stabilized_step)(block, tangents); break;
   }
+}
+
+void Stepper::state_inside(LaneBlock& block, const double* theta) const {
+  double* states = block.registers + static_cast<std::ptrdiff_t>(block.state_register) * block.lanes;
+  KROGH_DISPATCH(interpolate)(block.y, block.y_new, block.dense, theta, block.num_states,
+                              block.lanes, states);
+  if (family == Family::rosenbrock) KROGH_DISPATCH(rosenbrock_refine)(block, theta);
 }
 
 void Stepper::dense(const double* stage_values, int rows, int lanes, double* coefficients) const {

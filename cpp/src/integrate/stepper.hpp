@@ -22,6 +22,9 @@ struct Stepper {
 
   /// One step of all lanes.
   void step(LaneBlock& block, TangentBlock* tangents) const;
+  /// States inside the step from the dense output, in the state registers; the times stand in the
+  /// time register. Values of stages are lost.
+  void state_inside(LaneBlock& block, const double* theta) const;
   /// Coefficients of the dense output of the last step, shape (3, rows).
   void dense(const double* stage_values, int rows, int lanes, double* coefficients) const;
 };

@@ -73,9 +73,11 @@ void one_vector(const ExponentialPlan& plan, const double* x, const double* h, d
   for (double& value : norm) value = 0.0;
   for (int column = 0; column < plan.leading(); ++column) {
     double sum[vector_lanes] = {};
-    for (long e = 0; e < num_entries; ++e)
-      if (plan.entries()[static_cast<std::size_t>(e)].second == column)
-        for (int l = 0; l < vector_lanes; ++l) sum[l] += __builtin_fabs(x[e * L + l]);
+    for (long e = 0; e < num_entries; ++e) {
+      const ExponentialPlan::Entry& entry = plan.entries()[static_cast<std::size_t>(e)];
+      if (entry.column != column || entry.row >= plan.leading() || entry.block > 0) continue;
+      for (int l = 0; l < vector_lanes; ++l) sum[l] += __builtin_fabs(x[e * L + l]);
+    }
     for (int l = 0; l < vector_lanes; ++l) norm[l] = sum[l] > norm[l] ? sum[l] : norm[l];
   }
   int squarings[vector_lanes];
@@ -105,10 +107,10 @@ void one_vector(const ExponentialPlan& plan, const double* x, const double* h, d
   auto x_pair = [&](std::int32_t e) { return Pair{load(x_high + e * L), load(x_low + e * L)}; };
   for (long e = 0; e < num_closure; ++e)
     store(p_high + e * L,
-          broadcast(plan.is_diagonal(static_cast<std::size_t>(e)) ? factorials.high[degree] : 0.0));
+          broadcast(plan.is_unit(static_cast<std::size_t>(e)) ? factorials.high[degree] : 0.0));
   for (int k = degree - 1; k >= first_plain; --k) {
     for (long e = 0; e < num_closure; ++e) {
-      Vec sum = broadcast(plan.is_diagonal(static_cast<std::size_t>(e)) ? factorials.high[k] : 0.0);
+      Vec sum = broadcast(plan.is_unit(static_cast<std::size_t>(e)) ? factorials.high[k] : 0.0);
       for (std::int32_t q = multiply_offsets[e]; q < multiply_offsets[e + 1]; ++q)
         sum = load(x_high + multiply[q].left * L) * load(p_high + multiply[q].right * L) + sum;
       store(q_high + e * L, sum);
@@ -129,9 +131,9 @@ void one_vector(const ExponentialPlan& plan, const double* x, const double* h, d
   };
   for (int k = first_plain - 1; k >= 0; --k) {
     for (long e = 0; e < num_closure; ++e) {
-      const bool is_diagonal = plan.is_diagonal(static_cast<std::size_t>(e));
-      const Pair start{broadcast(is_diagonal ? factorials.high[k] : 0.0),
-                       broadcast(is_diagonal ? factorials.low[k] : 0.0)};
+      const bool is_unit = plan.is_unit(static_cast<std::size_t>(e));
+      const Pair start{broadcast(is_unit ? factorials.high[k] : 0.0),
+                       broadcast(is_unit ? factorials.low[k] : 0.0)};
       const Pair sum = sum_products(start, multiply + multiply_offsets[e],
                                     multiply + multiply_offsets[e + 1], x_pair, p_pair);
       store(q_high + e * L, sum.high);

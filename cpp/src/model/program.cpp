@@ -43,13 +43,27 @@ Program::~Program() = default;
 Program::Program(Program&&) noexcept = default;
 
 Program::Program(ModelSpec spec)
-    : spec_(std::move(spec)), native_cache_(std::make_unique<NativeCache>()) {
+    : given_(std::move(spec)), spec_(given_), native_cache_(std::make_unique<NativeCache>()) {
   validate();
   pin_surfaces();
   replace_divisions();
   build_jacobian();
   build_linear_form();
   compile();
+}
+
+ModelSpec Program::with_switches(const std::vector<int>& states) const {
+  ModelSpec spec = given_;
+  for (const int state : states) {
+    const NodeId is_on = spec.graph.parameter(static_cast<int>(spec.parameter_names.size()));
+    spec.parameter_names.push_back("on(" + spec.state_names[idx(state)] + ")");
+    NodeId& derivative = spec.derivatives[idx(state)];
+    derivative = spec.graph.mul(is_on, derivative);
+    for (Event& event : spec.events)
+      for (auto& [assigned, value] : event.assignments)
+        if (assigned == state) value = spec.graph.mul(is_on, value);
+  }
+  return spec;
 }
 
 void Program::validate() const {

@@ -30,7 +30,9 @@ LaneEngine::LaneEngine(const PointContext& context)
       is_exact_(context.method == Method::propagator) {
   const std::size_t width = idx(lanes_);
   const model::TangentProgram* tangent = context.tangents;
-  const int count = tangent != nullptr ? tangent->num_registers : layout_.count;
+  const int count = context.linear_form != nullptr ? context.linear_form->num_registers
+                    : tangent != nullptr           ? tangent->num_registers
+                                                   : layout_.count;
   const int slots = context.stepper.slots;
   num_registers_ = count;
   registers_ = AlignedBuffer(idx(count + slots * n_) * width);
@@ -38,6 +40,9 @@ LaneEngine::LaneEngine(const PointContext& context)
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
     for (const auto& [r, value] : tangent->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
+  if (context.linear_form != nullptr)
+    for (const auto& [r, value] : context.linear_form->constants)
       for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
 
   rows_ = AlignedBuffer(idx(scalar_rows) * width);
@@ -121,7 +126,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   }
   lanes_state_.resize(width);
   metrics_.resize(width);
-  if (is_exact_) propagators_ = std::make_unique<PropagatorCache>(program_, lanes_, context.input_states);
+  if (is_exact_) start_propagators();
   // Idle lanes integrate something harmless: a state at rest would do, zero is at hand.
   for (int l = 0; l < lanes_; ++l) {
     block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
@@ -136,6 +141,8 @@ void LaneEngine::run_prologue() {
   context_.native->prologue.run(registers_.data());
   if (context_.tangents != nullptr)
     context_.native->tangent_prologue.run(registers_.data());
+  if (context_.linear_form != nullptr)
+    expr::run_tape(program_.view(context_.linear_form->prologue), registers_.data(), lanes_);
   prologue_is_stale_ = false;
 }
 
@@ -184,10 +191,11 @@ bool LaneEngine::load(int l) {
   lane.is_active = true;
   block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
-  const int np = program_.num_parameters();
+  const auto given = static_cast<int>(context_.num_given_parameters);
   const double* values = context_.parameters.data() +
-                         (context_.has_one_parameter_set ? 0 : lane.subject * np);
-  for (int p = 0; p < np; ++p) reg(layout_.parameters + p, l) = values[p];
+                         (context_.has_one_parameter_set ? 0 : lane.subject * given);
+  for (int p = 0; p < given; ++p) reg(layout_.parameters + p, l) = values[p];
+  for (int p = given; p < program_.num_parameters(); ++p) reg(layout_.parameters + p, l) = 1.0;
   for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
   return true;
 }
@@ -256,6 +264,7 @@ void LaneEngine::mark_discontinuity(int l) {
   block_.stale[l] = 1.0;
   if (!(block_.step[l] > 0.0)) block_.step[l] = infinity;
   block_.error_before[l] = 1.0;
+  if (is_exact_) calm_[idx(l)] = 0.0;
 }
 
 /// The windows of the subject that a lane holds.

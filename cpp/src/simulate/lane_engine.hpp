@@ -18,12 +18,14 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
+#include "model/linear_form.hpp"
 #include "model/native_tapes.hpp"
 
 namespace krogh::simulate {
 
 class PropagatorCache;
 struct HandOver;
+struct Motion;
 struct StiffnessScreen;
 struct SuspendedLane;
 
@@ -39,6 +41,7 @@ inline double coincidence(double time) {
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::LinearForm* linear_form = nullptr;   ///< of linear models moved by propagators
   const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
@@ -54,6 +57,8 @@ struct PointContext {
   const model::TangentProgram* orbit_tangents = nullptr;
   const model::NativeTapes* orbit_native = nullptr;  ///< ready for blocks of `orbit_lanes`
   bool has_one_parameter_set = false;
+  std::int64_t num_given_parameters = 0;   ///< per subject; parameters behind them start at 1
+  std::vector<std::int32_t> switches;      ///< parameter that turns a state off, -1: none; or empty
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
   integrate::Stepper stepper;
@@ -160,7 +165,7 @@ class LaneEngine {
   void expect_observation(int lane);
 
   // lane_switch.cpp: subjects that change to another method
-  std::vector<double> spectral_radii(const std::vector<int>& lanes, const StiffnessScreen& screen);
+  std::vector<char> find_stiff(const std::vector<int>& lanes, const StiffnessScreen& screen);
   void hand_over_stiff();
   void suspend(int lane);
   void resume(int lane, const SuspendedLane& suspended);
@@ -171,6 +176,10 @@ class LaneEngine {
   void observe_inside_step();
   bool process_due(int lane);  ///< true: the lane waits for an emission at its present state
   void emit(const std::vector<int>& lanes);
+  bool give_plain_bolus(int lane, const model::Record& record);
+  bool is_on(int lane, int state);
+  void switch_state(int lane, int state, bool on);
+  std::vector<char> states_that_act(int lane);
   void give_record_dose(int lane, const model::Record& record);
   void arrive(int lane, int dose, double time);
   void end_infusion(int lane, int dose);
@@ -180,6 +189,7 @@ class LaneEngine {
   void reset_states(int lane);
   void set_parameter(int lane, int parameter, double value);
   void store_dose(int lane, const ActiveDose& dose);
+  void forget_doses(int l);
   void run_prologue();
   ActiveDose resolve_dose(int lane, const model::Record& record, double& lag,
                           std::vector<double>& d_lag);
@@ -189,9 +199,32 @@ class LaneEngine {
   void mark_discontinuity(int lane);
 
   // lane_exact.cpp: linear models
+  void start_propagators();
   void advance_exactly();
   void advance_in_step(int first);
   void advance_apart();
+  Motion motion();
+  void swap_motion();
+
+  // lane_exact_metrics.cpp
+  void move_in_panels(const double* lengths);
+  void take_outputs(const double* y, double* values, double* slopes);
+  struct Panel {
+    double start = 0.0;
+    double length = 0.0;
+    double value[2] = {0.0, 0.0};  ///< of an output at both ends
+    double slope[2] = {0.0, 0.0};
+  };
+  /// What an output does inside a panel.
+  struct PanelFinding {
+    std::vector<std::pair<double, double>> extremes;  ///< (time, value)
+    double time_above = 0.0;
+    double reached = 0.0;  ///< first time at or above the threshold, NaN if never
+  };
+  void account_panel(int lane, int output, const Panel& panel, double integral,
+                     const double* y_start);
+  void inspect_panel(int lane, int output, const Panel& panel, const std::vector<double>& y,
+                     PanelFinding& finding);
 
   // lane_surfaces.cpp: switching surfaces and events
   void reset_modes(int lane, int except);
@@ -215,9 +248,11 @@ class LaneEngine {
                      const ActiveDose& dose);
   bool solve_periodic(int lane, const ActiveDose& dose, double interval, std::vector<double>& y,
                       std::vector<double>& tangents);
-  bool rest_exactly(int lane, const ActiveDose& dose, std::vector<double>& y);
+  bool rest_exactly(int lane, int input_state, const ActiveDose& dose,
+                    const std::vector<char>& is_solved, std::vector<double>& y,
+                    std::vector<double>& tangents);
   bool periodic_exactly(int lane, const ActiveDose& dose, double interval, double phase,
-                        std::vector<double>& y);
+                        std::vector<double>& y, std::vector<double>& tangents);
   struct Orbit {
     std::vector<double> y;         ///< (states)
     std::vector<double> tangents;  ///< (states, directions of the orbit)
@@ -278,6 +313,10 @@ class LaneEngine {
   const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
+  AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel
+  PanelFinding finding_;
+  std::vector<double> panel_state_, panel_system_, panel_derivative_, panel_next_;
+  std::vector<double> calm_;   ///< per lane: time since something last happened to it
 };
 
 }  // namespace krogh::simulate

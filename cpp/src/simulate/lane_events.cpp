@@ -60,12 +60,11 @@ void LaneEngine::observe_inside_step() {
       theta_[l] = std::min(
           (rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
     prepare_dense();
-    KROGH_DISPATCH(interpolate)(block_.y, block_.y_new, block_.dense, theta_, n_, lanes_,
-                                registers_.data() + std::ptrdiff_t{layout_.states} * lanes_);
+    for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
+    context_.stepper.state_inside(block_, theta_);
     if (num_directions_ > 0)
       KROGH_DISPATCH(interpolate)(tangents_.s, tangents_.s_new, tangent_dense_, theta_,
                                   n_ * num_directions_, lanes_, tangent_point_);
-    for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
     emit(ready_);
   }
 }
@@ -124,12 +123,18 @@ bool LaneEngine::process_due(int l) {
       case RecordKind::reset_dose:
         block_.time[l] = record.time;
         lane.pending.clear();
-        lane.stored_next.assign(idx(n_), 0);
+        forget_doses(l);
+        for (const std::int32_t p : context_.switches)
+          if (p >= 0) reg(layout_.parameters + p, l) = 1.0;
+        if (!context_.switches.empty()) {
+          run_prologue();
+          if (propagators_) propagators_->invalidate(l);
+        }
         reset_states(l);
         if (record.kind == RecordKind::reset_dose) give_record_dose(l, record);
         break;
-      case RecordKind::turn_off:
-      case RecordKind::turn_on: break;  // refused by simulate_point
+      case RecordKind::turn_off: switch_state(l, record.target, false); break;
+      case RecordKind::turn_on: switch_state(l, record.target, true); break;
     }
     ++lane.cursor;
   }
@@ -149,6 +154,32 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   } else {
     reset_modes(l, -1);
   }
+  mark_discontinuity(l);
+}
+
+bool LaneEngine::is_on(int l, int state) {
+  const auto& switches = context_.switches;
+  return switches.empty() || switches[idx(state)] < 0 ||
+         reg(layout_.parameters + switches[idx(state)], l) != 0.0;
+}
+
+/// A state that is off is empty and stays so, whatever would flow or run into it, until a record
+/// turns it on or a dose goes there (NONMEM's EVID 2 with a negative compartment number).
+void LaneEngine::switch_state(int l, int state, bool on) {
+  if (is_on(l, state) == on) return;
+  reg(layout_.parameters + context_.switches[idx(state)], l) = on ? 1.0 : 0.0;
+  run_prologue();
+  if (propagators_) propagators_->invalidate(l);
+  if (!on) {
+    Lane& lane = this->lane(l);
+    at(block_.y, state, l) = 0.0;
+    for (int k = 0; k < num_directions_; ++k) at(tangents_.s, k * n_ + state, l) = 0.0;
+    std::erase_if(lane.pending, [&](const Pending& pending) {
+      return pending.is_end && lane.doses[idx(pending.dose)].state == state;
+    });
+    refresh_rates(l);
+  }
+  settle_after_jump(l, {}, -1, {}, {});
   mark_discontinuity(l);
 }
 
@@ -233,13 +264,37 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   return dose;
 }
 
+/// A bolus that is there at once and changes nothing but its state: most doses of large batches.
+bool LaneEngine::give_plain_bolus(int l, const Record& record) {
+  if (record.is_infusion() || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
+      program_.num_surfaces() > 0 || !context_.switches.empty())
+    return false;
+  const auto& attributes = program_.spec().doses;
+  if (!attributes.empty() && (attributes[idx(record.target)].time_parameter >= 0 ||
+                              !attributes[idx(record.target)].adds_amount))
+    return false;
+  const auto& registers = program_.dose_registers()[idx(record.target)];
+  const bool ignores = context_.ignores_dose_attributes;
+  if (!ignores && registers[1] >= 0 && reg(registers[1], l) != 0.0) return false;
+  const double bioavailability = ignores || registers[0] < 0 ? 1.0 : reg(registers[0], l);
+  const double scale = ignores || registers[4] < 0 ? 1.0 : reg(registers[4], l);
+  const double amount = bioavailability * record.amount * scale;
+  if (!(bioavailability >= 0.0 && std::isfinite(amount))) return false;
+  ++lane(l).doses_seen;
+  at(block_.y, record.target, l) += amount;
+  mark_discontinuity(l);
+  return true;
+}
+
 void LaneEngine::give_record_dose(int l, const Record& record) {
+  if (give_plain_bolus(l, record)) return;
   Lane& lane = this->lane(l);
   double lag = 0.0;
   std::vector<double> d_lag;
   const ActiveDose dose = resolve_dose(l, record, lag, d_lag);
   ++lane.doses_seen;
   if (!lane.is_active) return;
+  if (record.steady > 0) switch_state(l, record.target, true);
   if (record.steady > 0 && !steady_dose(l, record, dose, lag)) return;
   if (record.steady > 0 && record.interval == 0.0) return;  // a constant infusion stops here
   lane.doses.push_back(dose);
@@ -320,6 +375,21 @@ void LaneEngine::store_dose(int l, const ActiveDose& dose) {
   if (propagators_) propagators_->invalidate(l);
 }
 
+/// Empties the slots of stored doses: input functions stop delivering what was given before.
+void LaneEngine::forget_doses(int l) {
+  lane(l).stored_next.assign(idx(n_), 0);
+  bool changed = false;
+  for (const model::DoseAttributes& d : program_.spec().doses) {
+    if (d.time_parameter < 0) continue;
+    changed = true;
+    for (int k = 0; k < d.stored_slots; ++k)
+      reg(layout_.parameters + d.amount_parameter + k, l) = 0.0;
+  }
+  if (!changed) return;
+  run_prologue();
+  if (propagators_) propagators_->invalidate(l);
+}
+
 /// A dose reaches its compartment: a jump, or the start of an infusion.
 void LaneEngine::arrive(int l, int number, double time) {
   Lane& lane = this->lane(l);
@@ -328,6 +398,7 @@ void LaneEngine::arrive(int l, int number, double time) {
   const auto& attributes = program_.spec().doses;
   const bool adds = attributes.empty() || attributes[idx(dose.state)].adds_amount;
   if (adds && dose.amount != 0.0) {
+    switch_state(l, dose.state, true);
     const bool moves = std::any_of(dose.d_time.begin(), dose.d_time.end(),
                                    [](double d) { return d != 0.0; });
     std::vector<double> before;

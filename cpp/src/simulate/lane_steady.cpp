@@ -19,21 +19,23 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr int most_newton_steps = 60;
 
-/// States that act on no derivative (running integrals), nor on anything that is not itself such a
-/// state, have no steady value and keep theirs.
-std::vector<char> states_that_act(const model::Program& program) {
-  std::vector<char> acts(idx(program.num_states()), 1);
+}  // namespace
+
+/// States with a steady value. Those that act on no derivative (running integrals), nor on anything
+/// that is not itself such a state, have none and keep theirs, as do compartments that are off.
+std::vector<char> LaneEngine::states_that_act(int l) {
+  std::vector<char> acts(idx(n_), 1);
   for (bool changed = true; changed;) {
     std::vector<char> now(acts.size(), 0);
-    for (const model::Entry& e : program.jacobian())
+    for (const model::Entry& e : program_.jacobian())
       if (acts[idx(e.row)] != 0 && acts[idx(e.column)] != 0) now[idx(e.column)] = 1;
     changed = now != acts;
     acts = now;
   }
+  for (int i = 0; i < n_; ++i)
+    if (!is_on(l, i)) acts[idx(i)] = 0;
   return acts;
 }
-
-}  // namespace
 
 /// Solves dy/dt + rate = 0 for the chosen states, the others held, by pseudo-transient
 /// continuation (Kelley & Keyes 1998, SIAM J. Numer. Anal. 35:508, doi 10.1137/S0036142996304796):
@@ -157,7 +159,10 @@ bool LaneEngine::steady_initial(int l) {
   std::vector<double> y(idx(n_)), tangents(idx(n_ * num_directions_));
   for (int i = 0; i < n_; ++i) y[idx(i)] = at(block_.y, i, l);
   for (int q = 0; q < n_ * num_directions_; ++q) tangents[idx(q)] = at(tangents_.s, q, l);
-  if (!solve_at_rest(l, -1, 0.0, y, program_.spec().steady_initial, tangents, {})) return false;
+  const std::vector<char>& chosen = program_.spec().steady_initial;
+  if (!(is_exact_ ? rest_exactly(l, -1, {}, chosen, y, tangents)
+                  : solve_at_rest(l, -1, 0.0, y, chosen, tangents, {})))
+    return false;
   for (int i = 0; i < n_; ++i) at(block_.y, i, l) = y[idx(i)];
   for (int q = 0; q < n_ * num_directions_; ++q) at(tangents_.s, q, l) = tangents[idx(q)];
   reset_modes(l, -1);
@@ -190,6 +195,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
     parameters[p] = reg(layout_.parameters + static_cast<int>(p), l);
   PointOptions options = *context_.options;
   options.windows.clear();
+  options.windows_per_subject = 0;
   options.sensitivities = *context_.orbit_directions;
   Orbit orbit{.y = std::vector<double>(idx(n_)),
               .tangents = std::vector<double>(idx(n_) * options.sensitivities.size())};
@@ -202,6 +208,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
   inner.stepper = context_.stepper;
   inner.control = context_.control;
   inner.lanes = orbit_lanes;
+  inner.switches = context_.switches;
   inner.ignores_dose_attributes = true;
   inner.initial_states = y;
   inner.tangents = context_.orbit_tangents;
@@ -224,7 +231,7 @@ LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
 /// input. Returns the state just before a dose, and its tangents by the implicit function theorem.
 bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
                                 std::vector<double>& y, std::vector<double>& tangents) {
-  const std::vector<char> acts = states_that_act(program_);
+  const std::vector<char> acts = states_that_act(l);
   std::vector<int> chosen;
   for (int i = 0; i < n_; ++i)
     if (acts[idx(i)]) chosen.push_back(i);
@@ -370,6 +377,7 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   if (record_moves && !replaces) before = slopes_at(l);
   if (replaces) {
     lane.pending.clear();
+    forget_doses(l);
     refresh_rates(l);
     reset_states(l);
   } else {
@@ -384,21 +392,21 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   double next_arrival = 0.0;
   bool is_found = false;
   if (record.interval == 0.0) {
-    is_found = is_exact_ ? rest_exactly(l, dose, y)
-                         : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(program_),
+    is_found = is_exact_ ? rest_exactly(l, dose.state, dose, states_that_act(l), y, tangents)
+                         : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(l),
                                          tangents, dose);
   } else {
     const double past = lag > 0.0 ? std::ceil(lag / record.interval) - 1.0 : 0.0;
     next_arrival = lag - past * record.interval;
     const double phase = lag > 0.0 ? record.interval - next_arrival : record.interval;
-    is_found = is_exact_ ? periodic_exactly(l, dose, record.interval, phase, y)
+    is_found = is_exact_ ? periodic_exactly(l, dose, record.interval, phase, y, tangents)
                          : solve_periodic(l, dose, record.interval, y, tangents);
     if (is_found && !is_exact_ && lag > 0.0) {
       const Orbit orbit = run_orbit(l, y, dose, record.interval, phase);
       is_found = orbit.is_valid;
       if (is_found) advance_phase(l, orbit, dose, record.interval, y, tangents);
     }
-    if (is_found && !is_exact_ && num_directions_ > 0)
+    if (is_found && num_directions_ > 0)
       move_phase(l, y, dose, d_lag, record.interval, phase, tangents);
     lane.doses.push_back(dose);
     const int number = static_cast<int>(lane.doses.size()) - 1;
@@ -430,43 +438,46 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   return true;
 }
 
-/// State at rest under the rate of a constant infusion, by the linear model's own equations.
-bool LaneEngine::rest_exactly(int l, const ActiveDose& dose, std::vector<double>& y) {
-  std::vector<double> rates(idx(n_), 0.0);
-  rates[idx(dose.state)] = dose.rate;
-  return propagators_->rest(registers_.data(), l, rates, states_that_act(program_), y);
+/// State at rest of a linear model under the constant rate of a dose (input_state < 0: none).
+bool LaneEngine::rest_exactly(int l, int input_state, const ActiveDose& dose,
+                              const std::vector<char>& is_solved, std::vector<double>& y,
+                              std::vector<double>& tangents) {
+  PropagatorCache::Rates rates{std::vector<double>(idx(n_), 0.0),
+                               std::vector<double>(idx(n_ * num_directions_), 0.0)};
+  if (input_state >= 0) {
+    rates.y[idx(input_state)] = dose.rate;
+    for (int k = 0; k < num_directions_ && !dose.d_rate.empty(); ++k)
+      rates.tangents[idx(k * n_ + input_state)] = dose.d_rate[idx(k)];
+  }
+  PropagatorCache::State state{y, tangents};
+  if (!propagators_->rest(registers_.data(), l, rates, is_solved, state)) return false;
+  y = state.y;
+  tangents = state.tangents;
+  return true;
 }
 
 /// Periodic state of a linear model at `phase` in (0, interval] after a dose; overlapping infusions
 /// run on. The residual is what one more period changes.
 bool LaneEngine::periodic_exactly(int l, const ActiveDose& dose, double interval, double phase,
-                                  std::vector<double>& y) {
-  const std::vector<char> acts = states_that_act(program_);
-  const std::vector<double> cold = y;
-  if (!propagators_->periodic(registers_.data(), l, dose.state, dose.amount, dose.rate,
-                              dose.duration, interval, acts, y))
-    return false;
-  const double overlapping = dose.rate > 0.0 ? std::floor(dose.duration / interval) : 0.0;
-  const double rest = dose.rate > 0.0 ? dose.duration - overlapping * interval : 0.0;
-  auto after = [&](double length) {
-    std::vector<double> rates(idx(n_), 0.0);
-    std::vector<double> moved = y;
-    if (dose.rate == 0.0) moved[idx(dose.state)] += dose.amount;
-    const double first = std::min(rest, length);
-    rates[idx(dose.state)] = (overlapping + 1.0) * dose.rate;
-    if (first > 0.0) moved = propagators_->flow(registers_.data(), l, first, moved, rates);
-    rates[idx(dose.state)] = overlapping * dose.rate;
-    return propagators_->flow(registers_.data(), l, length - first, moved, rates);
-  };
-  const std::vector<double> next = after(interval);
+                                  std::vector<double>& y, std::vector<double>& tangents) {
+  const std::vector<char> acts = states_that_act(l);
+  PropagatorCache::State state{y, tangents};
+  if (!propagators_->periodic(registers_.data(), l, dose, interval, acts, state)) return false;
+  const PropagatorCache::State next =
+      propagators_->orbit(registers_.data(), l, dose, interval, interval, state);
   double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
   for (int i = 0; i < n_; ++i)
-    if (acts[idx(i)] != 0 && y[idx(i)] != 0.0)
-      recorded = std::max(recorded, std::abs(next[idx(i)] - y[idx(i)]) / std::abs(y[idx(i)]));
-  if (phase < interval) {
-    y = after(phase);
-    for (int i = 0; i < n_; ++i)
-      if (acts[idx(i)] == 0) y[idx(i)] = cold[idx(i)];
+    if (acts[idx(i)] != 0 && state.y[idx(i)] != 0.0)
+      recorded = std::max(recorded,
+                          std::abs(next.y[idx(i)] - state.y[idx(i)]) / std::abs(state.y[idx(i)]));
+  if (phase < interval)
+    state = propagators_->orbit(registers_.data(), l, dose, interval, phase, state);
+  // Running integrals have no periodic value: they start from where they were.
+  for (int i = 0; i < n_; ++i) {
+    if (acts[idx(i)] == 0) continue;
+    y[idx(i)] = state.y[idx(i)];
+    for (int k = 0; k < num_directions_; ++k)
+      tangents[idx(k * n_ + i)] = state.tangents[idx(k * n_ + i)];
   }
   return true;
 }

@@ -16,6 +16,7 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr int most_crossings_at_once = 64;
 constexpr int most_refinements = 60;
+constexpr double same_crossing = 1e-10;  // share of a step within which crossings are one
 
 }  // namespace
 
@@ -76,6 +77,11 @@ void LaneEngine::locate_crossings() {
   evaluate_at(theta_);
   for (int l : crossing) {
     Lane& lane = this->lane(l);
+    // Several surfaces may be crossed at one time. A step that was cut at the first of them ends,
+    // to within rounding, on the others too: it stands, and cross() looks at all sides afresh.
+    if (lane.crossing_surface >= 0 && block_.step_used[l] >= block_.remaining[l] &&
+        1.0 - high[idx(l)] < same_crossing)
+      continue;
     int first = -1;
     for (int s = 0; s < count && first < 0; ++s)
       if (reg(layout_.surfaces + s, l) * reg(layout_.modes + s, l) < 0.0 &&

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <krogh/base/isa.hpp>
 
@@ -13,8 +12,6 @@ namespace krogh::simulate {
 namespace {
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// As in DOPRI5 (Hairer & Wanner 1996, IV.2).
 constexpr double stiff_steps_to_switch = 15.0;
@@ -45,33 +42,36 @@ void PointContext::set_queue(std::vector<std::int64_t> subjects,
   });
 }
 
-/// The largest bound of the spectral radius of each lane over three states: the initial one, the
-/// same with the subject's largest doses on top of it, and where a linearly implicit Euler step of a
-/// quarter of the longest interval leads from there, which carries the doses on to the states that
-/// they act on.
-std::vector<double> LaneEngine::spectral_radii(const std::vector<int>& lanes,
-                                               const StiffnessScreen& screen) {
-  std::vector<double> bound(idx(lanes_)), largest(idx(lanes_), 0.0);
+/// Which of the lanes are stiff: spectral radius times longest interval above the screen's limit at
+/// one of three states. These are the initial one; the same with the subject's largest doses on top
+/// of it; and, looked at first, where a linearly implicit Euler step of a quarter of the longest
+/// interval leads from there, which carries the doses on to the states that they act on.
+std::vector<char> LaneEngine::find_stiff(const std::vector<int>& lanes,
+                                         const StiffnessScreen& screen) {
+  std::vector<double> bound(idx(lanes_));
+  std::vector<char> is_stiff(idx(lanes_), 0);
   auto list_of = [&](int l) { return context_.schedule->is_shared() ? 0 : lane(l).subject; };
-  auto evaluate = [&] {
-    for (int l : lanes) reg(layout_.time, l) = block_.time[l];
-    KROGH_DISPATCH(bound_spectrum)(block_, bound.data());
+  auto place = [&](bool is_dosed) {
     for (int l : lanes) {
-      // Infinity stays infinity, what is not a number is as stiff as can be.
-      const double value = bound[idx(l)];
-      largest[idx(l)] = std::isnan(value) ? infinity : std::max(largest[idx(l)], value);
+      reg(layout_.time, l) = block_.time[l];
+      for (int i = 0; i < n_; ++i) {
+        const int f = program_.dose_registers()[idx(i)][0];
+        const double dose = is_dosed ? screen.largest_dose[idx(list_of(l) * n_ + i)] : 0.0;
+        reg(layout_.states + i, l) =
+            at(block_.y, i, l) + (f < 0 || dose == 0.0 ? dose : dose * reg(f, l));
+      }
     }
   };
-  for (int l : lanes)
-    for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
-  evaluate();
-  for (int l : lanes)
-    for (int i = 0; i < n_; ++i) {
-      const int f = program_.dose_registers()[idx(i)][0];
-      const double dose = screen.largest_dose[idx(list_of(l) * n_ + i)];
-      reg(layout_.states + i, l) += f < 0 || dose == 0.0 ? dose : dose * reg(f, l);
-    }
-  evaluate();
+  auto judge = [&] {
+    KROGH_DISPATCH(bound_spectrum)(block_, bound.data());
+    // What is not a number is as stiff as can be.
+    for (int l : lanes)
+      if (!(bound[idx(l)] * screen.longest_interval[idx(list_of(l))] <= screen.limit))
+        is_stiff[idx(l)] = 1;
+    return std::all_of(lanes.begin(), lanes.end(), [&](int l) { return is_stiff[idx(l)] != 0; });
+  };
+  place(true);
+  block_.rhs_jacobian->run(registers_.data());
   for (int l : lanes) {
     reg(layout_.inverse_step, l) = 4.0 / screen.longest_interval[idx(list_of(l))];
     for (int i = 0; i < n_; ++i) reg(layout_.sums + i, l) = -reg(layout_.slopes + i, l);
@@ -79,8 +79,12 @@ std::vector<double> LaneEngine::spectral_radii(const std::vector<int>& lanes,
   block_.factor->run(registers_.data());
   for (int l : lanes)
     for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) += at(block_.stage_values, i, l);
-  evaluate();
-  return largest;
+  if (judge()) return is_stiff;
+  for (const bool is_dosed : {true, false}) {
+    place(is_dosed);
+    if (judge()) break;
+  }
+  return is_stiff;
 }
 
 void LaneEngine::sort_by_stiffness(const StiffnessScreen& screen,
@@ -91,15 +95,12 @@ void LaneEngine::sort_by_stiffness(const StiffnessScreen& screen,
       if (!is_drained_ && load(l)) starting.push_back(l);
     if (starting.empty()) return;
     begin(starting);
-    const std::vector<double> radii = spectral_radii(starting, screen);
+    const std::vector<char> is_stiff = find_stiff(starting, screen);
     {
       const std::lock_guard<std::mutex> lock(context_.hand_over->mutex);
       for (int l : starting) {
         const std::int64_t subject = lane(l).subject;
-        const double longest =
-            screen.longest_interval[idx(context_.schedule->is_shared() ? 0 : subject)];
-        const bool is_stiff = radii[idx(l)] * longest > screen.limit;
-        (is_stiff ? context_.hand_over->stiff : context_.hand_over->calm).push_back(subject);
+        (is_stiff[idx(l)] != 0 ? context_.hand_over->stiff : context_.hand_over->calm).push_back(subject);
         make_idle(l);
       }
     }

@@ -10,6 +10,7 @@
 
 #include <krogh/base/parallel.hpp>
 
+#include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
 #include "simulate/method_choice.hpp"
@@ -55,11 +56,12 @@ void validate(const model::Program& program, std::span<const double> parameters,
                        " of a model with " + std::to_string(np));
   for (std::size_t i = 0; i < schedule.records().size(); ++i) {
     const Record& r = schedule.records()[i];
-    if (r.kind == RecordKind::turn_off || r.kind == RecordKind::turn_on)
-      throw InvalidInput("record " + std::to_string(i) +
-                         ": switching compartments off and on is not supported; use a parameter "
-                         "that multiplies the compartment's rates");
     if (!is_dose(r)) continue;
+    if (!program.spec().doses.empty() && !program.spec().doses[idx(r.target)].adds_amount &&
+        (r.rate != 0.0 || r.duration > 0.0 || r.steady > 0))
+      throw InvalidInput("record " + std::to_string(i) + ": an input function delivers doses into '" +
+                         program.spec().state_names[idx(r.target)] +
+                         "'; infusions and steady-state doses are not possible there");
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
       throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
@@ -141,9 +143,27 @@ void validate(const model::Program& program, std::span<const double> parameters,
                          "function reads stored doses");
   if (options.method == Method::propagator && !program.is_linear())
     throw InvalidInput("propagators need a linear model without events and switches");
-  if (options.method == Method::propagator && (directions > 0 || windows > 0))
-    throw InvalidInput("propagators give values only; use another method for sensitivities and "
-                       "metrics");
+  if (options.method == Method::propagator && windows > 0 &&
+      !model::LinearForm::has_linear_outputs(program))
+    throw InvalidInput("propagators take metrics of outputs that are sums of states with constant "
+                       "coefficients; use another method for metrics of other outputs");
+}
+
+/// The model with switches for the states that records turn off; null where there are none.
+std::unique_ptr<model::Program> with_switches(const model::Program& program,
+                                              const model::Schedule& schedule,
+                                              PointContext& context) {
+  std::vector<char> is_switched(idx(program.num_states()), 0);
+  for (const Record& r : schedule.records())
+    if (r.kind == RecordKind::turn_off) is_switched[idx(r.target)] = 1;
+  std::vector<int> states;
+  for (int i = 0; i < program.num_states(); ++i)
+    if (is_switched[idx(i)] != 0) states.push_back(i);
+  if (states.empty()) return nullptr;
+  context.switches.assign(idx(program.num_states()), -1);
+  for (std::size_t k = 0; k < states.size(); ++k)
+    context.switches[idx(states[k])] = program.num_parameters() + static_cast<std::int32_t>(k);
+  return std::make_unique<model::Program>(program.with_switches(states));
 }
 
 }  // namespace
@@ -158,7 +178,9 @@ void prepare_run(PointContext& context, const model::Program& program,
   context.output = &output;
   context.result = &result;
   context.parameters = parameters;
-  context.has_one_parameter_set = parameters.size() == idx(program.num_parameters());
+  if (context.num_given_parameters == 0) context.num_given_parameters = program.num_parameters();
+  const std::int64_t size = static_cast<std::int64_t>(parameters.size());
+  context.has_one_parameter_set = size == context.num_given_parameters;
   context.initial_states = options.initial_states;
   context.num_subjects = num_subjects;
   context.atol = options.atol;
@@ -184,13 +206,16 @@ void prepare_run(PointContext& context, const model::Program& program,
   result.failures.assign(idx(num_subjects), {});
 }
 
-PointResult simulate_point(const model::Program& program, std::span<const double> parameters,
+PointResult simulate_point(const model::Program& given, std::span<const double> parameters,
                            std::int64_t num_subjects, const model::Schedule& schedule,
                            const PointOptions& options, const PointOutput& output,
                            const RunControl& control) {
-  validate(program, parameters, num_subjects, schedule, options, output);
+  validate(given, parameters, num_subjects, schedule, options, output);
   PointResult result;
   PointContext context;
+  context.num_given_parameters = given.num_parameters();
+  const std::unique_ptr<model::Program> switched = with_switches(given, schedule, context);
+  const model::Program& program = switched ? *switched : given;
   prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
   context.method = choose_method(program, options);
   context.stepper = stepper_of(context.method);
@@ -209,6 +234,13 @@ PointResult simulate_point(const model::Program& program, std::span<const double
     tangents = std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
     context.tangents = tangents.get();
     if (options.lanes == 0) context.lanes = std::min(context.lanes, 16);
+  }
+  std::unique_ptr<model::LinearForm> linear_form;
+  if (context.method == Method::propagator) {
+    linear_form = std::make_unique<model::LinearForm>(
+        program, !options.windows.empty(), parameters_of(options.sensitivities),
+        tangents != nullptr ? tangents->num_registers : program.layout().count);
+    context.linear_form = linear_form.get();
   }
   const bool has_steady = std::any_of(schedule.records().begin(), schedule.records().end(),
                                       [](const Record& r) { return is_dose(r) && r.steady > 0; });
@@ -282,6 +314,8 @@ PointResult simulate_point(const model::Program& program, std::span<const double
     HandOver hand_over;
     PointContext sorting, first;
     for (PointContext* phase : {&sorting, &first}) {
+      phase->num_given_parameters = context.num_given_parameters;
+      phase->switches = context.switches;
       prepare_run(*phase, program, parameters, num_subjects, schedule, options, output, result);
       phase->method = Method::explicit5;
       phase->stepper = stepper_of(phase->method);

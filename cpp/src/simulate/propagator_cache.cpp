@@ -1,136 +1,178 @@
-// Exact propagators of a linear model for the lanes of a block.
+// Exact propagators of a linear model: matrices, flows of a block, the cache of lengths.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "simulate/propagator_cache.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
-
-#include "linalg/twofold_lu.hpp"
 
 namespace krogh::simulate {
 namespace {
 
-using linalg::Twofold;
-
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-constexpr int most_slots = 6;
+constexpr std::size_t most_slots = 24;
 constexpr std::size_t slot_budget = std::size_t{1} << 17;  ///< doubles of all slots together (1 MB)
-/// Pivots this far below their column are rounding errors of the matrix:
-/// nothing is eliminated.
-constexpr double singular = 64.0 * std::numeric_limits<double>::epsilon();
 
-/// Registers of X: A without entries that are always zero, inputs, b.
+/// A number rounded to 40 bits.
+double shortened(double x) {
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  return std::bit_cast<double>((bits + 0x800U) & ~std::uint64_t{0xfffU});
+}
+
+using Entry = linalg::ExponentialPlan::Entry;
+
+/// The augmented matrix: rows of states, then of inputs, the constant, and the integrals.
 struct Augmented {
-  std::vector<std::pair<int, int>> entries;
+  std::vector<Entry> entries;
   std::vector<std::int32_t> sources;
-  bool has_constant = false;
+  int size = 0;
+  int constant = -1;
 };
 
-Augmented augment(const model::Program& program, std::span<const int> input_states) {
+Augmented augment(const model::Program& program, std::span<const int> input_states,
+                  const model::LinearForm& form) {
   const int n = program.num_states();
   const auto& registers = program.linear_registers();
   Augmented x;
-  for (const model::Entry& e : program.jacobian()) {
-    x.entries.emplace_back(e.row, e.column);
-    x.sources.push_back(registers[idx(e.row * n + e.column)]);
-  }
-  int column = n;
-  for (int state : input_states) {
-    x.entries.emplace_back(state, column++);
-    x.sources.push_back(-1);
-  }
+  x.size = n + static_cast<int>(input_states.size());
+  auto add = [&x](int row, int column, int block, std::int32_t source) {
+    x.entries.push_back({row, column, block});
+    x.sources.push_back(source);
+  };
+  for (const model::Entry& e : program.jacobian())
+    add(e.row, e.column, 0, registers[idx(e.row * n + e.column)]);
+  for (std::size_t c = 0; c < input_states.size(); ++c)
+    add(input_states[c], n + static_cast<int>(c), 0, -1);
   auto is_zero = [&](std::int32_t r) {
     return std::any_of(program.constants().begin(), program.constants().end(),
                        [r](const auto& c) { return c.first == r && c.second == 0.0; });
   };
+  auto constant = [&x] {
+    if (x.constant < 0) x.constant = x.size++;
+    return x.constant;
+  };
   for (int i = 0; i < n; ++i) {
     const std::int32_t r = registers[idx(n * n + i)];
-    if (is_zero(r)) continue;
-    x.has_constant = true;
-    x.entries.emplace_back(i, column);
-    x.sources.push_back(r);
+    if (!is_zero(r)) add(i, constant(), 0, r);
   }
+  for (const auto& c : form.outputs)
+    if (c.column == n) constant();
+  const int first_integral = x.size;
+  for (const auto& c : form.outputs) {
+    add(first_integral + c.row, c.column == n ? x.constant : c.column, 0, c.value);
+    x.size = std::max(x.size, first_integral + c.row + 1);
+  }
+  for (std::size_t k = 0; k < form.derivatives.size(); ++k)
+    for (const auto& c : form.derivatives[k])
+      add(c.row, c.column == n ? constant() : c.column, static_cast<int>(k) + 1, c.value);
   return x;
 }
 
-linalg::ExponentialPlan plan_for(const model::Program& program, std::span<const int> input_states) {
-  const Augmented x = augment(program, input_states);
-  const int n = program.num_states();
-  const int size = n + static_cast<int>(input_states.size()) + (x.has_constant ? 1 : 0);
-  return {size, n, x.entries};
+linalg::ExponentialPlan plan_for(const model::Program& program, std::span<const int> input_states,
+                                 const model::LinearForm& form) {
+  Augmented x = augment(program, input_states, form);
+  return {x.size, program.num_states(), static_cast<int>(form.derivatives.size()) + 1,
+          std::move(x.entries)};
 }
 
 }  // namespace
 
 PropagatorCache::PropagatorCache(const model::Program& program, int lanes,
-                                 std::span<const int> input_states)
+                                 std::span<const int> input_states, const model::LinearForm& form)
     : program_(program),
       lanes_(lanes),
       n_(program.num_states()),
+      num_directions_(static_cast<int>(form.derivatives.size())),
       input_states_(input_states.begin(), input_states.end()),
-      plan_(plan_for(program, input_states)) {
-  const Augmented x = augment(program, input_states);
+      plan_(plan_for(program, input_states, form)) {
+  const Augmented x = augment(program, input_states, form);
   sources_ = x.sources;
-  has_constant_ = x.has_constant;
-  num_columns_ = plan_.size() - n_;
-  for (std::size_t e = 0; e < x.entries.size(); ++e)
-    drift_.push_back({x.entries[e].first, x.entries[e].second, static_cast<int>(e)});
-  std::stable_sort(drift_.begin(), drift_.end(),
-                   [](const FlowEntry& a, const FlowEntry& b) { return a.row < b.row; });
-  for (const auto& [row, column] : plan_.closure())
-    if (row < n_) kept_.push_back({row, column, static_cast<int>(kept_.size())});
+  has_constant_ = x.constant >= 0;
+  constant_column_ = x.constant;
+  if (!form.outputs.empty()) num_integrals_ = program.num_outputs();
+  list_products();
   const std::size_t width = idx(lanes);
-  matrix_ = AlignedBuffer(sources_.size() * width);
-  std::fill_n(matrix_.data(), matrix_.size(), 0.0);
-  columns_ = AlignedBuffer(idx(std::max(num_columns_, 1)) * width);
-  std::fill_n(columns_.data(), columns_.size(), 1.0);
-  shift_ = AlignedBuffer(width);
-  rounded_ = AlignedBuffer(width);
-  std::fill_n(rounded_.data(), width, 0.0);
-  work_flow_ = AlignedBuffer(kept_.size() * width);
-  std::fill_n(work_flow_.data(), work_flow_.size(), 0.0);
-  work_y_ = AlignedBuffer(idx(n_) * width);
-  constexpr std::size_t group = linalg::exponential_lanes;
-  group_ = AlignedBuffer((sources_.size() + 1 + 2 * plan_.closure().size()) * group +
-                         plan_.scratch_size());
+  auto filled = [](std::size_t size, double value) {
+    AlignedBuffer buffer(size);
+    std::fill_n(buffer.data(), size, value);
+    return buffer;
+  };
+  matrix_ = filled(sources_.size() * width, 0.0);
+  one_ = filled(width, 1.0);
+  zero_ = filled(width, 0.0);
+  shift_ = filled(width, 0.0);
+  rounded_ = filled(width, 0.0);
+  work_flow_ = filled(plan_.closure().size() * width, 0.0);
+  work_ = filled(target_rows_.size() * width, 0.0);
+  group_ =
+      AlignedBuffer((sources_.size() + 1 + 2 * plan_.closure().size()) * linalg::exponential_lanes +
+                    plan_.scratch_size());
   norms_.assign(width, 0.0);
   is_stale_.assign(width, 1);
-  const std::size_t slots = std::clamp<std::size_t>(
-      slot_budget / std::max<std::size_t>(kept_.size() * width, 1), 2, most_slots);
+  const std::size_t slots =
+      std::clamp<std::size_t>(slot_budget / (plan_.closure().size() * width), 2, most_slots);
   slots_.resize(slots);
   for (Slot& slot : slots_) {
-    slot.flow = AlignedBuffer(kept_.size() * width);
-    std::fill_n(slot.flow.data(), slot.flow.size(), 0.0);
+    slot.flow = filled(plan_.closure().size() * width, 0.0);
     slot.lengths.assign(width, std::nan(""));
     slot.last_use.assign(width, 0);
   }
 }
 
-void PropagatorCache::switch_state(int lane, int state, bool is_on) {
-  if (is_off_.empty()) {
-    if (is_on) return;
-    is_off_.assign(idx(n_) * idx(lanes_), 0);
-  }
-  is_off_[index(state, lane)] = is_on ? 0 : 1;
-  invalidate(lane);
+/// Which entries of a flow meet what. Sources: states, inputs, 1, tangents, derivatives of rates.
+/// Targets: states, integrals, tangents.
+void PropagatorCache::list_products() {
+  const int inputs = static_cast<int>(input_states_.size());
+  const int columns = inputs + (has_constant_ ? 1 : 0);
+  const int first_integral = n_ + columns;
+  const int tangent_target = n_ + num_integrals_;
+  const int tangent_source = n_ + columns;
+  const int rate_source = tangent_source + num_directions_ * n_;
+  auto list = [&](const std::vector<Entry>& entries, std::vector<FlowEntry>& products) {
+    for (std::size_t e = 0; e < entries.size(); ++e) {
+      const auto& [row, column, block] = entries[e];
+      const int position = static_cast<int>(e);
+      if (column >= first_integral) continue;  // of an integral itself
+      if (block > 0) {
+        products.push_back({tangent_target + (block - 1) * n_ + row, column, position});
+        continue;
+      }
+      if (row >= first_integral) products.push_back({n_ + row - first_integral, column, position});
+      if (row >= n_) continue;
+      products.push_back({row, column, position});
+      for (int k = 0; k < num_directions_; ++k) {
+        const int target = tangent_target + k * n_ + row;
+        if (column < n_) products.push_back({target, tangent_source + k * n_ + column, position});
+        if (column >= n_ && column < n_ + inputs)
+          products.push_back({target, rate_source + k * inputs + column - n_, position});
+      }
+    }
+    std::stable_sort(products.begin(), products.end(),
+                     [](const FlowEntry& a, const FlowEntry& b) { return a.target < b.target; });
+  };
+  list(plan_.closure(), products_);
+  list(plan_.entries(), drift_);
+  for (const FlowEntry& e : drift_)
+    if (e.target < n_) slope_products_.push_back(e);
+  source_rows_.resize(idx(rate_source + num_directions_ * inputs));
+  shifted_rows_.resize(source_rows_.size());
+  target_rows_.resize(idx(tangent_target + num_directions_ * n_));
+  work_rows_.resize(target_rows_.size());
+  start_rows_.resize(target_rows_.size());
 }
 
-/// Takes the matrix of a lane from its registers; flows survive where it is the
-/// same as before.
+/// Takes the matrix of a lane from its registers; flows survive where it is the same as before.
 void PropagatorCache::gather(const double* registers, int lane) {
   bool changed = false;
   std::vector<double> sums(idx(n_), 0.0);
   for (std::size_t e = 0; e < sources_.size(); ++e) {
-    const auto& [row, column] = plan_.entries()[e];
-    double value = sources_[e] < 0 ? 1.0 : registers[index(sources_[e], lane)];
-    if (!is_on(lane, row)) value = 0.0;
+    const auto& [row, column, block] = plan_.entries()[e];
+    const double value = sources_[e] < 0 ? 1.0 : registers[index(sources_[e], lane)];
     double& kept = matrix_.data()[index(static_cast<int>(e), lane)];
     changed = changed || !(kept == value);
     kept = value;
-    if (column < n_) sums[idx(column)] += std::abs(value);
+    if (block == 0 && row < n_ && column < n_) sums[idx(column)] += std::abs(value);
   }
   norms_[idx(lane)] = *std::max_element(sums.begin(), sums.end());
   if (changed)
@@ -138,11 +180,10 @@ void PropagatorCache::gather(const double* registers, int lane) {
   is_stale_[idx(lane)] = 0;
 }
 
-/// The length whose flow is built: 40 bits of it, unless the rest is too long
-/// for one first-order step (its square below 2^-55).
+/// The length whose flow is built: 40 bits of it, unless the rest is too long for one first-order
+/// step (its square below 2^-55).
 double PropagatorCache::rounded(int lane, double length) const {
-  const auto bits = std::bit_cast<std::uint64_t>(length);
-  const double near = std::bit_cast<double>((bits + 0x800U) & ~std::uint64_t{0xfffU});
+  const double near = shortened(length);
   return std::abs(length - near) * norms_[idx(lane)] <= 0x1p-27 ? near : length;
 }
 
@@ -152,8 +193,8 @@ int PropagatorCache::find(int lane, double length) const {
   return -1;
 }
 
-/// Builds the flows of the given lanes over their rounded lengths, several at a
-/// time. Each lane gives up a free slot or its least recently used one.
+/// Builds the flows of the given lanes over their rounded lengths, several at a time. Each lane
+/// gives up a free slot or its least recently used one.
 void PropagatorCache::build(const std::vector<int>& missing) {
   constexpr int width = linalg::exponential_lanes;
   double* x = group_.data();
@@ -163,10 +204,10 @@ void PropagatorCache::build(const std::vector<int>& missing) {
   double* scratch = low + plan_.closure().size() * width;
   for (std::size_t first = 0; first < missing.size(); first += width) {
     const std::size_t count = std::min<std::size_t>(width, missing.size() - first);
-    for (int k = 0; k < width; ++k) {
-      const int lane = missing[first + (idx(k) < count ? idx(k) : 0)];
+    for (std::size_t k = 0; k < width; ++k) {
+      const int lane = missing[first + (k < count ? k : 0)];
       for (std::size_t e = 0; e < sources_.size(); ++e)
-        x[e * width + idx(k)] = matrix_.data()[index(static_cast<int>(e), lane)];
+        x[e * width + k] = matrix_.data()[index(static_cast<int>(e), lane)];
       h[k] = rounded_.data()[lane];
     }
     KROGH_DISPATCH(exponential)(plan_, x, h, high, low, scratch);
@@ -184,28 +225,72 @@ void PropagatorCache::build(const std::vector<int>& missing) {
       Slot& slot = slots_[chosen];
       slot.lengths[idx(lane)] = h[k];
       slot.last_use[idx(lane)] = uses_;
-      for (const FlowEntry& e : kept_)
-        slot.flow.data()[index(e.position, lane)] =
-            high[idx(plan_.position(e.row, e.column)) * width + k];
+      for (std::size_t e = 0; e < plan_.closure().size(); ++e)
+        slot.flow.data()[index(static_cast<int>(e), lane)] = high[e * width + k];
     }
   }
 }
 
-void PropagatorCache::advance(const double* registers, const double* lengths, const double* y,
-                              double* y_new) {
+/// Rows that a flow reads and writes.
+void PropagatorCache::point_to(const double* registers, const Motion& motion) {
+  std::size_t s = 0;
+  const std::ptrdiff_t width = lanes_;
+  for (int i = 0; i < n_; ++i) source_rows_[s++] = motion.y + i * width;
+  const double* rates = registers + program_.layout().input_rates * width;
+  for (int state : input_states_) source_rows_[s++] = rates + state * width;
+  if (has_constant_) source_rows_[s++] = one_.data();
+  for (int q = 0; q < num_directions_ * n_; ++q) source_rows_[s++] = motion.tangents + q * width;
+  for (int k = 0; k < num_directions_; ++k)
+    for (int state : input_states_)
+      source_rows_[s++] = motion.tangent_rates + (k * n_ + state) * width;
+  std::size_t t = 0;
+  for (int i = 0; i < n_; ++i) target_rows_[t++] = motion.y_new + i * width;
+  for (int m = 0; m < num_integrals_; ++m) target_rows_[t++] = motion.integrals + m * width;
+  for (int q = 0; q < num_directions_ * n_; ++q)
+    target_rows_[t++] = motion.tangents_new + q * width;
+}
+
+void PropagatorCache::apply(const double* flow) {
+  const FlowView view{.entries = products_.data(),
+                      .num_entries = static_cast<int>(products_.size()),
+                      .num_targets = static_cast<int>(target_rows_.size()),
+                      .lanes = lanes_,
+                      .values = flow,
+                      .sources = source_rows_.data(),
+                      .targets = target_rows_.data()};
+  KROGH_DISPATCH(flow_apply)(view);
+}
+
+void PropagatorCache::advance_all(const double* registers, double length, const Motion& motion) {
+  // A length of at most 40 bits that all lanes have a flow for: nothing else to look at.
+  if (!any_is_stale_ && shortened(length) == length) {
+    for (Slot& slot : slots_) {
+      if (slot.lengths[0] != length) continue;
+      bool is_common = true;
+      for (const double known : slot.lengths) is_common = is_common && known == length;
+      if (!is_common) continue;
+      ++uses_;
+      std::fill(slot.last_use.begin(), slot.last_use.end(), uses_);
+      point_to(registers, motion);
+      apply(slot.flow.data());
+      return;
+    }
+  }
+  const std::vector<double> lengths(idx(lanes_), length);
+  advance(registers, lengths.data(), motion);
+}
+
+void PropagatorCache::advance(const double* registers, const double* lengths,
+                              const Motion& motion) {
   ++uses_;
-  const std::int32_t rates = program_.layout().input_rates;
-  for (std::size_t c = 0; c < input_states_.size(); ++c)
-    std::copy_n(registers + index(rates + input_states_[c], 0), lanes_,
-                columns_.data() + index(static_cast<int>(c), 0));
+  point_to(registers, motion);
   bool shifts = false;
-  bool is_common = true;
   bool has_idle = false;
-  const double* last = slots_[idx(last_slot_)].lengths.data();
+  std::vector<int> missing, found(idx(lanes_), -1);
   for (int l = 0; l < lanes_; ++l) {
+    shift_.data()[l] = 0.0;
     if (lengths[l] == 0.0) {
       has_idle = true;
-      shift_.data()[l] = 0.0;
       continue;
     }
     if (is_stale_[idx(l)] != 0) gather(registers, l);
@@ -213,57 +298,112 @@ void PropagatorCache::advance(const double* registers, const double* lengths, co
     rounded_.data()[l] = near;
     shift_.data()[l] = lengths[l] - near;
     shifts = shifts || shift_.data()[l] != 0.0;
-    is_common = is_common && last[l] == near;
+    found[idx(l)] = find(l, near);
+    if (found[idx(l)] < 0) missing.push_back(l);
   }
+  any_is_stale_ = has_idle && any_is_stale_;
+  if (!missing.empty()) build(missing);
+  int common = -1;
+  bool is_common = true;
+  for (int l = 0; l < lanes_; ++l) {
+    if (lengths[l] == 0.0) continue;
+    if (found[idx(l)] < 0) found[idx(l)] = find(l, rounded_.data()[l]);
+    slots_[idx(found[idx(l)])].last_use[idx(l)] = uses_;
+    if (common < 0) common = found[idx(l)];
+    is_common = is_common && found[idx(l)] == common;
+  }
+  if (common < 0) common = 0;
+  const double* flow = slots_[idx(common)].flow.data();
   if (!is_common) {
-    std::vector<int> missing;
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0 && find(l, rounded_.data()[l]) < 0) missing.push_back(l);
-    if (!missing.empty()) build(missing);
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0) last_slot_ = find(l, rounded_.data()[l]);
-    last = slots_[idx(last_slot_)].lengths.data();
-    is_common = true;
-    for (int l = 0; l < lanes_; ++l)
-      is_common = is_common && (lengths[l] == 0.0 || last[l] == rounded_.data()[l]);
-  }
-  const double* flow = slots_[idx(last_slot_)].flow.data();
-  if (is_common) {
-    for (int l = 0; l < lanes_; ++l)
-      if (lengths[l] != 0.0) slots_[idx(last_slot_)].last_use[idx(l)] = uses_;
-  } else {
     for (int l = 0; l < lanes_; ++l) {
       if (lengths[l] == 0.0) continue;
-      Slot& slot = slots_[idx(find(l, rounded_.data()[l]))];
-      slot.last_use[idx(l)] = uses_;
-      for (std::size_t e = 0; e < kept_.size(); ++e)
-        work_flow_.data()[index(static_cast<int>(e), l)] =
-            slot.flow.data()[index(static_cast<int>(e), l)];
+      const double* own = slots_[idx(found[idx(l)])].flow.data();
+      for (std::size_t e = 0; e < plan_.closure().size(); ++e)
+        work_flow_.data()[index(static_cast<int>(e), l)] = own[index(static_cast<int>(e), l)];
     }
     flow = work_flow_.data();
   }
-  const double* start = y;
   if (shifts) {
+    // Targets become sources: states and tangents keep their places, integrals start from zero.
+    for (std::size_t t = 0; t < work_rows_.size(); ++t)
+      work_rows_[t] = work_.data() + index(static_cast<int>(t), 0);
+    shifted_rows_ = source_rows_;
+    const int tangent_target = n_ + num_integrals_;
+    const auto tangent_source =
+        n_ + static_cast<int>(input_states_.size()) + (has_constant_ ? 1 : 0);
+    for (int i = 0; i < n_; ++i) {
+      start_rows_[idx(i)] = source_rows_[idx(i)];
+      shifted_rows_[idx(i)] = work_rows_[idx(i)];
+    }
+    for (int m = 0; m < num_integrals_; ++m) start_rows_[idx(n_ + m)] = zero_.data();
+    for (int q = 0; q < num_directions_ * n_; ++q) {
+      start_rows_[idx(tangent_target + q)] = source_rows_[idx(tangent_source + q)];
+      shifted_rows_[idx(tangent_source + q)] = work_rows_[idx(tangent_target + q)];
+    }
     const FlowView drift{.entries = drift_.data(),
                          .num_entries = static_cast<int>(drift_.size()),
-                         .num_states = n_,
+                         .num_targets = static_cast<int>(work_rows_.size()),
                          .lanes = lanes_,
                          .values = matrix_.data(),
-                         .columns = columns_.data()};
-    KROGH_DISPATCH(flow_shift)(drift, shift_.data(), y, work_y_.data());
-    start = work_y_.data();
+                         .sources = source_rows_.data(),
+                         .targets = work_rows_.data()};
+    KROGH_DISPATCH(flow_shift)(drift, shift_.data(), start_rows_.data());
+    source_rows_ = shifted_rows_;
   }
-  const FlowView view{.entries = kept_.data(),
-                      .num_entries = static_cast<int>(kept_.size()),
-                      .num_states = n_,
-                      .lanes = lanes_,
-                      .values = flow,
-                      .columns = columns_.data()};
-  KROGH_DISPATCH(flow_apply)(view, start, y_new);
+  apply(flow);
+  if (shifts)
+    for (int m = 0; m < num_integrals_; ++m)
+      for (int l = 0; l < lanes_; ++l) motion.integrals[index(m, l)] += work_rows_[idx(n_ + m)][l];
   if (!has_idle) return;
-  for (int l = 0; l < lanes_; ++l)
-    if (lengths[l] == 0.0)
-      for (int i = 0; i < n_; ++i) y_new[index(i, l)] = y[index(i, l)];
+  for (int l = 0; l < lanes_; ++l) {
+    if (lengths[l] != 0.0) continue;
+    for (int i = 0; i < n_; ++i) motion.y_new[index(i, l)] = motion.y[index(i, l)];
+    for (int m = 0; m < num_integrals_; ++m) motion.integrals[index(m, l)] = 0.0;
+    for (int q = 0; q < num_directions_ * n_; ++q)
+      motion.tangents_new[index(q, l)] = motion.tangents[index(q, l)];
+  }
+}
+
+void PropagatorCache::slopes(const double* registers, const double* y, double* target) {
+  std::vector<const double*> sources;
+  std::vector<double*> targets;
+  for (int i = 0; i < n_; ++i) {
+    sources.push_back(y + index(i, 0));
+    targets.push_back(target + index(i, 0));
+  }
+  for (int state : input_states_)
+    sources.push_back(registers + index(program_.layout().input_rates + state, 0));
+  if (has_constant_) sources.push_back(one_.data());
+  if (any_is_stale_) {
+    for (int l = 0; l < lanes_; ++l)
+      if (is_stale_[idx(l)] != 0) gather(registers, l);
+    any_is_stale_ = false;
+  }
+  const FlowView view{.entries = slope_products_.data(),
+                      .num_entries = static_cast<int>(slope_products_.size()),
+                      .num_targets = n_,
+                      .lanes = lanes_,
+                      .values = matrix_.data(),
+                      .sources = sources.data(),
+                      .targets = targets.data()};
+  KROGH_DISPATCH(flow_apply)(view);
+}
+
+void PropagatorCache::system(const double* registers, int lane, std::vector<double>& a) {
+  if (is_stale_[idx(lane)] != 0) gather(registers, lane);
+  const int width = n_ + 1;
+  a.assign(idx(n_ * width), 0.0);
+  for (int i = 0; i < n_; ++i)
+    for (int state : input_states_)
+      if (state == i)
+        a[idx(i * width + n_)] += registers[index(program_.layout().input_rates + i, lane)];
+  for (std::size_t e = 0; e < sources_.size(); ++e) {
+    const auto& [row, column, block] = plan_.entries()[e];
+    if (block > 0 || row >= n_) continue;
+    const double value = matrix_.data()[index(static_cast<int>(e), lane)];
+    if (column < n_) a[idx(row * width + column)] = value;
+    if (column == constant_column_) a[idx(row * width + n_)] += value;
+  }
 }
 
 PropagatorCache::Exponential PropagatorCache::exponential(int lane, double length) {
@@ -273,9 +413,9 @@ PropagatorCache::Exponential PropagatorCache::exponential(int lane, double lengt
   double* high = h + width;
   double* low = high + plan_.closure().size() * width;
   double* scratch = low + plan_.closure().size() * width;
-  for (int k = 0; k < width; ++k) {
+  for (std::size_t k = 0; k < width; ++k) {
     for (std::size_t e = 0; e < sources_.size(); ++e)
-      x[e * width + idx(k)] = matrix_.data()[index(static_cast<int>(e), lane)];
+      x[e * width + k] = matrix_.data()[index(static_cast<int>(e), lane)];
     h[k] = length;
   }
   KROGH_DISPATCH(exponential)(plan_, x, h, high, low, scratch);
@@ -285,163 +425,6 @@ PropagatorCache::Exponential PropagatorCache::exponential(int lane, double lengt
     result.low.push_back(low[e * width]);
   }
   return result;
-}
-
-std::vector<double> PropagatorCache::flow(const double* registers, int lane, double length,
-                                          const std::vector<double>& y,
-                                          const std::vector<double>& rates) {
-  if (length == 0.0) return y;
-  if (is_stale_[idx(lane)] != 0) gather(registers, lane);
-  const Exponential e = exponential(lane, length);
-  std::vector<double> source = y;
-  for (int state : input_states_) source.push_back(rates[idx(state)]);
-  if (has_constant_) source.push_back(1.0);
-  std::vector<double> result;
-  for (int i = 0; i < n_; ++i) {
-    Twofold sum;
-    for (int j = 0; j < plan_.size(); ++j) {
-      const int p = plan_.position(i, j);
-      if (p >= 0) sum = sum + Twofold{e.high[idx(p)], e.low[idx(p)]} * Twofold{source[idx(j)], 0.0};
-    }
-    result.push_back(sum.high);
-  }
-  return result;
-}
-
-/// Solves M y = right for the chosen states, the others held at their values.
-/// @return false if M is singular to the precision of its entries.
-bool PropagatorCache::solve(const std::vector<char>& is_solved,
-                            const std::vector<double>& matrix_high,
-                            const std::vector<double>& matrix_low, const std::vector<double>& right,
-                            std::vector<double>& y) const {
-  std::vector<int> chosen;
-  for (int i = 0; i < n_; ++i)
-    if (is_solved[idx(i)] != 0) chosen.push_back(i);
-  const int m = static_cast<int>(chosen.size());
-  std::vector<Twofold> a, b;
-  for (int i : chosen) {
-    Twofold sum{right[idx(i)], 0.0};
-    for (int j = 0; j < n_; ++j) {
-      const Twofold entry{matrix_high[idx(i * n_ + j)], matrix_low[idx(i * n_ + j)]};
-      if (is_solved[idx(j)] != 0) {
-        a.push_back(entry);
-      } else {
-        sum = sum - entry * Twofold{y[idx(j)], 0.0};
-      }
-    }
-    b.push_back(sum);
-  }
-  if (!linalg::solve_twofold(a, b, m, 1, singular)) return false;
-  for (int i = 0; i < m; ++i) {
-    if (!std::isfinite(b[idx(i)].high)) return false;
-    y[idx(chosen[idx(i)])] = b[idx(i)].high;
-  }
-  return true;
-}
-
-namespace {
-
-/// Whether the powers of M (restricted to the chosen states) decay: repeated
-/// squaring.
-bool decays(const std::vector<double>& matrix, const std::vector<char>& is_chosen, int n) {
-  std::vector<int> chosen;
-  for (int i = 0; i < n; ++i)
-    if (is_chosen[idx(i)] != 0) chosen.push_back(i);
-  const std::size_t m = chosen.size();
-  std::vector<double> power(m * m), next(m * m);
-  for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < m; ++j) power[i * m + j] = matrix[idx(chosen[i] * n + chosen[j])];
-  for (int k = 0; k < 64; ++k) {
-    double largest = 0.0;
-    for (double v : power) largest = std::max(largest, std::abs(v));
-    if (largest * static_cast<double>(m) < 1.0) return true;
-    if (!(largest < 1e100)) return false;
-    for (std::size_t i = 0; i < m; ++i)
-      for (std::size_t j = 0; j < m; ++j) {
-        double sum = 0.0;
-        for (std::size_t q = 0; q < m; ++q) sum += power[i * m + q] * power[q * m + j];
-        next[i * m + j] = sum;
-      }
-    power.swap(next);
-  }
-  return false;
-}
-
-}  // namespace
-
-bool PropagatorCache::rest(const double* registers, int lane, const std::vector<double>& rates,
-                           const std::vector<char>& is_solved, std::vector<double>& y) {
-  if (is_stale_[idx(lane)] != 0) gather(registers, lane);
-  std::vector<double> high(idx(n_ * n_), 0.0);
-  std::vector<double> right(idx(n_), 0.0);
-  for (int i = 0; i < n_; ++i)
-    if (is_on(lane, i)) right[idx(i)] = rates[idx(i)];
-  bool is_positive = true;  // off-diagonal of A and inputs: then stable means a state >= 0
-  for (std::size_t e = 0; e < sources_.size(); ++e) {
-    const auto& [row, column] = plan_.entries()[e];
-    const double value = matrix_.data()[index(static_cast<int>(e), lane)];
-    if (column < n_) {
-      high[idx(row * n_ + column)] = -value;
-      is_positive = is_positive && (row == column || value >= 0.0);
-    } else if (sources_[e] >= 0) {
-      right[idx(row)] += value;
-    }
-  }
-  for (double v : right) is_positive = is_positive && v >= 0.0;
-  std::vector<char> solved = is_solved;
-  for (int i = 0; i < n_; ++i)
-    if (!is_on(lane, i)) solved[idx(i)] = 0;
-  if (!solve(solved, high, std::vector<double>(high.size(), 0.0), right, y)) return false;
-  if (is_positive) return std::all_of(y.begin(), y.end(), [](double v) { return v >= 0.0; });
-  // A small step towards rest must be a contraction in the long run: exp(A /
-  // |A|).
-  const Exponential e = exponential(lane, 1.0 / norms_[idx(lane)]);
-  std::vector<double> matrix(idx(n_ * n_), 0.0);
-  for (int i = 0; i < n_; ++i)
-    for (int j = 0; j < n_; ++j)
-      if (plan_.position(i, j) >= 0) matrix[idx(i * n_ + j)] = e.high[idx(plan_.position(i, j))];
-  return decays(matrix, solved, n_);
-}
-
-bool PropagatorCache::periodic(const double* registers, int lane, int state, double amount,
-                               double rate, double duration, double interval,
-                               const std::vector<char>& is_solved, std::vector<double>& y) {
-  if (is_stale_[idx(lane)] != 0) gather(registers, lane);
-  const double overlapping = rate > 0.0 ? std::floor(duration / interval) : 0.0;
-  const double rest = rate > 0.0 ? duration - overlapping * interval : 0.0;
-  // One period from nothing, then (I - E) y = what one period adds.
-  std::vector<double> added(idx(n_), 0.0);
-  std::vector<double> rates(idx(n_), 0.0);
-  if (rate == 0.0) {
-    added[idx(state)] = amount;
-    added = flow(registers, lane, interval, added, rates);
-  } else {
-    rates[idx(state)] = (overlapping + 1.0) * rate;
-    added = flow(registers, lane, rest, added, rates);
-    rates[idx(state)] = overlapping * rate;
-    added = flow(registers, lane, interval - rest, added, rates);
-  }
-  const Exponential e = exponential(lane, interval);
-  std::vector<double> high(idx(n_ * n_), 0.0), low(high), matrix(high);
-  bool is_positive = rate >= 0.0;
-  for (double v : added) is_positive = is_positive && v >= 0.0;
-  for (int i = 0; i < n_; ++i)
-    for (int j = 0; j < n_; ++j) {
-      const int p = plan_.position(i, j);
-      if (p < 0) continue;
-      matrix[idx(i * n_ + j)] = e.high[idx(p)];
-      is_positive = is_positive && e.high[idx(p)] >= 0.0;
-      const Twofold identity{i == j ? 1.0 : 0.0, 0.0};
-      const Twofold entry = identity - Twofold{e.high[idx(p)], e.low[idx(p)]};
-      high[idx(i * n_ + j)] = entry.high;
-      low[idx(i * n_ + j)] = entry.low;
-    }
-  std::vector<char> solved = is_solved;
-  for (int i = 0; i < n_; ++i)
-    if (!is_on(lane, i)) solved[idx(i)] = 0;
-  if (!solve(solved, high, low, added, y)) return false;
-  if (is_positive) return std::all_of(y.begin(), y.end(), [](double v) { return v >= 0.0; });
-  return decays(matrix, solved, n_);
 }
 
 }  // namespace krogh::simulate

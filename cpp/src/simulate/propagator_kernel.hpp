@@ -6,33 +6,34 @@
 
 namespace krogh::simulate {
 
-/// Entry of a small matrix over (states, columns): row, and column among
-/// states, then inputs.
+/// One product of a sparse matrix times a vector, for all lanes.
 struct FlowEntry {
-  int row = 0;
-  int column = 0;
-  int position = 0;  ///< row of its values among (entries, lanes)
+  int target = 0;
+  int source = 0;
+  int position = 0;  ///< row of the factor among the values
 };
 
-/// One application of flows. Entries are sorted by row.
+/// targets[t] = sum of values[position] * sources[source] over the entries of t, which are sorted
+/// by target. Every row is one array of lanes.
 struct FlowView {
   const FlowEntry* entries = nullptr;
   int num_entries = 0;
-  int num_states = 0;
+  int num_targets = 0;
   int lanes = 0;
-  const double* values = nullptr;   ///< (entries, lanes)
-  const double* columns = nullptr;  ///< inputs, (columns, lanes)
+  const double* values = nullptr;  ///< (positions, lanes)
+  const double* const* sources = nullptr;
+  double* const* targets = nullptr;
 };
 
 }  // namespace krogh::simulate
 
-/// flow_apply: y_new = M (y, inputs); flow_shift: y_new = y + shift M (y,
-/// inputs), where a shift of zero changes nothing.
-#define KROGH_DECLARE_FLOW_KERNELS(isa)                                                 \
-  namespace krogh::isa {                                                                \
-  void flow_apply(const simulate::FlowView& view, const double* y, double* y_new);      \
-  void flow_shift(const simulate::FlowView& view, const double* shift, const double* y, \
-                  double* y_new);                                                       \
+/// flow_apply: targets = M sources. flow_shift: targets = starts + shift M sources, where a shift
+/// of zero changes nothing.
+#define KROGH_DECLARE_FLOW_KERNELS(isa)                                \
+  namespace krogh::isa {                                               \
+  void flow_apply(const simulate::FlowView& view);                     \
+  void flow_shift(const simulate::FlowView& view, const double* shift, \
+                  const double* const* starts);                        \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_FLOW_KERNELS)
 #undef KROGH_DECLARE_FLOW_KERNELS

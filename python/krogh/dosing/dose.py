@@ -76,6 +76,17 @@ def canonical_unit(text: str) -> str:
     return "/".join(["*".join(above), *below])
 
 
+def _is_plain(unit: str) -> bool:
+    """Whether a unit is made of names with a dimension alone, without numbers and percents."""
+    parsed = parse_unit(unit)
+    exact = Fraction(1)
+    for symbol, power in parsed.parts:
+        if power.denominator != 1 or dimension(symbol).is_dimensionless:
+            return False
+        exact *= parse_unit(symbol).exact ** int(power)
+    return exact == parsed.exact
+
+
 @lru_cache(maxsize=1024)
 def basis_of(unit: str) -> tuple[Basis, DoseUnit | None]:
     """Return what an amount in `unit` is counted by, and the parts of the dose unit.
@@ -88,7 +99,7 @@ def basis_of(unit: str) -> tuple[Basis, DoseUnit | None]:
     parts = dose_unit(unit)
     if parts is not None:
         return parts.per or "flat", parts
-    if dimension(unit) in _EXPOSURES:
+    if dimension(unit) in _EXPOSURES and _is_plain(unit):
         return "auc", None
     raise UnitError(
         f"KG-121: {unit!r} is not the unit of a dose but {describe(unit)}.\n"

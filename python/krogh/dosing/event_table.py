@@ -20,7 +20,8 @@ DUR        duration of the infusion (also TINF): it stands whatever F is.  In a 
            such rows have RATE = AMT / DUR as well; rows whose rate was stated have DUR 0
 II, ADDL   dosing interval, and number of doses after the first
 SS         1 the dose meets the periodic steady state, 2 that state is added to the present one
-CMT        compartment, counted from 1; 0 leaves it to the model; negative on EVID 2 turns it off
+CMT        compartment, counted from 1; 0 leaves it to the model.  On EVID 2 a negative number turns
+           the compartment off and a positive one turns it on again
 MDV        1 where there is no observation.  EVID 0 with MDV 1 is a point of prediction
 DV, DVID   measured value and the name of what was measured
 CENS       1: the true value lies below DV, -1: above DV; LIMIT is the other end of the interval

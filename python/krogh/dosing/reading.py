@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import classic
-from krogh.dosing.cells import Cells, Column
+from krogh.dosing.cells import MISSING, Cells, Column
 from krogh.dosing.checks import (
     check_censoring,
     check_doses,
@@ -354,8 +354,12 @@ def _named_compartments(
                 "KG-222",
                 f"CMT = {value!r} turns a compartment off, which needs EVID 2.",
             )
+            name = value[1:].strip()
+            place.require(
+                ~rows | (name not in MISSING), "KG-222", f"CMT = {value!r} names no compartment."
+            )
             columns["CMT"][rows] = -1.0  # the sign says off; the name stands beside it
-            names[rows] = value[1:]
+            names[rows] = name
     return names
 
 

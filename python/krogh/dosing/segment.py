@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -152,14 +153,18 @@ def infusion(scan: Scanner, segment: Segment) -> tuple[Quantity, Quantity | None
 
 
 def repetitions(scan: Scanner, segment: Segment, interval: float) -> int | None:
+    """Return the number of additional doses, or None without an end."""
     values = segment.values
     if "count" in values:
         return int(values["count"]) - 1
     if "span" in values:
-        number = -(-Fraction(values["span"]) // Fraction(interval))  # doses before the end
+        ratio = Fraction(values["span"]) / Fraction(interval)
+        number = round(ratio)
+        if abs(ratio - number) > Fraction(1, 10**9):  # an interval such as 1/7 d is rounded
+            number = math.ceil(ratio)  # doses before the end
         if number > MAX_ADDITIONAL:
             scan.fail("KG-204", f"these are {number} doses.", *segment.places["span"])
-        return int(number) - 1
+        return max(number, 1) - 1  # the first dose is given in any case
     return None if interval > 0 else 0
 
 

@@ -1,6 +1,36 @@
 """The language in which models are written: components, expressions, models.
 
 SPDX-License-Identifier: BSD-3-Clause
+
+A model is a collection of components.  Expressions are text (or symbols joined by operators); a
+number may carry its unit in brackets, and every law is checked for its dimension.
+
+>>> from krogh.model import Compartment, DoseInput, Model, Output, Parameter, Reaction, Species
+>>> tmdd = Model(
+...     "binding to a membrane target",
+...     Parameter("CL", "0.2 L/d"),
+...     Parameter("V", "3 L"),
+...     Parameter("kon", "0.1 1/(nM h)"),
+...     Parameter("koff", "0.01 1/h"),
+...     Parameter("kint", "0.05 1/h"),
+...     Parameter("kdeg", "0.03 1/h"),
+...     Compartment("plasma", volume="V"),
+...     Species("C", "nM", compartment="plasma", molar_mass="148 kDa"),
+...     Species("R", "nM", compartment="plasma", initial="10 nM"),
+...     Species("RC", "nM", compartment="plasma"),
+...     Reaction("C + R <-> RC", forward="kon*C*R", backward="koff*RC"),
+...     Reaction("C ->", rate="CL*C"),  # an amount per time: divided by the volume
+...     Reaction("-> R", rate="kdeg*10[nM]"),
+...     Reaction("R ->", rate="kdeg*R"),
+...     Reaction("RC ->", rate="kint*RC"),
+...     DoseInput("C"),
+...     Output("occupancy", "RC/(R + RC)", unit="%"),
+... )
+>>> str(tmdd.derivative("C"))
+'-kon*C*R + koff*RC - CL*C/V'
+
+Expressions: ``+ - * / ^`` (or ``**``), comparisons and ``and``, ``or``, ``not``, the functions of
+`krogh.model.functions`, interpolation tables by their names, ``t`` for time, ``pi``.
 """
 
 from importlib import import_module

@@ -69,6 +69,12 @@ def compile_model(model: Model, doses: Mapping[str, int]) -> CompiledModel:
 
 def _stored_slots(model: Model, doses: Mapping[str, int]) -> dict[str, int]:
     """Return how many doses each input function sees."""
+    for name in doses:
+        if name not in model.species:
+            raise SpecError(
+                f"KG-103: model {model.name!r} has no species {name!r}."
+                f"{did_you_mean(str(name), model.species)}"
+            )
     slots: dict[str, int] = {}
     for name, dose in model.dose_inputs.items():
         if dose.input_function is None:
@@ -228,17 +234,14 @@ class CompiledModel:
         """
         return self.model.analysis.dose_dimension(self.state_names[state])
 
-    def molar_mass(self, state: int, parameters: Any = None) -> float | None:
-        """Return the molar mass of a species in kDa, or None if it states none.
-
-        `parameters`, shape (num_parameters,), are internal values; nominal ones if left out.
-        """
+    def molar_mass(self, state: int) -> float | None:
+        """Return the molar mass of a species in kDa, or None if it states none."""
         expression = self.model.species[self.state_names[state]].molar_mass
         if expression is None:
             return None
-        return float(self.evaluate(expression, parameters))
+        return float(self.evaluate(expression))
 
-    def dose_amount(self, state: int, value: Any, unit: str, parameters: Any = None) -> Any:
+    def dose_amount(self, state: int, value: Any, unit: str) -> Any:
         """Return a dose (float or array) in the internal units of a state's doses.
 
         Parameters
@@ -247,8 +250,6 @@ class CompiledModel:
             Number of the state.
         value, unit
             The dose; an amount, or an amount per time for an infusion rate.
-        parameters : array, shape (num_parameters,), optional
-            Internal values for the molar mass; nominal ones if left out.
 
         Raises
         ------
@@ -260,7 +261,7 @@ class CompiledModel:
         rate = wanted.over(dimension("s"))
         per_time = given == rate or (given[0] == -1 and wanted[0] == 0)
         target = _internal_unit(rate if per_time else wanted)
-        mass = self.molar_mass(state, parameters) if given not in (wanted, rate) else None
+        mass = self.molar_mass(state) if given not in (wanted, rate) else None
         name = self.state_names[state]
         try:
             return convert_amount(value, unit, target, None if mass is None else (mass, "kDa"))
@@ -343,7 +344,8 @@ class CompiledModel:
         ------
         SpecError
             KG-103 unknown name, KG-108 not finite, outside the bounds, or of the wrong length,
-            KG-109 a parameter without value.
+            KG-109 a parameter without value, KG-111 a molar mass, which converts doses before the
+            solver sees them and is changed by `Model.with_values`.
         UnitError
             KG-121 wrong dimension.
         """

@@ -120,7 +120,8 @@ class Event(Component):
     name : str
         For messages.
     when : str or Expression
-        A comparison such as ``"C > 5[nM]"``, or several joined by and/or/not.
+        A comparison such as ``"C > 5[nM]"``, or several joined by and/or/not.  A condition that
+        holds from the start fires only after it has ceased to hold.
     assign : dict
         New values of species, all computed from the state before the event.
     direction : {"rising", "falling", "both"}

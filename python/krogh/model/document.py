@@ -111,7 +111,7 @@ def from_document(document: Any) -> Model:
     if not isinstance(document, Mapping):
         raise SpecError(f"KG-114: a model document is an object, not {type(document).__name__}.")
     _require_format(document)
-    known = {"format", "version", "name", "note", "partial", *SECTIONS}
+    known = {"$schema", "format", "version", "name", "note", "partial", *SECTIONS}
     for key in document:
         if key not in known:
             raise SpecError(
@@ -203,6 +203,7 @@ def json_schema() -> dict[str, Any]:
         schema_generator=Generator,
     )
     properties: dict[str, Any] = {
+        "$schema": {"type": "string"},
         "format": {"const": FORMAT},
         "version": {"const": VERSION},
         "name": {"type": "string", "minLength": 1, "maxLength": 200},

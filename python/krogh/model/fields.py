@@ -6,7 +6,9 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Any, ClassVar, NoReturn
 
 from pydantic import (
@@ -18,10 +20,16 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from krogh.errors import Error, SpecError, did_you_mean
-from krogh.model.expression import Expression, as_expression, mixed_message, require_printable
+from krogh.errors import Error, SpecError, UnitError, did_you_mean
+from krogh.model.expression import (
+    Expression,
+    as_expression,
+    mixed_message,
+    number,
+    require_printable,
+)
 from krogh.model.vocabulary import RESERVED, valid_name
-from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
+from krogh.units import Quantity, factor, parse_quantity, parse_unit, require_dimension
 
 __all__ = [
     "Component",
@@ -49,14 +57,23 @@ def as_measure(value: Any, what: str = "the value") -> Quantity:
     """
     if isinstance(value, bool):
         raise SpecError(f"KG-108: {what} must be a number with a unit, not {value!r}.")
-    if isinstance(value, int | float) or (isinstance(value, str) and is_number(value)):
-        quantity = Quantity(float(value), "")
+    if isinstance(value, Real) or (isinstance(value, str) and is_number(value)):
+        quantity = Quantity(_as_float(value), "")
     else:
         quantity = parse_quantity(value, what)
     if not math.isfinite(quantity.value):
         raise SpecError(f"KG-108: {what} must be finite, not {quantity}.")
-    unit = quantity.unit
-    return Quantity(quantity.value, "" if unit in ("dimensionless", "1") else unit)
+    unit = "" if quantity.unit in ("dimensionless", "1") else quantity.unit
+    if not math.isfinite(quantity.value * factor(unit)):
+        raise SpecError(f"KG-108: {what} {quantity} leaves the range of double precision.")
+    return Quantity(quantity.value, unit)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def is_number(text: str) -> bool:
@@ -85,12 +102,37 @@ def _name(value: Any) -> Any:
 
 
 def as_formula(value: Any) -> Expression:
-    """Return a numeric expression whose text can be read back."""
-    expression = as_expression(value)
+    """Return a numeric expression whose text can be read back; ``"5 nM"`` is ``5[nM]``."""
+    quantity = _as_number(value)
+    expression = as_expression(value) if quantity is None else quantity
     if expression.is_condition:
         raise SpecError(mixed_message(expression, wants_condition=False))
     require_printable(expression)
     return expression
+
+
+def _as_number(value: Any) -> Expression | None:
+    """Return a plain quantity as a number with its unit, or None for anything else.
+
+    A number followed by a name is no expression, so the two readings never compete.
+    """
+    if isinstance(value, str):
+        if "[" in value or not _QUANTITY.match(value):
+            return None
+        try:
+            quantity = parse_quantity(value)
+        except UnitError:
+            return None
+        return number(quantity.value, quantity.unit)
+    if isinstance(value, Quantity) or (hasattr(value, "magnitude") and hasattr(value, "units")):
+        quantity = parse_quantity(value)
+        return number(quantity.value, quantity.unit or None)
+    return None
+
+
+_QUANTITY = re.compile(
+    r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:\s*[A-Za-z%\u00b5]|\s+1/)"
+)
 
 
 def _condition(value: Any) -> Expression:

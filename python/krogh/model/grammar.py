@@ -35,7 +35,8 @@ from krogh.model.expression import (
     Symbol,
     mixed_message,
 )
-from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message
+from krogh.model.vocabulary import FUNCTIONS, MAX_NAME, count_message, other_spelling
+from krogh.unit_table import lookup
 
 __all__ = ["MAX_LENGTH", "MAX_NESTING", "parse"]
 
@@ -263,6 +264,9 @@ class _Parser:
     def unexpected(self, token: _Token) -> str:
         if token.kind == "unit":
             return "a unit belongs behind a number, as in 5[nM]."
+        before = self.tokens[self.at - 1] if self.at else token
+        if token.kind == "name" and before.kind == "number" and lookup(token.text) is not None:
+            return f"an operator is missing, or a unit in brackets: {before.text}[{token.text}]."
         if token.kind in ("number", "name") or token.text == "(":
             return "an operator such as * is missing."
         if token.text == ")":
@@ -320,7 +324,7 @@ class _Parser:
                 f"{name[:MAX_NAME]!r} is not a function.", token.start, token.stop, "KG-107"
             )
         if len(args) not in FUNCTIONS.get(name, (1,)):
-            hint = "" if name in FUNCTIONS else did_you_mean(name, FUNCTIONS)
+            hint = other_spelling(name) or did_you_mean(name, FUNCTIONS)
             message = count_message(name, len(args)).removeprefix("KG-107: ")
             if name not in FUNCTIONS:
                 message = f"{name!r} is not a function with {len(args)} arguments.{hint}"

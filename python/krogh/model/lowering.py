@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from krogh.errors import SpecError
 from krogh.model.components import Table
@@ -16,7 +15,12 @@ from krogh.model.expression import Call, Expression, Number, Operation, Symbol, 
 from krogh.units import parse_unit
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from krogh.model.network import Model
+
+Value = TypeVar("Value", float, "NDArray[np.float64]")
 
 __all__ = ["MAX_STEP_SURFACES", "Lowering", "internal_value"]
 
@@ -33,11 +37,14 @@ _UNARY: Final = (
 )
 
 
-def internal_value(value: float, unit: str | None) -> float:
-    """Return a number in internal units, rounded once."""
+def internal_value(value: Value, unit: str | None) -> Value:
+    """Return a number or an array in internal units, rounded once where the factor allows it."""
     if not unit:
         return value
-    return float(Fraction(value) * parse_unit(unit).exact)
+    exact = parse_unit(unit).exact
+    if exact.numerator == 1:
+        return value / float(exact.denominator)
+    return value * float(exact)
 
 
 class Lowering:
@@ -93,7 +100,12 @@ class Lowering:
     def _lower(self, e: Expression) -> int:
         g = self.graph
         if isinstance(e, Number):
-            return int(g.constant(internal_value(e.value, e.unit)))
+            value = internal_value(e.value, e.unit)
+            if not math.isfinite(value):
+                raise SpecError(
+                    f"KG-108: the number {e.text} leaves the range of double precision."
+                )
+            return int(g.constant(value))
         if isinstance(e, Symbol):
             return int(g.constant(math.pi)) if e.name == "pi" else self.symbol_node(e.name)
         if isinstance(e, Operation):

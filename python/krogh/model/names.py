@@ -12,7 +12,7 @@ from krogh.errors import SpecError, did_you_mean, underline
 from krogh.model.components import DoseInput
 from krogh.model.expression import Expression, symbols_of
 from krogh.model.parts import Parts
-from krogh.model.vocabulary import FUNCTIONS
+from krogh.model.vocabulary import FUNCTIONS, other_spelling
 
 __all__ = [
     "dose_expressions",
@@ -59,13 +59,13 @@ def unknown_symbol(
     elif name in ("tad", "dose"):
         hint = "  It exists only in the input_function of a DoseInput."
     else:
-        hint = did_you_mean(name, candidates)
+        hint = other_spelling(name) or did_you_mean(name, candidates)
     return SpecError(f"KG-103: {where}: {name!r} is unknown.{hint}\n{marked(expression, name)}")
 
 
 def unknown_function(name: str, expression: Expression, where: str, parts: Parts) -> SpecError:
     """Return the error for a call of something that is neither function nor table."""
-    hint = did_you_mean(name, [*FUNCTIONS, *parts.tables])
+    hint = other_spelling(name) or did_you_mean(name, [*FUNCTIONS, *parts.tables])
     if parts.kind_of(name) is not None:
         hint = f"  {name!r} is a {parts.kind_of(name)}; write * to multiply."
     return SpecError(

@@ -10,7 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import InvalidInput, SpecError, did_you_mean
 from krogh.model.checks import Analysis
 from krogh.model.components import (
     COMPONENTS,
@@ -118,7 +118,14 @@ class Model:
     def analysis(self) -> Analysis:
         """The checked meaning; raises the first error of a partial model."""
         if self._analysis is None:
-            self._analysis = Analysis(self._parts)
+            try:
+                self._analysis = Analysis(self._parts)
+            except InvalidInput as error:
+                raise type(error)(
+                    f"{error}\n  Model {self._name!r} is a partial block; add it to a model that"
+                    " defines what it uses.",
+                    error.code,
+                ) from None
         return self._analysis
 
     @property

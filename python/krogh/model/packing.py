@@ -12,8 +12,9 @@ import numpy as np
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.model.components import Covariate, Parameter
+from krogh.model.expression import symbols_of
 from krogh.model.lowering import internal_value
-from krogh.units import Quantity, factor, parse_quantity, parse_unit, require_dimension
+from krogh.units import Quantity, parse_quantity, parse_unit, require_dimension
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,14 @@ def packed(
     """See `CompiledModel.pack`."""
     known = c.parameter_names[: c.num_model_parameters]
     columns: dict[int, NDArray[np.float64]] = {}
+    masses = _molar_masses(c)
     for name, given in overrides.items():
+        if name in masses:
+            raise SpecError(
+                f"KG-111: {name!r} is part of the molar mass of {masses[name]!r}, by which doses"
+                " are converted; it cannot differ between subjects.\n"
+                f"  Change it in the model: model.with_values({name}=...)."
+            )
         if name not in known:
             raise SpecError(
                 f"KG-103: model {c.model.name!r} has no parameter, covariate or random effect"
@@ -64,6 +72,20 @@ def packed(
             + f"; give it in {c.parameter_units[c.parameter_index(missing[0])] or '1'}."
         )
     return np.ascontiguousarray(table)
+
+
+def _molar_masses(c: CompiledModel) -> dict[str, str]:
+    """Return the parameters that molar masses depend on, with the species."""
+    found: dict[str, str] = {}
+    definitions = c.model.analysis.definitions
+    for name, species in c.model.species.items():
+        pending = [species.molar_mass] if species.molar_mass is not None else []
+        while pending:
+            for symbol in symbols_of(pending.pop()):
+                if symbol in definitions and symbol not in found:
+                    pending.append(definitions[symbol])
+                found.setdefault(symbol, name)
+    return found
 
 
 def _common_length(lengths: Mapping[int, str], num_subjects: int | None) -> int:
@@ -101,10 +123,7 @@ def _column(c: CompiledModel, name: str, given: Any) -> NDArray[np.float64]:
             "" if array.ndim == 0 else f" of subject {int(np.flatnonzero(~np.isfinite(array))[0])}"
         )
         raise SpecError(f"KG-108: the value{where} of {name!r} is not finite.")
-    if array.ndim == 0:
-        scaled = np.asarray(internal_value(float(array), unit))
-    else:
-        scaled = array * factor(unit or "1")
+    scaled = np.asarray(internal_value(array, unit))
     if item is not None:
         _require_range(name, item, array, scaled, unit)
     return scaled

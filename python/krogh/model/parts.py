@@ -78,6 +78,11 @@ class Parts:
         ]
         for kind, names in groups:
             for name in names:
+                if self._owners.get(name) == kind == "random effect":
+                    raise SpecError(
+                        f"KG-104: the random effect {name!r} belongs to two variabilities; state"
+                        " correlated effects together in one."
+                    )
                 if name in self._owners:
                     article = "an" if kind == "output" else "a"
                     raise SpecError(

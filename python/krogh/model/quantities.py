@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
@@ -58,7 +59,7 @@ class _Valued(Component):
             measure = as_measure(value, "the value")
             if given is not None:
                 unit = str(given)
-                bare = isinstance(value, int | float) or is_number(str(value))
+                bare = isinstance(value, Real) or is_number(str(value))
                 if bare:
                     measure = Quantity(measure.value, unit)
                 require_unit(measure.unit, unit, name)
@@ -69,7 +70,7 @@ class _Valued(Component):
         for bound in ("lower", "upper"):
             if data.get(bound) is not None:
                 limit = as_measure(data[bound], bound)
-                if isinstance(data[bound], int | float) or is_number(str(data[bound])):
+                if isinstance(data[bound], Real) or is_number(str(data[bound])):
                     limit = Quantity(limit.value, unit)
                 require_unit(limit.unit, unit, f"{bound} bound of {name}")
                 data[bound] = limit

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FUNCTIONS", "MAX_NAME", "RESERVED", "count_message", "valid_name"]
+__all__ = ["FUNCTIONS", "MAX_NAME", "RESERVED", "count_message", "other_spelling", "valid_name"]
 
 FUNCTIONS: Final[dict[str, tuple[int, ...]]] = {
     "exp": (1,),
@@ -47,6 +47,38 @@ FUNCTIONS: Final[dict[str, tuple[int, ...]]] = {
 
 RESERVED: Final = frozenset({"t", "pi", "if", "and", "or", "not"})
 """Names that no component may bear: time, the circle constant, and words of the grammar."""
+
+
+INSTEAD: Final[dict[str, str]] = {
+    "ln": "log(x)",
+    "log2": "log(x)/log(2)",
+    "pow": "a^b",
+    "power": "a^b",
+    "sqr": "x^2",
+    "ifelse": "if(condition, a, b)",
+    "piecewise": "if(condition, a, b)",
+    "where": "if(condition, a, b)",
+    "heaviside": "if(condition, a, b)",
+    "step": "if(condition, a, b)",
+    "tgamma": "gamma(x)",
+    "gammaln": "lgamma(x)",
+    "arcsin": "asin(x)",
+    "arccos": "acos(x)",
+    "arctan": "atan(x)",
+    "fabs": "abs(x)",
+    "fmin": "min(a, b)",
+    "fmax": "max(a, b)",
+    "sigmoid": "expit(x)",
+    "time": "t",
+    "e": "exp(1)",
+}
+"""What is written instead of names that other languages have, in lower case."""
+
+
+def other_spelling(name: str) -> str:
+    """Return ``"  Write 'log(x)'."`` for a name that other languages have, or an empty string."""
+    found = INSTEAD.get(name.lower())
+    return f"  Write '{found}'." if found is not None else ""
 
 
 MAX_NAME: Final = 100

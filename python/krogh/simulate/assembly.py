@@ -143,10 +143,11 @@ def _exposure(a: Assembly, unit: float) -> Exposure:
     factors *= scale[:, None]
     factors[:, INTEGRAL] = scale / unit
     factors[:, list(_TIMES)] = 1.0 / unit
-    metrics = metrics * factors
-    for column in (MAXIMUM, MINIMUM):
-        values = metrics[..., column]
-        values[np.isinf(values)] = np.nan  # windows that no step fell into
+    np.multiply(metrics, factors, out=metrics)
+    if windows.ndim == 3:
+        for column in (MAXIMUM, MINIMUM):
+            values = metrics[..., column]
+            values[np.isinf(values)] = np.nan  # windows that a subject does not have
     return Exposure(
         subjects=case.subjects.ids,
         outputs=compiled.output_names,

@@ -130,11 +130,16 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
     if request.metrics and named:
         explicit, _ = shared_windows(request.windows, np.zeros(0), 0.0, end)
         end = max(end, float(explicit[:, 1].max()))
-    given = [] if regimen is None else expanded(regimen, compiled, end)
+    given = (
+        []
+        if regimen is None
+        else expanded(regimen, compiled, end, includes_end=request.times is not None)
+    )
     compiled = with_room(compiled, _counts(given))
     starts = np.array([g.time for g in given])
     begin = float(min([0.0, *starts[:1].tolist(), float(grid[0])]))
-    windows, labels = np.zeros((0, 2)), ()
+    windows: NDArray[np.float64] = np.zeros((0, 2))
+    labels: tuple[str, ...] = ()
     if request.metrics:
         windows, labels = shared_windows(request.windows, starts, begin, end)
         if not _has_modes(compiled):

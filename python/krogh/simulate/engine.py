@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from krogh import _core
 from krogh.errors import SpecError
 from krogh.schedule import Plan
 
-__all__ = ["EngineRun", "Options", "run_engine"]
+__all__ = ["EngineRun", "Options", "run_engine", "run_exactly_with_metrics"]
 
 SUCCESS: Final = 0
 STOPPED: Final = 1
@@ -157,7 +157,7 @@ def run_engine(
             schedule = plan.schedule(start, stop)
             if schedule.is_shared:
                 room = room.reshape(stop - start, -1, outputs)
-            answer = _core.simulate_point(
+            answer = _call(
                 program,
                 np.ascontiguousarray(own),
                 schedule,
@@ -190,6 +190,47 @@ def run_engine(
                 break
     run.seconds = time.perf_counter() - began
     return run
+
+
+def run_exactly_with_metrics(
+    program: Any,
+    parameters: NDArray[np.float64],
+    plan: Plan,
+    options: Options,
+    out: NDArray[np.float64] | None = None,
+) -> EngineRun:
+    """Solve a linear model by propagators, and once more by a stepper for its metrics.
+
+    Propagators give exact values at the observations but no continuous output between them.
+    """
+    run = run_engine(program, parameters, plan, replace(options, takes_metrics=False), out)
+    if not run.is_complete or run.method != "propagator":
+        return run
+    rest = replace(options, method="rodas5p", wants_states=False)
+    second = run_engine(program, parameters, plan.without_observations(), rest)
+    run.metrics = second.metrics
+    run.method = f"{run.method}, metrics {second.method}"
+    run.seconds += second.seconds
+    run.is_complete = second.is_complete
+    for name, values in second.stats.items():
+        run.stats[name] = run.stats[name] + values
+    lost = (run.status == SUCCESS) & (second.status != SUCCESS)
+    run.status = np.where(lost, second.status, run.status)
+    if lost.any():
+        of_rows = lost if plan.row_subjects is None else lost[plan.row_subjects]
+        run.values[of_rows] = np.nan
+    run.failures += [failure for failure in second.failures if lost[failure[0]]]
+    run.failures.sort(key=lambda failure: failure[0])
+    run.steady_residual = np.maximum(run.steady_residual, second.steady_residual)
+    return run
+
+
+def _call(*arguments: Any, **options: Any) -> Any:
+    """Call the core; what it refuses becomes a SpecError."""
+    try:
+        return _core.simulate_point(*arguments, **options)
+    except ValueError as error:
+        raise SpecError(f"KG-119: the solver refuses this: {error}.") from None
 
 
 def _require_room(out: NDArray[np.float64], shape: tuple[int, ...]) -> None:

@@ -79,6 +79,7 @@ def grid_of(
     SpecError
         KG-119 where nothing says how long to simulate, or the arguments contradict each other.
     """
+    grid: NDArray[np.float64]
     if times is not None:
         if every is not None:
             raise SpecError("KG-119: give either times or every, not both.")
@@ -96,7 +97,8 @@ def grid_of(
         if not (step > 0.0 and (end - begin) / step <= _MOST_POINTS):
             raise SpecError(f"KG-119: every = {every!r} is not a positive step of a sensible size.")
         count = int(np.floor((end - begin) / step * (1.0 + 1e-12)))
-        return begin + step * np.arange(count + 1), end
+        grid = begin + step * np.arange(count + 1, dtype=np.float64)
+        return grid, end
     grid = np.linspace(begin, end, _DEFAULT_POINTS)
     return np.unique(np.concatenate([grid, _marks(regimen, end)])), end
 
@@ -115,7 +117,7 @@ def _end_of(regimen: Regimen | None) -> float:
 
 def _marks(regimen: Regimen | None, end: float) -> NDArray[np.float64]:
     """Return times of doses and ends of infusions up to `end`."""
-    marks: list[NDArray[np.float64]] = [np.zeros(0)]
+    marks: list[NDArray[Any]] = [np.zeros(0)]
     for dose in [] if regimen is None else regimen.doses:
         count = dose.additional
         if count is None:

@@ -23,11 +23,13 @@ def bytes_needed(
 ) -> int:
     """Return the bytes of a result: values, sensitivities, metrics, parameters, final states."""
     n, outputs = plan.num_subjects, len(compiled.output_names)
-    rows = n * plan.grid.size if plan.grid is not None else 0 if plan.row_times is None else plan.row_times.size
+    observed = plan.grid if plan.grid is not None else plan.row_times
+    per_subject = n if plan.grid is not None else 1
+    rows = 0 if observed is None else per_subject * int(observed.size)
     values = rows * outputs * ((0 if has_room else 1) + num_directions)
     metrics = n * plan.windows.shape[-2] * outputs * _METRICS
     other = n * (len(compiled.parameter_names) + 2 * len(compiled.state_names) + 8)
-    return 8 * (values + 2 * metrics + other)
+    return int(8 * (values + 2 * metrics + other))
 
 
 def require_memory(

@@ -23,7 +23,7 @@ from krogh.simulate.assembly import Assembly, assemble
 from krogh.simulate.cases import Request, case_of
 from krogh.simulate.directions import directions_of
 from krogh.simulate.effects import levels_wanted
-from krogh.simulate.engine import Options, run_engine
+from krogh.simulate.engine import Options, run_engine, run_exactly_with_metrics
 from krogh.simulate.failures import handle_failures
 from krogh.simulate.memory import require_memory
 from krogh.simulate.progress import ProgressBar, chosen_progress
@@ -86,7 +86,8 @@ def simulate(
         table they stand in place of its observation rows.
     until, every
         End and step of a regular grid: ``until="84 d", every="1 d"``.  By default the run ends one
-        interval after the last dose, on 201 points and the times of doses.
+        interval after the last dose, on 201 points and the times of doses.  A repeated dose that
+        falls on the end itself is given only if `times` ask for that moment.
     values
         Other values of parameters: ``{"CL": "0.3 L/d"}``, or an array with one value per subject.
     variability
@@ -118,7 +119,8 @@ def simulate(
         `krogh.simulate.tolerance`.
     method
         ``"auto"``, ``"rodas4"``, ``"rodas5p"``, ``"ros34pw2"``, ``"explicit5"``, ``"rkc2"`` or
-        ``"propagator"``.
+        ``"propagator"``.  ``"auto"`` takes exact propagators for linear models (and Rodas5P beside
+        them for the metrics), otherwise what stiffness and tolerance ask for.
     max_steps
         Per subject.
     num_threads
@@ -196,7 +198,9 @@ def simulate(
     )
     require_memory(plan, compiled, len(directions), has_room=out is not None)
     try:
-        run = run_engine(compiled.program, parameters, plan, options, out)
+        is_exact = case.has_modes and options.takes_metrics and method == "auto" and not directions
+        solve = run_exactly_with_metrics if is_exact else run_engine
+        run = solve(compiled.program, parameters, plan, options, out)
         checked = verified(compiled, parameters, plan, options, run) if verify else None
     finally:
         if isinstance(options.on_progress, ProgressBar):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.draws import subject_keys
-from krogh.errors import DataError, SpecError, did_you_mean
+from krogh.errors import DataError, SpecError, UnitError, did_you_mean
 from krogh.model.compile import CompiledModel
 from krogh.population import VirtualPopulation
 from krogh.schedule import Basis
@@ -123,7 +123,7 @@ def _from_columns(columns: dict[str, Any], compiled: CompiledModel, *, strict: b
 def _length(value: Any) -> int | None:
     if isinstance(value, str):
         return None
-    values = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    values: Any = value[0] if isinstance(value, tuple) and len(value) == 2 else value
     values = getattr(values, "magnitude", values)
     if np.ndim(values) == 0:
         return None
@@ -229,6 +229,6 @@ def _from_model(
 def _in_unit(value: Any, unit: str, what: str) -> NDArray[np.float64]:
     numbers, given = _pair(value)
     if given is None:
-        raise SpecError(f"KG-124: {what} needs its unit, for example {what}='70 {unit}'.")
+        raise UnitError(f"KG-124: {what} needs its unit, for example {what}='70 {unit}'.")
     array = np.asarray(_array(numbers), dtype=np.float64)
     return np.asarray(convert(array, given, unit))

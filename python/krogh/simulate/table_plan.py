@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +29,7 @@ from krogh.schedule import (
     TURN_ON,
     ListPlan,
     Records,
+    require_modeled,
 )
 from krogh.simulate.subjects import Subjects
 from krogh.simulate.varying import Varying, apply_covariates, occasion_columns
@@ -187,8 +187,7 @@ def table_plan(
             raise DataError("KG-246: windows need a clock that does not start anew.")
         _LOG.info("%s: clocks start anew, so no exposure metrics are taken", table.source)
     elif takes_metrics:
-        doses = _dose_times(prepared)
-        own, plan.window_labels = own_windows(windows, doses, begins, ends)
+        own, plan.window_labels = own_windows(windows, *_dose_times(prepared), begins, ends)
         own = with_tail(own) if has_tail else own
         ends = np.fmax(ends, np.nanmax(own[..., 1], axis=1, initial=-np.inf))
         alike = np.all((own == own[:1]) | (np.isnan(own) & np.isnan(own[:1])))
@@ -287,6 +286,13 @@ def _row_records(prepared: Prepared, observes: bool) -> _Part:
         stated = mine & (rate > 0.0) & (duration == 0.0)
         c["rate"][stated] = compiled.dose_amount(state, rate[stated], str(table.units["RATE"]))
     modeled = gives & (rate < 0.0)
+    for code, what in ((-1.0, "rate"), (-2.0, "duration")):
+        for row in np.flatnonzero(gives & (rate == code)).tolist():
+            try:
+                require_modeled(compiled, int(prepared.states[row]), what)
+            except DataError as error:
+                text = str(error).removeprefix(f"{error.code}: ")
+                raise DataError(f"KG-244: {table.where(row)}: {text}") from None
     c["rate"][modeled] = rate[modeled]
     lasting = gives & (duration > 0.0)
     c["duration"][lasting] = duration[lasting] * clock
@@ -361,8 +367,8 @@ def _edges(windows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return np.broadcast_to(np.unique(windows), (n, np.unique(windows).size))
 
 
-def _dose_times(prepared: Prepared) -> list[NDArray[np.float64]]:
-    """Return the times of all doses of every subject, additional ones included."""
+def _dose_times(prepared: Prepared) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return subject and time (s) of every dose, additional ones included."""
     table = prepared.table
     evid = np.asarray(table["EVID"])
     gives = np.flatnonzero((evid == DOSE) | (evid == RESET_DOSE))
@@ -371,8 +377,7 @@ def _dose_times(prepared: Prepared) -> list[NDArray[np.float64]]:
     number = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
     interval = np.asarray(table["II"]) * factor(str(table.units["TIME"]))
     time = prepared.time[source] + number * interval[source]
-    edges = np.searchsorted(table.subject_index[source], np.arange(prepared.subjects.count + 1))
-    return [time[a:b] for a, b in pairwise(edges.tolist())]
+    return table.subject_index[source], time
 
 
 def _describe_doses(plan: ListPlan, prepared: Prepared, compiled: CompiledModel) -> None:
@@ -382,7 +387,7 @@ def _describe_doses(plan: ListPlan, prepared: Prepared, compiled: CompiledModel)
     gives = np.flatnonzero((evid == DOSE) | (evid == RESET_DOSE))
     if gives.size == 0:
         return
-    marks = np.unique(np.concatenate(_dose_times(prepared)))
+    marks = np.unique(_dose_times(prepared)[1])
     if marks.size <= _MOST_MARKS:
         plan.dose_marks = {"dose": marks}
     unit = str(table.units["AMT"])

@@ -90,7 +90,7 @@ def _add_columns(prepared: Prepared, who: Any, seed: int) -> None:
     extra = resolve_subjects(who, prepared.compiled, seed)
     if isinstance(who, int):
         raise SpecError(
-            f"KG-243: the event table brings its {ids.size:,} subjects; leave subjects out."
+            f"KG-119: the event table brings its {ids.size:,} subjects; leave subjects out."
         )
     place = {str(i): k for k, i in enumerate(extra.ids.tolist())}
     missing = [i for i in ids.tolist() if str(i) not in place]

@@ -24,6 +24,8 @@ TAIL_SHARE: Final = 0.05
 def _intervals(times: NDArray[np.float64], end: float) -> NDArray[np.float64]:
     """Return dosing intervals, shape (k, 2): from each dose to the next, the last to the end."""
     starts = np.unique(times[times < end])
+    if starts.size == 0:
+        return np.zeros((0, 2))
     return np.column_stack([starts, np.append(starts[1:], end)])
 
 
@@ -50,6 +52,8 @@ def shared_windows(
     """
     if wanted is None or wanted == "doses" or wanted == WHOLE:
         windows, labels = _chosen(wanted, dose_times, end)
+        if not end > begin:
+            return windows, tuple(labels)
         return np.vstack([windows, [[begin, end]]]), (*labels, WHOLE)
     return _given(wanted)
 
@@ -98,7 +102,8 @@ def _given(wanted: Any) -> tuple[NDArray[np.float64], tuple[str, ...]]:
 
 def own_windows(
     wanted: Any,
-    dose_times: Sequence[NDArray[np.float64]],
+    who: NDArray[np.int64],
+    dose_times: NDArray[np.float64],
     begins: NDArray[np.float64],
     ends: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -106,26 +111,43 @@ def own_windows(
 
     Parameters
     ----------
-    dose_times
-        Times of doses of every subject, s.
+    wanted
+        As `shared_windows` takes it.
+    who, dose_times
+        Subject and time (s) of every dose.
     begins, ends
         First and last moment of every subject, s.
     """
-    n = len(dose_times)
+    n = begins.size
     if wanted is not None and wanted not in ("doses", WHOLE):
         windows, labels = _given(wanted)
         return np.broadcast_to(windows, (n, *windows.shape)).copy(), labels
-    found = [
-        _chosen(wanted, times, float(end)) for times, end in zip(dose_times, ends, strict=True)
-    ]
-    most = max((f[1] for f in found), key=len, default=[])
-    table = np.full((n, len(most) + 1, 2), np.nan)
-    for k, (windows, _) in enumerate(found):
-        table[k, : len(windows)] = windows
-    lasting = ends > begins
-    table[lasting, -1, 0] = begins[lasting]
-    table[lasting, -1, 1] = ends[lasting]
-    return table, (*most, WHOLE)
+    order = np.lexsort((dose_times, who))
+    who, time = who[order], dose_times[order]
+    again = np.zeros(who.size, dtype=bool)
+    again[1:] = (who[1:] == who[:-1]) & (time[1:] == time[:-1])
+    keep = ~again & (time < ends[who])
+    who, time = who[keep], time[keep]
+    until = ends[who]
+    same = who[1:] == who[:-1]
+    until[:-1][same] = time[1:][same]
+    edges = np.searchsorted(who, np.arange(n + 1))
+    count = np.diff(edges)
+    table = np.full((n, 0, 2), np.nan)
+    if wanted == "doses":
+        table = np.full((n, int(count.max(initial=0)), 2), np.nan)
+        number = np.arange(who.size) - edges[who]
+        table[who, number] = np.column_stack([time, until])
+        named = [f"dose {k + 1}" for k in range(table.shape[1])]
+    else:
+        several = np.flatnonzero(count > 1) if wanted is None else np.zeros(0, dtype=np.int64)
+        named = ["first dose", "last dose"] if several.size else []
+        table = np.full((n, len(named), 2), np.nan)
+        for k, row in enumerate((edges[several], edges[several + 1] - 1) if named else ()):
+            table[several, k] = np.column_stack([time[row], until[row]])
+    whole = np.stack([begins, ends], axis=-1)
+    whole[~(ends > begins)] = np.nan
+    return np.concatenate([table, whole[:, None, :]], axis=1), (*named, WHOLE)
 
 
 def with_tail(windows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,6 +155,8 @@ def with_tail(windows: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Of windows with one end the shortest counts, so a tail lies after the last dose.
     """
+    if windows.shape[-2] == 0:
+        return windows
     table = windows.reshape(-1, *windows.shape[-2:])
     end = np.nanmax(np.where(np.isnan(table[..., 1]), -np.inf, table[..., 1]), axis=1)
     is_last = table[..., 1] == end[:, None]

@@ -144,6 +144,7 @@ def test_a_name_that_reads_as_something_else_is_quoted():
         ({"amount": "100"}, UnitError, "KG-124"),
         ({"amount": 100}, UnitError, "KG-124"),
         ({"amount": "5 mg/L"}, UnitError, "KG-121"),
+        ({"amount": "5 60 mg*min/mL"}, UnitError, "KG-121"),
         ({"amount": "5 mg/h"}, UnitError, "is a rate"),
         ({"amount": "-5 mg"}, DataError, "KG-204"),
         ({"amount": (math.nan, "mg")}, DataError, "KG-204"),

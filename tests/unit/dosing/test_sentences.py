@@ -27,6 +27,8 @@ MEANINGS = [
     ("0.5 g at 0, 12 and 36 h", [Dose("0.5 g", t * H) for t in (0, 12, 36)]),
     ("0.5 g at 0 h, 0.5 d, and 36 h", [Dose("0.5 g", t * H) for t in (0, 12, 36)]),
     ("100 mg every 12 h for 10 d", [Dose("100 mg", interval=12 * H, additional=19)]),
+    ("100 mg 7 times a day for 5 d", [Dose("100 mg", interval=D / 7, additional=34)]),
+    ("100 mg every 12 h for 1 s", [Dose("100 mg", interval=12 * H, additional=0)]),
     ("100 mg every 12 h for 30 h", [Dose("100 mg", interval=12 * H, additional=2)]),
     ("2 mg/kg/h for 24 h", [Dose("48 mg/kg", rate="2 mg/kg/h")]),
     ("0.1 mg/min for 0.1 h", [Dose("0.6 mg", rate="0.1 mg/min")]),

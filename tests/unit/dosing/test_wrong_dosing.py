@@ -35,6 +35,7 @@ SENTENCES = [
     ("5 mg/mL min", "KG-121", "'AUC 5 mg/mL min'", "mg/mL min"),
     ("AUC 5 q3w", "KG-124", "the target AUC 5 has no unit", "5"),
     ("carboplatin AUC5 q3w", "KG-124", "'AUC 5 mg/mL min'", "AUC5"),
+    ("AUC 5 mg/mL% min", "KG-121", "not the unit of a dose", "mg/mL% min"),
     ("AUC 5 mg", "KG-121", "does not fit it", "mg"),
     ("3.6 mg/kg ovr 90 min", "KG-202", "Did you mean 'over'?", "ovr"),
     ("100 mg evry 12 h", "KG-202", "Did you mean 'every'?", "evry"),

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from krogh import _core
 from krogh.errors import SpecError
 from krogh.model import (
     Compartment,
@@ -168,8 +169,11 @@ def test_doses_in_mass_reach_a_molar_species_through_the_molar_mass(solve):
     assert c.dose_amount(0, np.array([2000.0]), "nmol") == pytest.approx([2000 * NMOL])
     assert c.dose_amount(0, 300.0, "mg/h") == pytest.approx(2000 * NMOL / 3600)
     assert solve(model, [0.0], [(0.0, "C", dose, 0.0)])[0, 0, 0] == pytest.approx(500.0)
-    heavier = c.pack({"MW": 300.0})[0]
-    assert c.dose_amount(0, 300.0, "mg", heavier) == pytest.approx(1000 * NMOL)
+    heavier = model.with_values(MW=300.0).compile()
+    assert heavier.dose_amount(0, 300.0, "mg") == pytest.approx(1000 * NMOL)
+    assert heavier.program is c.program
+    with pytest.raises(SpecError, match=r"KG-111: 'MW' is part of the molar mass of 'C'"):
+        c.pack({"MW": 300.0})
 
 
 def test_doses_of_other_kinds_follow_the_species():
@@ -264,6 +268,66 @@ def test_room_for_stored_doses_follows_the_schedule(solve):
     assert ours == pytest.approx(theirs, rel=1e-6)
     stated = plasma(Parameter("k", "5 1/h"), DoseInput("A", input_function="dose*k", stored=3))
     assert stated.compile(doses={"A": 2}).stored == {"A": 3}
+
+
+def _schedule(*records):
+    """Records (time in s, kind, state, amount, rate, interval, steady)."""
+    columns = list(zip(*records, strict=True))
+    kinds = [float, np.int8, np.int32, float, float, float, np.int8]
+    time, kind, state, amount, rate, interval, steady = (
+        np.array(column, dtype=dtype) for column, dtype in zip(columns, kinds, strict=True)
+    )
+    n = len(records)
+    offsets = np.array([0, n], dtype=np.int64)
+    none = np.zeros(n, dtype=np.int32)
+    return _core.Schedule(
+        offsets, time, kind, state, amount, rate, interval, none, steady, shared=True
+    )
+
+
+def remembering() -> Model:
+    return Model(
+        "m",
+        Parameter("k", "1 1/h"),
+        Species("A", "mg"),
+        Species("B", "mg"),
+        DoseInput("A", input_function="dose*k*exp(-k*tad)"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["reset", "steady"])
+def test_a_reset_forgets_what_input_functions_remember(kind):
+    c = remembering().compile()
+    hour = 3600.0
+    event = (hour, 3, 0, 0.0, 0.0, 0.0, 0)
+    if kind == "steady":  # a constant infusion into B at steady state replaces the whole state
+        event = (hour, 1, 1, 0.0, MG, 0.0, 1)
+        model = remembering() + Rate("B", "-k*B")
+        c = model.compile()
+    schedule = _schedule(
+        (0.0, 1, 0, MG, 0.0, 0.0, 0),
+        (hour, 0, 0, 0.0, 0.0, 0.0, 0),
+        event,
+        (3 * hour, 0, 0, 0.0, 0.0, 0.0, 0),
+    )
+    run = _core.simulate_point(c.program, c.pack(), schedule, rtol=1e-9)
+    values = run.values[0, :, 0] * c.output_factors[0]
+    assert values == pytest.approx([1 - math.exp(-1), 0.0], rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "dose",
+    [
+        (0.0, 1, 0, MG, MG, 0.0, 0),
+        (0.0, 1, 0, MG, 0.0, 3600.0, 1),
+        (0.0, 1, 0, MG, 0.0, 3600.0, 2),
+    ],
+    ids=["infusion", "steady state", "added steady state"],
+)
+def test_input_functions_refuse_what_they_cannot_deliver(dose):
+    c = remembering().compile()
+    with pytest.raises(ValueError, match="an input function delivers doses into 'A'"):
+        _core.simulate_point(c.program, c.pack(), _schedule(dose))
 
 
 # --- values ---------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from krogh.model import (
     parse,
     symbol,
 )
+from krogh.model import functions as f
 from krogh.model.expression import Number
 from krogh.units import Quantity
 
@@ -252,3 +253,56 @@ def test_values_must_lie_within_their_bounds():
     with pytest.raises(SpecError, match=r"KG-108.*finite"):
         Parameter("V", math.nan)
     assert Parameter("V", "1 L", lower=0.5).bounds[0] == 0.5e15
+
+
+@pytest.mark.parametrize(
+    ("given", "expression"),
+    [
+        ("10 nM", "10[nM]"),
+        ("10nM", "10[nM]"),
+        ("-2.5e-3 mg/L", "-2.5e-3[mg/L]"),
+        ("0.1 1/h", "0.1[1/h]"),
+        ("50 %", "50[%]"),
+        (Quantity(3, "h"), "3[h]"),
+        (Quantity(3, ""), "3"),
+        ("10[nM]*2", "10[nM]*2"),
+        (5, "5"),
+    ],
+)
+def test_a_plain_quantity_is_read_as_a_number_with_its_unit(given, expression):
+    assert Rule("r", given).expression == parse(expression)
+
+
+def test_pint_quantities_are_formulas_too():
+    pint = pytest.importorskip("pint")
+    registry = pint.get_application_registry()
+    assert DoseInput("A", lag=0.5 * registry("hour")).lag == parse("0.5[hour]")
+
+
+@pytest.mark.parametrize("given", ["2 V1", "10 nMM", "3 n"])
+def test_a_number_before_a_name_that_is_no_unit_is_an_error(given):
+    with pytest.raises((SpecError, UnitError), match="operator"):
+        Rule("r", given)
+
+
+def test_functions_build_calls():
+    x = symbol("x")
+    for name in f.__all__:
+        if name in (
+            "minimum",
+            "maximum",
+            "where",
+            "hill",
+            "michaelis_menten",
+            "mass_action",
+            "table",
+        ):
+            continue
+        assert getattr(f, name)(x) == parse(f"{name}(x)")
+    assert f.minimum(x, 1, 2) == parse("min(x, 1, 2)")
+    assert f.maximum(x, "y") == parse("max(x, y)")
+    assert f.where(x > 1, x, 0) == parse("if(x > 1, x, 0)")
+    assert f.hill(x, "k", 2) == parse("hill(x, k, 2)")
+    assert f.michaelis_menten(x, "v", "k") == parse("michaelis_menten(x, v, k)")
+    assert f.mass_action("k", "A", "A", x) == parse("k*A*A*x")
+    assert f.table("g", symbol("t")) == parse("g(t)")

@@ -81,6 +81,8 @@ def test_printing_uses_no_more_parentheses_than_needed(text, printed):
         ("   ", "KG-105", "empty", None),
         ("2x", "KG-105", "operator such as * is missing", "   ^"),
         ("a b", "KG-105", "operator such as * is missing", "    ^"),
+        ("C > 5 nM", "KG-105", "a unit in brackets: 5[nM]", "        ^^"),
+        ("3.6mg", "KG-105", "a unit in brackets: 3.6[mg]", "     ^^"),
         ("(a+b", "KG-105", "'(' is not closed", "  ^"),
         ("a+b)", "KG-105", "')' has no '('", "     ^"),
         ("a, b", "KG-105", "comma separates arguments", "   ^"),

@@ -51,6 +51,26 @@ def model(*more: Any, drop: tuple[str, ...] = (), **options: Any) -> Model:
 Case = tuple[str, Callable[[], Any], str, str]
 
 CASES: list[Case] = [
+    ("time by another name", lambda: model(Rate("A", "A/TIME")), "KG-103", "Write 't'"),
+    ("natural logarithm", lambda: model(Rule("x", "ln(WT/70[kg])")), "KG-107", "Write 'log(x)'"),
+    ("power as a function", lambda: Rule("x", "pow(a, 2)"), "KG-107", "Write 'a^b'"),
+    ("huge value", lambda: Parameter("x", 10**400), "KG-108", "must be finite"),
+    ("huge value inside", lambda: Parameter("x", "1e300 mol"), "KG-108", "double precision"),
+    ("huge number", lambda: Rule("x", 10**400), "KG-105", "is no expression"),
+    (
+        "huge number inside",
+        lambda: model(Rule("x", "1e300[mol]"), Output("o", "x", unit="mol")).compile(),
+        "KG-108",
+        "the number 1e+300[mol]",
+    ),
+    ("huge variance", lambda: Variability("e", 10**400), "KG-101", "valid number"),
+    ("doses of nothing", lambda: model().compile(doses={"Q": 3}), "KG-103", "no species 'Q'"),
+    (
+        "effect of two variabilities",
+        lambda: model(Variability(("eta", "b"), [0.1, 0.1])),
+        "KG-104",
+        "state correlated effects together",
+    ),
     # --- names
     ("unknown symbol", lambda: model(Rate("C", "-koff*CC")), "KG-103", "'CC' is unknown"),
     ("did you mean", lambda: model(Rate("C", "-kof*C")), "KG-103", "Did you mean 'koff'"),
@@ -317,7 +337,7 @@ CASES: list[Case] = [
         "block alone",
         lambda: Model("m", Rate("C", "-k*C"), partial=True).compile(),
         "KG-103",
-        "'k' is unknown",
+        "partial block",
     ),
     # --- packing and doses
     ("packed unknown", lambda: model().compile().pack({"Cl": 1.0}), "KG-103", "Did you mean 'CL'"),

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import krogh as kg
 import numpy as np
 import pytest
 from krogh.errors import SpecError, UnitError
@@ -292,3 +293,107 @@ def test_an_expression_makes_a_rule():
         pk.linear_elimination(CL=parse("0.1[1/h]*V1")),
     )
     assert model.rules["CL"].unit == "L/d"
+
+
+def test_zero_order_doses_through_simulate():
+    """Room for many doses: the empty slots' conditions change together with the dose's own."""
+    model = Model(
+        "m",
+        pk.zero_order_absorption(D1="4 h"),
+        pk.compartments(V1="10 L", intravenous=False),
+        pk.linear_elimination(CL="2 L/h"),
+    )
+    hours = np.array([1.0, 4.0, 8.0, 13.0, 16.0, 20.0])
+    found = kg.simulate(
+        model, kg.Regimen("100 mg oral every 12 h x 2"), times=(hours, "h"), until="24 h", rtol=1e-9
+    )["Cp"].values[0]
+
+    def once(t):
+        level = 12.5 * -np.expm1(-0.2 * np.clip(t, 0, 4))
+        return level * np.exp(-0.2 * np.maximum(t - 4, 0))
+
+    np.testing.assert_allclose(found, once(hours) + once(hours - 12), rtol=1e-7)
+
+
+def test_events_at_one_time_all_happen():
+    """Two conditions that become true together; each event acts once."""
+    model = Model(
+        "m",
+        kg.Species("a", "mg"),
+        kg.Species("b", "mg"),
+        kg.Event("first", when="t > 3[h]", assign={"a": "a + 1[mg]"}),
+        kg.Event("second", when="2*t > 6[h]", assign={"b": "b + 2[mg]"}),
+        kg.Rate("a", "0[mg/h]"),
+        kg.Rate("b", "0[mg/h]"),
+    )
+    result = kg.simulate(model, None, times=([2.0, 4.0], "h"), until="5 h", metrics=False)
+    np.testing.assert_allclose(result["a"].values[0], [0, 1])
+    np.testing.assert_allclose(result["b"].values[0], [0, 2])
+
+
+def test_zero_order_followed_by_first_order(solve):
+    """The dose enters the depot over D1: an infusion into the depot of a first-order model."""
+    body = (pk.compartments(V1="10 L"), pk.linear_elimination(CL="2 L/h"))
+    both = Model("b", pk.zero_order_absorption(depot=True, D1="4 h", KA="0.7 1/h"), *body)
+    plain = Model("p", pk.first_order_absorption(KA="0.7 1/h"), *body)
+    a = solve(both, [(0, "depot", 100, "mg", 0)], TIMES)["Cp"]
+    b = solve(plain, [(0, "depot", 100, "mg", 4)], TIMES)["Cp"]
+    np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-8)
+
+
+def test_modeled_duration_by_record():
+    """RATE = -2 in a table is a dose with modeled='duration': exact with the propagator."""
+    model = Model(
+        "m",
+        pk.zero_order_absorption(D1="4 h", by_record=True, F1=0.5),
+        pk.compartments(V1="10 L", intravenous=False),
+        pk.linear_elimination(CL="2 L/h"),
+    )
+    dose = kg.Dose("100 mg", route="oral", modeled="duration")
+    found = kg.simulate(
+        model,
+        kg.Regimen(dose),
+        times=([2.0, 6.0], "h"),
+        until="8 h",
+        method="propagator",
+        metrics=False,
+    )["Cp"].values[0]
+    exact = 6.25 * -np.expm1(-0.2 * np.array([2.0, 4.0])) * np.exp([0.0, -0.4])
+    np.testing.assert_allclose(found, exact, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [pk.compartments, pk.linear_elimination],
+        [pk.compartments, pk.linear_elimination, pk.first_order_absorption],
+        [pk.compartments, pk.linear_elimination, pk.saturable_elimination],
+        [pk.compartments, pk.linear_elimination, pk.transit_absorption],
+        [pk.compartments, pk.linear_elimination, pk.time_varying_clearance],
+        [pk.compartments, pk.linear_elimination, pk.auto_induction],
+        [pk.compartments, pk.linear_elimination, pk.target_irreversible],
+        [pk.compartments, pk.linear_elimination, pk.target_full, pk.soluble_target],
+        [pk.conjugate_chain],
+    ],
+)
+def test_a_suffix_reaches_every_name(blocks):
+    """All names of a drug's blocks end with its suffix, so that a second drug fits beside it."""
+    options = {pk.compartments: {"amount": "nmol"}, pk.soluble_target: {"shed_from": "R"}}
+    options[pk.saturable_elimination] = {"amount": "nmol"}
+    options[pk.first_order_absorption] = options[pk.transit_absorption] = {"amount": "nmol"}
+    parts = [b(drug="x", **options.get(b, {})) for b in blocks]
+    model = sum(parts[1:], parts[0])
+    names = [*model.species, *model.rules, *model.outputs, *model.dose_inputs, *model.parameters]
+    assert all(name.endswith("_x") for name in names), names
+    open_names = {s for p in parts for s in _symbols(p)} - set(names)
+    assert all(name.endswith("_x") or name in ("t", "pi", "tad", "dose") for name in open_names)
+
+
+def _symbols(model):
+    from krogh.model.expression import symbols_of
+
+    for component in model.components:
+        for field in ("law", "expression", "initial", "input_function", "bioavailability", "lag"):
+            expression = getattr(component, field, None)
+            if expression is not None and not isinstance(expression, str):
+                yield from symbols_of(expression)

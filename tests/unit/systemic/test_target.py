@@ -360,3 +360,30 @@ def test_rules_may_define_binding_constants(solve):
         solve(_full(10, 1), DOSE, TIMES, unit="d")["RC"],
         rtol=1e-8,
     )
+
+
+def test_shared_target_in_masses_and_moles(solve):
+    """One drug in mg, the other in nmol, on one target: as both in nmol."""
+    molar = _shared(a="1 1/d", b="3 1/d")
+    mixed = Model(
+        "mixed",
+        pk.compartments(amount="mg", drug="a", V1="3 L"),
+        pk.linear_elimination(drug="a", CL="0.25 L/d"),
+        *_pair("b"),
+        pk.shared_target(
+            ["a", "b"],
+            molar_mass={"a": "MW_a"},
+            kon=dict.fromkeys("ab", "10 1/nM/d"),
+            koff={"a": "1 1/d", "b": "3 1/d"},
+            kint=dict.fromkeys("ab", "0.5 1/d"),
+            ksyn="10 nM/d",
+            kdeg="1 1/d",
+        ),
+        Parameter("MW_a", "150 kDa"),
+    )
+    b = (0, "central_b", 60, "nmol", 0)
+    first = solve(molar, [(0, "central_a", 200, "nmol", 0), b], TIMES, unit="d")
+    second = solve(mixed, [(0, "central_a", 30, "mg", 0), b], TIMES, unit="d")
+    np.testing.assert_allclose(second["RC_a"], first["RC_a"], rtol=1e-6)
+    np.testing.assert_allclose(second["Cp_a"] / 0.15, first["Cp_a"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(second["Cp_b"], first["Cp_b"], rtol=1e-6, atol=1e-9)

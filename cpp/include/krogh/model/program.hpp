@@ -111,6 +111,10 @@ class KROGH_EXPORT Program {
   int num_outputs() const { return static_cast<int>(spec_.outputs.size()); }
   int num_surfaces() const { return static_cast<int>(surfaces_.size()); }
   const ModelSpec& spec() const { return spec_; }
+  /// The model as it was given, with one more parameter for each of `states`, in their order after
+  /// the model's own: 1 where the state is on, 0 where its derivative and what events assign to it
+  /// are zero. For schedules that turn compartments off and on.
+  ModelSpec with_switches(const std::vector<int>& states) const;
   const RegisterLayout& layout() const { return layout_; }
   const ModelTapes& tapes() const { return tapes_; }
   const std::vector<expr::TableView>& tables() const { return table_views_; }
@@ -119,6 +123,8 @@ class KROGH_EXPORT Program {
   bool is_linear() const { return is_linear_; }
   /// Registers of A, row by row, (num_states^2,) and of b (num_states,) of a linear model.
   const std::vector<std::int32_t>& linear_registers() const { return linear_registers_; }
+  /// Expressions of A, row by row, and of b of a linear model, shape (num_states^2 + num_states,).
+  const std::vector<expr::NodeId>& linear_nodes() const { return linear_nodes_; }
   /// Nonzero entries of the Jacobian dF_i/dy_j.
   const std::vector<Entry>& jacobian() const { return jacobian_; }
   /// Register that holds each Jacobian entry after the rhs_jacobian tape.
@@ -154,6 +160,7 @@ class KROGH_EXPORT Program {
   void build_linear_form();
   void compile();
 
+  ModelSpec given_;  ///< before switches were pinned
   ModelSpec spec_;
   std::vector<expr::NodeId> surfaces_;
   std::vector<int> event_surfaces_;
