@@ -5,21 +5,23 @@ SPDX-License-Identifier: BSD-3-Clause
 Forms of a case
 ---------------
 ``core``      expression graph given straight to the engine, in days and nM.
-``language``  a ``krogh.Model`` written as text; the engine works in its internal units.
-``builtin``   the block of ``krogh.model.systemic``.
+``language``  a ``krogh.Model`` written as text, run through ``krogh.simulate``.
+``builtin``   the blocks of ``krogh.model.systemic``, run through ``krogh.simulate``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bench.cases import (
     ATOL_PER_RTOL,
     DOSE_DAYS,
+    DOSE_INTERVAL_DAYS,
     DOSE_NMOL,
+    NUM_DOSES,
     OBSERVATION_DAYS,
     PK2,
     TMDD,
@@ -41,6 +43,9 @@ class Population:
     schedule: Any
     num_states: int
 
+    takes_out: ClassVar[bool] = True
+    """Whether `solve` writes into memory of the caller."""
+
     def solve(
         self,
         patients: Array,
@@ -48,7 +53,7 @@ class Population:
         *,
         num_threads: int = 1,
         method: str = "auto",
-        sensitivities: Sequence[int] = (),
+        sensitivities: Sequence[tuple[str, int]] = (),
         out: Array | None = None,
     ) -> Any:
         """Result of the engine; ``values`` has shape (num_patients, num_days, num_states)."""
@@ -72,11 +77,125 @@ class Population:
         return values.reshape(len(patients), len(OBSERVATION_DAYS), self.num_states)
 
 
-def population(case: Case, form: str = "core") -> Population:
+def population(case: Case, form: str = "core") -> Population | LanguagePopulation:
     """A case in one of its forms."""
-    if form != "core":
-        raise ValueError(f"no form {form!r} of {case.name}")
-    return Population(core_program(case), shared_schedule(), len(case.states))
+    if form == "core":
+        return Population(core_program(case), shared_schedule(), len(case.states))
+    if form in ("language", "builtin"):
+        model = language_model(case) if form == "language" else builtin_model(case)
+        return LanguagePopulation(case, model)
+    raise ValueError(f"no form {form!r} of {case.name}")
+
+
+UNITS = dict(
+    zip(
+        TMDD.parameters,
+        ("1/d", "L/d", "L", "L/d", "L", "1/(nM d)", "1/d", "1/d", "nM/d", "1/d"),
+        strict=True,
+    )
+)
+"""Units of the parameters of `TMDD` and `PK2`."""
+STATE_UNITS = dict(zip(TMDD.states, ("nmol", "nM", "nM", "nM", "nM"), strict=True))
+
+
+def language_model(case: Case) -> Any:
+    """The case written in the model language, its laws as text."""
+    from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species
+
+    bound = " - (kon*C*R - koff*RC)" if case is TMDD else ""
+    laws = {
+        "A": "-ka*A",
+        "C": "(ka*A - CL*C - Q*(C - P))/V1" + bound,
+        "P": "Q*(C - P)/V2",
+        "R": "ksyn - kdeg*R - (kon*C*R - koff*RC)",
+        "RC": "kon*C*R - koff*RC - kint*RC",
+    }
+    initial = {"R": "ksyn/kdeg"}
+    return Model(
+        case.name,
+        *(
+            Parameter(name, f"{value!r} {UNITS[name]}")
+            for name, value in zip(case.parameters, case.typical, strict=True)
+        ),
+        *(Species(s, STATE_UNITS[s], initial=initial.get(s, "0")) for s in case.states),
+        *(Rate(s, laws[s]) for s in case.states),
+        *(Output(f"{s}_out", s, unit=STATE_UNITS[s]) for s in case.states),
+        DoseInput("A"),
+    )
+
+
+def builtin_model(case: Case) -> Any:
+    """The case from the blocks of level 1; the central compartments hold amounts."""
+    from krogh.model import Model, Output
+    from krogh.model import systemic as pk
+
+    value = {
+        name: f"{typical!r} {UNITS[name]}"
+        for name, typical in zip(case.parameters, case.typical, strict=True)
+    }
+    blocks = [
+        pk.first_order_absorption(amount="nmol", KA=value["ka"]),
+        pk.compartments(2, amount="nmol", V1=value["V1"], Q=value["Q"], V2=value["V2"]),
+        pk.linear_elimination(CL=value["CL"]),
+    ]
+    if case is TMDD:
+        binding = {name: value[name] for name in ("kon", "koff", "kint", "ksyn", "kdeg")}
+        blocks.append(pk.target_full(**binding))
+    law = {"A": "depot", "C": "central/V1", "P": "peripheral/V2", "R": "R", "RC": "RC"}
+    outputs = [Output(f"{s}_out", law[s], unit=STATE_UNITS[s]) for s in case.states]
+    return Model(case.name, *blocks, *outputs)
+
+
+class LanguagePopulation:
+    """A case as a user runs it: the model compiled once, populations through `krogh.simulate`."""
+
+    takes_out: ClassVar[bool] = False
+
+    def __init__(self, case: Case, model: Any) -> None:
+        self.case = case
+        self.model = model
+        self.num_states = len(case.states)
+        renamed = {"ka": "KA"} if "KA" in model.parameters else {}
+        self.names = [renamed.get(name, name) for name in case.parameters]
+        self.regimen = f"{DOSE_NMOL:g} nmol every {DOSE_INTERVAL_DAYS} d x {NUM_DOSES}"
+
+    def solve(self, patients: Array, rtol: float, *, num_threads: int = 1, **options: Any) -> Any:
+        """Result of `krogh.simulate` for the population."""
+        import krogh
+
+        given = {
+            name: (np.ascontiguousarray(patients[:, j]), UNITS[original])
+            for j, (name, original) in enumerate(zip(self.names, self.case.parameters, strict=True))
+        }
+        atol = {
+            name: f"{ATOL_PER_RTOL * rtol!r} {species.unit}"
+            for name, species in self.model.species.items()
+        }
+        return krogh.simulate(
+            self.model,
+            self.regimen,
+            subjects=len(patients),
+            times=(OBSERVATION_DAYS, "d"),
+            values=given,
+            metrics=False,
+            rtol=rtol,
+            atol=atol,
+            progress=False,
+            num_threads=num_threads,
+            **options,
+        )
+
+    def values(self, patients: Array, rtol: float, **options: Any) -> Array:
+        """States only, shape (num_patients, num_days, num_states).
+
+        Doses of a regimen come before observations at the same time (NONMEM's rule for derived
+        doses); the reference is taken before the dose, which only the depot tells apart.
+        """
+        result = self.solve(patients, rtol, **options)
+        columns = [result[f"{s}_out"].values for s in self.case.states]
+        values = np.stack(columns, axis=-1)
+        values[:, np.isin(OBSERVATION_DAYS, DOSE_DAYS), 0] -= DOSE_NMOL
+        return values
 
 
 def shared_schedule() -> Any:

@@ -25,7 +25,7 @@ from bench.cases import CASES, Case, errors
 from bench.peers.programs import PEERS
 from bench.peers.reference import reference
 from bench.peers.run import measure_peers
-from bench.problems.adapter import Population, population
+from bench.problems.adapter import LanguagePopulation, Population, population
 from bench.record import available_cores, machine, markdown_table, write_json
 from bench.timing import is_inside, summarize, time_at_error, time_interleaved, time_once
 
@@ -36,7 +36,7 @@ ROUNDS = 7
 LARGE_REPEATS = 3
 
 
-def check(case: Case, run: Population) -> list[dict[str, Any]]:
+def check(case: Case, run: Population | LanguagePopulation) -> list[dict[str, Any]]:
     """Errors at each tolerance; stops the benchmark where an answer is wrong."""
     solutions = reference(case)
     patients = case.patients(len(solutions))
@@ -45,7 +45,7 @@ def check(case: Case, run: Population) -> list[dict[str, Any]]:
         result = run.solve(patients, rtol)
         if np.any(np.asarray(result.status) != 0):
             raise RuntimeError(f"rtol {rtol:g}: {result.failures[0]}")
-        values = np.asarray(result.values).reshape(solutions.shape)
+        values = run.values(patients, rtol)
         achieved = errors(values, solutions)
         if not np.all(achieved < 10.0 * rtol):
             raise RuntimeError(f"rtol {rtol:g}: largest error {achieved.max():.2g}")
@@ -62,7 +62,7 @@ def check(case: Case, run: Population) -> list[dict[str, Any]]:
     return rows
 
 
-def time_small(case: Case, run: Population) -> dict[float, dict[str, Any]]:
+def time_small(case: Case, run: Population | LanguagePopulation) -> dict[float, dict[str, Any]]:
     """1,000 patients on one thread, a line over tolerances, interleaved with numbalsoda."""
     patients = case.patients(SMALL)
     anchor = next(peer for peer in PEERS if peer.name == "numbalsoda")
@@ -77,14 +77,17 @@ def time_small(case: Case, run: Population) -> dict[float, dict[str, Any]]:
     return table
 
 
-def time_large(case: Case, run: Population, num_patients: int) -> list[dict[str, Any]]:
+def time_large(
+    case: Case, run: Population | LanguagePopulation, num_patients: int
+) -> list[dict[str, Any]]:
     """The large population on one thread and on all, wall and processor time."""
     patients = case.patients(num_patients)
     rows = []
     for rtol in TABLE_TOLERANCES:
         for num_threads in sorted({1, available_cores()}):
-            out = run.values(patients, rtol, num_threads=num_threads)
-            solve = partial(run.solve, patients, rtol, num_threads=num_threads, out=out)
+            solve = partial(run.solve, patients, rtol, num_threads=num_threads)
+            if run.takes_out:
+                solve = partial(solve, out=run.solve(patients, rtol, num_threads=0).values)
             repeats = [time_once(solve) for _ in range(LARGE_REPEATS)]
             summary = summarize(repeats)
             rows.append(

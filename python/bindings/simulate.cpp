@@ -217,7 +217,7 @@ void register_simulate(py::module_& module) {
          const model::Schedule& schedule, std::int64_t num_subjects, double rtol,
          std::vector<double> atol, const std::string& method, double max_step, double first_step,
          double fixed_step, std::int64_t max_steps, int lanes,
-         const std::vector<std::pair<std::string, int>>& sensitivities, bool control_sensitivities,
+         const std::vector<std::pair<std::string, int>>& sensitivities,
          const std::vector<std::pair<double, double>>& windows, std::vector<double> thresholds,
          std::optional<Array<double>> subject_windows,
          std::optional<Array<double>> initial_states, bool final_states, bool stop_on_failure,
@@ -233,7 +233,6 @@ void register_simulate(py::module_& module) {
         o.max_steps = max_steps;
         o.lanes = lanes;
         for (const auto& s : sensitivities) o.sensitivities.push_back(direction_from(s));
-        o.control_sensitivities = control_sensitivities;
         for (const auto& [begin, end] : windows) o.windows.push_back({begin, end});
         o.thresholds = std::move(thresholds);
         if (subject_windows) {
@@ -262,7 +261,6 @@ void register_simulate(py::module_& module) {
       py::arg("max_step") = 0.0, py::arg("first_step") = 0.0, py::arg("fixed_step") = 0.0,
       py::arg("max_steps") = 1'000'000, py::arg("lanes") = 0,
       py::arg("sensitivities") = std::vector<std::pair<std::string, int>>{},
-      py::arg("control_sensitivities") = false,
       py::arg("windows") = std::vector<std::pair<double, double>>{},
       py::arg("thresholds") = std::vector<double>{}, py::arg("subject_windows") = py::none(),
       py::arg("initial_states") = py::none(),

@@ -138,7 +138,6 @@ def simulate_point(
     max_steps: int = 1_000_000,
     lanes: int = 0,
     sensitivities: Sequence[tuple[str, int]] = ...,
-    control_sensitivities: bool = False,
     windows: Sequence[tuple[float, float]] = ...,
     thresholds: Sequence[float] = ...,
     subject_windows: Float | None = None,

@@ -156,7 +156,7 @@ class Exposure:
 
     def _ends_last(self, w: int) -> bool:
         """Whether a window reaches the end of the run, from where the tail goes on."""
-        last = np.nanmax(self.end, axis=-1)
+        last = np.fmax.reduce(self.end, axis=-1)
         mine = self.end[..., w]
         return bool(np.all((mine == last) | np.isnan(mine)))
 

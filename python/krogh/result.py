@@ -72,7 +72,6 @@ class SimulationResult:
     sensitivity_units: tuple[str, ...] = ()
     is_complete: bool = True
     _values: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0, 0)))
-    _kept: NDArray[np.int64] | None = None
     _sensitivities: NDArray[np.float64] | None = None
 
     # --- access -----------------------------------------------------------------------------------
@@ -109,8 +108,7 @@ class SimulationResult:
         )
 
     def _column(self, stored: NDArray[np.float64], *last: int) -> NDArray[np.float64]:
-        column = stored[..., last[0]] if len(last) == 1 else stored[..., last[0], last[1]]
-        return column if self._kept is None else column[..., self._kept]
+        return stored[..., last[0]] if len(last) == 1 else stored[..., last[0], last[1]]
 
     def __getitem__(self, output: str) -> LabelledArray:
         position = self._position(output)
@@ -186,11 +184,9 @@ class SimulationResult:
             order = np.concatenate(
                 [np.full(np.count_nonzero(self.row_subjects == c), k) for k, c in enumerate(chosen)]
             )
-            kept = rows if self._kept is None else self._kept[rows]
-            changes["_values"] = self._values[kept]
-            changes["_kept"] = None
+            changes["_values"] = self._values[rows]
             if self._sensitivities is not None:
-                changes["_sensitivities"] = self._sensitivities[kept]
+                changes["_sensitivities"] = self._sensitivities[rows]
             changes["row_subjects"] = order
             changes["times"] = LabelledArray(
                 self.times.values[rows], ("row",), self.time_unit, "time"
@@ -419,4 +415,6 @@ def _summary(result: SimulationResult) -> ResultTable:
             cells = {name: _middle(metrics[name]) for name in shown if name in metrics}
             add(output=f"{output} [{exposure.units[m]}]", window=label, **cells)
     timed = {"Tmax": result.time_unit, "half_life": result.time_unit}
+    if len(set(exposure.units)) == 1:
+        timed["AUC"] = exposure._unit_of("AUC", 0)
     return ResultTable(rows, {k: u for k, u in timed.items() if k in rows})

@@ -94,7 +94,7 @@ LINEAR_CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["auto", "rodas4", "rodas5p"])
+@pytest.mark.parametrize("method", ["auto", "propagator", "rodas4", "rodas5p"])
 @pytest.mark.parametrize("name", LINEAR_CASES)
 def test_sensitivities_of_linear_models(name, method):
     check("linear: " + name, LINEAR_CASES[name](), method)

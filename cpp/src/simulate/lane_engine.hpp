@@ -302,7 +302,6 @@ class LaneEngine {
   double* tangent_point_ = nullptr;  ///< tangents where outputs are taken
   double* tangent_rates_ = nullptr;
   double* theta_ = nullptr;
-  std::vector<double> tangent_atol_;
   std::vector<Lane> lanes_state_;
   std::vector<std::vector<double>> metrics_;
   AlignedBuffer gathered_;  ///< samples of a step and metrics since the last stop

@@ -16,7 +16,7 @@ double gather_rows(const simulate::MetricView& view) {
   const double* start = view.start;
   const double* step = view.step;
   const double* takes_part = view.takes_part;
-  double closer[L] = {};
+  double closer[static_cast<std::size_t>(L)] = {};
   for (long at = 0; at < stride; at += L) {
     const double* v = view.samples + at;
     double* maximum = view.maximum + at;

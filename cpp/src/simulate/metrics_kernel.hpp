@@ -14,9 +14,9 @@ inline constexpr int metric_samples = 5;
 struct MetricView {
   int outputs = 0;
   int lanes = 0;
-  const double* samples = nullptr;   ///< (5, outputs, lanes)
-  const double* start = nullptr;     ///< time at the start of the step, (lanes,)
-  const double* step = nullptr;      ///< its length, (lanes,)
+  const double* samples = nullptr;     ///< (5, outputs, lanes)
+  const double* start = nullptr;       ///< time at the start of the step, (lanes,)
+  const double* step = nullptr;        ///< its length, (lanes,)
   const double* takes_part = nullptr;  ///< 1 where the lane's step counts, else 0, (lanes,)
   double* maximum = nullptr;
   double* time_of_maximum = nullptr;
@@ -31,9 +31,9 @@ struct MetricView {
 
 /// metrics_gather: adds one step of every lane that takes part.
 /// @return whether some extreme may lie between the samples of its step.
-#define KROGH_DECLARE_METRIC_KERNELS(isa)                   \
-  namespace krogh::isa {                                    \
-  bool metrics_gather(const simulate::MetricView& view);    \
+#define KROGH_DECLARE_METRIC_KERNELS(isa)                \
+  namespace krogh::isa {                                 \
+  bool metrics_gather(const simulate::MetricView& view); \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_METRIC_KERNELS)
 #undef KROGH_DECLARE_METRIC_KERNELS

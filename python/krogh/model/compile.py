@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -14,8 +15,9 @@ import numpy as np
 from krogh.errors import SpecError, did_you_mean
 from krogh.model.components import DoseInput
 from krogh.model.expression import Expression
-from krogh.model.lowering import Lowering, break_times
+from krogh.model.lowering import break_times
 from krogh.model.packing import nominal_values, packed
+from krogh.model.program import build_program, structure_of
 from krogh.units import (
     BASE_NAMES,
     Dimension,
@@ -35,35 +37,43 @@ __all__ = ["CompiledModel", "compile_model"]
 
 DEFAULT_STORED: Final = 16
 """Doses that an input function sees where neither model nor schedule says how many."""
-SMALLEST_TIME_AFTER_DOSE: Final = 1e-6
-"""Input functions see no time after dose below this, in s."""
+
 
 _CACHE_SIZE: Final = 64
 _programs: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
 _compiled: OrderedDict[tuple[str, tuple[int, ...]], CompiledModel] = OrderedDict()
 
 
+_lock = threading.Lock()
+
+
+def _recalled(cache: OrderedDict[Any, Any], key: Any) -> Any:
+    with _lock:
+        found = cache.get(key)
+        if found is not None:
+            cache.move_to_end(key)
+        return found
+
+
 def _remember(cache: OrderedDict[Any, Any], key: Any, value: Any) -> Any:
-    cache[key] = value
-    cache.move_to_end(key)
-    while len(cache) > _CACHE_SIZE:
-        cache.popitem(last=False)
-    return value
+    with _lock:
+        value = cache.setdefault(key, value)
+        cache.move_to_end(key)
+        while len(cache) > _CACHE_SIZE:
+            cache.popitem(last=False)
+        return value
 
 
 def compile_model(model: Model, doses: Mapping[str, int]) -> CompiledModel:
     """Return the compiled model, from the cache if an equal one was compiled before."""
-    analysis = model.analysis  # raises for partial models
-    del analysis
+    _ = model.analysis  # raises for a block that is not complete
     if not model.species:
         raise SpecError(f"KG-112: model {model.name!r} has no species; there is nothing to solve.")
     stored = _stored_slots(model, doses)
     key = (model.content, tuple(stored.values()))
-    found = _compiled.get(key)
+    found: CompiledModel | None = _recalled(_compiled, key)
     if found is None:
         found = _remember(_compiled, key, CompiledModel(model, stored))
-    else:
-        _compiled.move_to_end(key)
     return found
 
 
@@ -154,9 +164,9 @@ class CompiledModel:
         self.state_factors = _fixed([1.0 / factor(u) for u in self.state_units])
         self.nominal = nominal_values(self)
         key = (structure_of(model), tuple(self.stored.values()))
-        program = _programs.get(key)
+        program = _recalled(_programs, key)
         if program is None:
-            program = _remember(_programs, key, _build(self))
+            program = _remember(_programs, key, build_program(self))
         self.program = program
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -386,114 +396,3 @@ def _internal_unit(powers: Dimension) -> str:
     text = " * ".join(parts) or "dimensionless"
     assert parse_unit(text).exact == 1, text
     return text
-
-
-# --- building the program -------------------------------------------------------------------------
-
-
-def structure_of(model: Model) -> str:
-    """Return text that is equal for models with one program, whatever their nominal values."""
-    from krogh.model.document import canonical
-
-    return canonical(model, structure_only=True)
-
-
-def _build(c: CompiledModel) -> Any:
-    from krogh import _core
-
-    model = c.model
-    parts, analysis = model.parts, model.analysis
-    graph = _core.Graph()
-    nodes: dict[str, int] = {"t": graph.time()}
-    for name, i in c._parameter.items():
-        nodes[name] = graph.parameter(i)
-    for name, i in c._state.items():
-        nodes[name] = graph.state(i)
-    lowering = Lowering(graph, nodes.__getitem__, parts.tables, analysis.is_constant)
-    for name in analysis.rule_order:
-        nodes[name] = lowering.node(analysis.definitions[name])
-
-    derivatives = [_derivative(graph, lowering, analysis.terms[name]) for name in c.state_names]
-    num_states = len(derivatives)
-    bioavailability, lag, duration, rate, scale = ([-1] * num_states for _ in range(5))
-    stored: list[tuple[int, int, int, int, bool]] = []
-    for i, name in enumerate(c.state_names):
-        dose = parts.dose_inputs.get(name)
-        volume = analysis.volume_of(parts.species[name])
-        if dose is not None and dose.input_function is not None:
-            slots = c.stored[name]
-            first = c._parameter[f"dose_time({name}, 0)"]
-            stored.append((i, first, first + slots, slots, False))
-            delivered = _delivered(graph, lowering, nodes, dose, first, slots)
-            if volume is not None:
-                delivered = graph.binary("div", delivered, lowering.node(volume))
-            derivatives[i] = graph.binary("add", derivatives[i], delivered)
-        elif volume is not None:  # doses are amounts, the state is a concentration
-            scale[i] = graph.binary("div", graph.constant(1.0), lowering.node(volume))
-        if dose is not None:
-            bioavailability[i] = lowering.node(dose.bioavailability)
-            lag[i] = lowering.node(dose.lag)
-            for row, expression in ((duration, dose.duration), (rate, dose.rate)):
-                if expression is not None:
-                    row[i] = lowering.node(expression)
-    direction = {"rising": 1, "falling": -1, "both": 0}
-    events = [
-        (
-            lowering.trigger(event.when),
-            direction[event.direction],
-            [(c._state[n], lowering.node(v)) for n, v in event.assign.items()],
-        )
-        for event in parts.events.values()
-    ]
-    return _core.Program(
-        graph,
-        list(c.state_names),
-        list(c.parameter_names),
-        derivatives,
-        [lowering.node(analysis.starts[name]) for name in c.state_names],
-        [lowering.node(o.expression) for o in model.outputs.values()],
-        list(c.output_names),
-        bioavailability=bioavailability,
-        lag=lag,
-        duration=duration,
-        rate=rate,
-        scale=scale,
-        events=events,
-        stored_dose=stored,
-        steady_initial=[chr(parts.species[n].starts_steady) for n in c.state_names]
-        if any(s.starts_steady for s in parts.species.values())
-        else [],
-    )
-
-
-def _derivative(graph: Any, lowering: Lowering, terms: Any) -> int:
-    total = None
-    for term in terms:
-        node = lowering.node(term.expression)
-        if total is None:
-            total = graph.unary("neg", node) if term.is_negative else node
-        else:
-            total = graph.binary("sub" if term.is_negative else "add", total, node)
-    return int(graph.constant(0.0) if total is None else total)
-
-
-def _delivered(
-    graph: Any,
-    lowering: Lowering,
-    nodes: Mapping[str, int],
-    dose: DoseInput,
-    first: int,
-    slots: int,
-) -> int:
-    """Return the input rate summed over the stored doses; empty slots hold the amount 0."""
-    assert dose.input_function is not None
-    zero = graph.constant(0.0)
-    smallest = graph.constant(SMALLEST_TIME_AFTER_DOSE)
-    total = zero
-    for k in range(slots):
-        given = graph.parameter(first + slots + k)
-        elapsed = graph.binary("sub", graph.time(), graph.parameter(first + k))
-        own = {**nodes, "tad": graph.binary("max", elapsed, smallest), "dose": given}
-        value = lowering.with_symbols(own.__getitem__).node(dose.input_function)
-        total = graph.binary("add", total, graph.select(given, value, zero))
-    return int(total)

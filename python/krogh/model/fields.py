@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -195,6 +196,24 @@ class Component(BaseModel):
     )
     what: ClassVar[str] = "component"
     positional: ClassVar[tuple[str, ...]] = ("name",)
+    also: ClassVar[tuple[str, ...]] = ()  # further names by which a field may be given
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Give the class the signature that a reader expects: plain names and defaults."""
+        super().__pydantic_init_subclass__(**options)
+        kind = inspect.Parameter
+        parameters = []
+        ordered = [*cls.positional, *(n for n in cls.model_fields if n not in cls.positional)]
+        for name in ordered:
+            field = cls.model_fields.get(name)
+            if field is None:
+                continue
+            default = kind.empty if field.is_required() else field.default
+            where = kind.POSITIONAL_OR_KEYWORD if name in cls.positional else kind.KEYWORD_ONLY
+            parameters.append(kind(name, where, default=_plain(default)))
+        parameters += [kind(name, kind.KEYWORD_ONLY, default=None) for name in cls.also]
+        cls.__signature__ = inspect.Signature(parameters)
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         cls = type(self)
@@ -207,6 +226,13 @@ class Component(BaseModel):
             if key in fields:
                 raise SpecError(f"KG-101: {cls.__name__} got {key!r} twice.")
             fields[key] = value
+        for key in fields:
+            if key not in cls.model_fields and key not in cls.also:
+                raise SpecError(
+                    f"KG-103: {_owner(cls, fields)} has no field {key!r}."
+                    f"{did_you_mean(key, cls.model_fields)}\n"
+                    f"  Fields: {', '.join((*cls.model_fields, *cls.also))}."
+                )
         try:
             super().__init__(**fields)
         except ValidationError as error:
@@ -242,6 +268,18 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Expression | Quantity) else value
+
+
+def _owner(cls: type[Component], fields: Mapping[str, Any]) -> str:
+    """Return class and name of a component that could not be built."""
+    for key in ("name", "names", "species", "equation"):
+        if fields.get(key):
+            return f"{cls.__name__} {str(fields[key])[:60]!r}"
+    return cls.__name__
+
+
 def raise_spec_error(
     error: ValidationError, cls: type[Component], fields: Mapping[str, Any], where: str = ""
 ) -> NoReturn:
@@ -250,12 +288,9 @@ def raise_spec_error(
     Errors that krogh's own validators raised keep their code; the text gains the component and
     the field.
     """
-    found = error.errors(include_url=False)
-    # a misspelled field also makes the right one missing: the misspelling is what to tell
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    first = error.errors(include_url=False)[0]
     more = error.error_count() - 1
-    name = fields.get("name", fields.get("species", fields.get("equation")))
-    owner = cls.__name__ + (f" {str(name)[:60]!r}" if name is not None else "")
+    owner = _owner(cls, fields)
     path = ".".join(str(part) for part in first["loc"] if part not in ("function-before", "str"))
     place = (where + ": " if where else "") + owner + (f", {path}" if path else "")
     tail = f"\n  ({more} more problem{'s' if more > 1 else ''} in this component)" if more else ""
@@ -264,13 +299,6 @@ def raise_spec_error(
         text = str(original).removeprefix(f"{original.code}: ")
         raise type(original)(f"{original.code}: {place}: {text}{tail}") from None
     kind = first["type"]
-    if kind == "extra_forbidden":
-        word = str(first["loc"][-1])
-        raise SpecError(
-            f"KG-103: {owner} has no field {word!r}."
-            f"{did_you_mean(word, cls.model_fields)}\n"
-            f"  Fields: {', '.join(cls.model_fields)}.{tail}"
-        ) from None
     if kind == "missing":
         raise SpecError(
             f"KG-101: {owner} needs {path!r}.\n  Fields: {', '.join(cls.model_fields)}.{tail}"

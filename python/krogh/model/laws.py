@@ -240,6 +240,7 @@ class Reaction(Component):
 
     what: ClassVar[str] = "reaction"
     positional: ClassVar[tuple[str, ...]] = ("equation", "forward", "backward")
+    also: ClassVar[tuple[str, ...]] = ("rate",)
     equation: str
     forward: Formula
     backward: Formula | None = None

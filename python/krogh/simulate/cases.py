@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from krogh.simulate.table_plan import prepare_table, table_plan
 from krogh.simulate.windows import WHOLE, shared_windows, with_tail
 
 __all__ = ["Case", "Request", "case_of"]
+
+
+_ROUND_OFF: Final = 8.0 * np.finfo(np.float64).eps
 
 
 @dataclass
@@ -137,17 +140,22 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
     )
     compiled = with_room(compiled, _counts(given))
     starts = np.array([g.time for g in given])
+    grid = snapped(grid, starts)
     begin = float(min([0.0, *starts[:1].tolist(), float(grid[0])]))
     windows: NDArray[np.float64] = np.zeros((0, 2))
     labels: tuple[str, ...] = ()
     if request.metrics:
         windows, labels = shared_windows(request.windows, starts, begin, end)
+        windows = snapped(windows, starts)
         if not _has_modes(compiled):
             windows = with_tail(windows)
     moments = _moments(request.occasions, starts)
     effects, of_occasions = draw_effects(
         compiled, request.levels, request.seed, subjects.keys, max(1, moments.size)
     )
+    for name in (*request.values, *subjects.overrides):  # what is stated is not drawn
+        if name in compiled.model.random_effects:
+            of_occasions.pop(compiled.parameter_index(name), None)
     plan = regimen_plan(
         compiled,
         given,
@@ -164,11 +172,27 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
         compiled,
         plan,
         subjects,
-        {**request.values, **subjects.overrides, **effects},
+        {**effects, **request.values, **subjects.overrides},
         time_unit_of(request.time_unit, [request.times, request.until, request.every], end - begin),
         "none" if regimen is None else str(regimen),
         _has_modes(compiled),
     )
+
+
+def snapped(times: NDArray[np.float64], marks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return times of which those that differ from a mark by round-off alone are the mark.
+
+    0.3 h is 1080 s when a dose falls there, also if 3 times 0.1 h makes it a bit more or less: the
+    order of a dose and an observation must not hang on the last digit of a product.
+    """
+    if marks.size == 0 or times.size == 0:
+        return times
+    marks = np.unique(marks)
+    after = np.clip(np.searchsorted(marks, times), 1, max(1, marks.size - 1))
+    before = marks[after - 1]
+    following = marks[np.minimum(after, marks.size - 1)]
+    nearest = np.where(np.abs(times - before) <= np.abs(following - times), before, following)
+    return np.where(np.abs(times - nearest) <= _ROUND_OFF * np.abs(nearest), nearest, times)
 
 
 def _counts(given: Sequence[Given]) -> dict[int, int]:
@@ -206,6 +230,8 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
                 " or times; left out, the table's own rows are observed."
             )
         grid, end = grid_of(None, request.until, request.every, None)
+    if grid is not None:
+        grid = snapped(grid, prepared.time)
     effects, _ = draw_effects(
         compiled, request.levels & {"subject"}, request.seed, prepared.subjects.keys, 1
     )
@@ -219,6 +245,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         takes_metrics=request.metrics,
         windows=request.windows,
         has_tail=not _has_modes(compiled),
+        stated=request.values,
     )
     unit = time_unit_of(
         request.time_unit,
@@ -230,7 +257,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         compiled,
         plan,
         prepared.subjects,
-        {**request.values, **prepared.subjects.overrides, **effects},
+        {**effects, **request.values, **prepared.subjects.overrides},
         unit,
         f"{table.source}: {count:,} subject{'s' if count != 1 else ''}, {len(table):,} rows",
         _has_modes(compiled),

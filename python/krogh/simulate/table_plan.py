@@ -10,6 +10,7 @@ values that hold from here on, edges of windows.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -151,6 +152,7 @@ def table_plan(
     takes_metrics: bool,
     windows: Any,
     has_tail: bool,
+    stated: Iterable[str] = (),
 ) -> ListPlan:
     """Return the plan of a table.
 
@@ -162,6 +164,8 @@ def table_plan(
         Last moment simulated, if it lies beyond rows and grid, s.
     has_tail
         Whether windows get one more for the terminal slope.
+    stated
+        Names whose values the user states; random effects among them are not drawn.
 
     Raises
     ------
@@ -179,7 +183,7 @@ def table_plan(
             " moment; observe the table's own rows (leave out times, until and every)."
         )
     plan = ListPlan(n, grid=grid)
-    varying = prepared.varying + occasion_columns(prepared, levels, occasions, seed)
+    varying = prepared.varying + occasion_columns(prepared, levels, occasions, seed, stated)
     begins, ends = _spans(prepared, grid, end)
     table_windows, plan.window_labels = np.zeros((0, 2)), ()
     if takes_metrics and restarts:
@@ -189,7 +193,7 @@ def table_plan(
     elif takes_metrics:
         own, plan.window_labels = own_windows(windows, *_dose_times(prepared), begins, ends)
         own = with_tail(own) if has_tail else own
-        ends = np.fmax(ends, np.nanmax(own[..., 1], axis=1, initial=-np.inf))
+        ends = np.fmax(ends, np.fmax.reduce(own[..., 1], axis=1))
         alike = np.all((own == own[:1]) | (np.isnan(own) & np.isnan(own[:1])))
         table_windows = own[0] if alike and not np.isnan(own[0]).any() else own
     plan.windows = table_windows

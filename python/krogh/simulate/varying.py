@@ -9,6 +9,7 @@ inside the model, whose three numbers change at each record.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -237,9 +238,13 @@ def _with_lines(model: Model, parts: dict[str, tuple[str, str, str, str]]) -> Mo
 
 
 def occasion_columns(
-    prepared: Prepared, levels: frozenset[str], occasions: Any, seed: int
+    prepared: Prepared,
+    levels: frozenset[str],
+    occasions: Any,
+    seed: int,
+    stated_names: Iterable[str],
 ) -> list[Varying]:
-    """Return between-occasion effects as columns of the table.
+    """Return between-occasion effects as columns of the table, without those that were stated.
 
     A column of the table names the occasion of each row and holds as covariates do; without one an
     occasion begins with each dose.
@@ -275,7 +280,11 @@ def occasion_columns(
     _, drawn = draw_effects(
         compiled, frozenset(("occasion",)), seed, prepared.subjects.keys, int(codes.max()) + 1
     )
+    stated = {
+        compiled.parameter_index(name) for name in (*prepared.subjects.overrides, *stated_names)
+    }
     return [
         Varying(position, values[table.subject_index, codes], backward)
         for position, values in drawn.items()
+        if position not in stated
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -548,6 +549,14 @@ def test_events_may_join_conditions_and_change_several_species(solve):
 
 def test_equal_models_are_compiled_once():
     assert plasma().compile() is plasma().compile()
+
+
+def test_threads_get_one_compiled_model():
+    with ThreadPoolExecutor(4) as pool:
+        models = [plasma(Parameter("only_here", i % 3)) for i in range(24)]
+        compiled = list(pool.map(Model.compile, models))
+    assert len({id(c) for c in compiled}) == 3
+    assert len({id(c.program) for c in compiled}) == 1
 
 
 def test_other_values_share_the_program():

@@ -79,3 +79,14 @@ def test_occasion_column_of_a_table_matches_the_regimen(oral):
 def test_wrong_variability(oral):
     with pytest.raises(kg.SpecError, match="variability must be"):
         kg.simulate(oral, "100 mg iv", until="1 d", variability="both")
+
+
+def test_stated_effects_are_not_drawn(oral):
+    """Individual estimates of random effects replace drawn ones, at either level."""
+    options = {"subjects": 2, "variability": True, "times": ([10.0], "h"), "rtol": 1e-10}
+    stated = {"eta_CL": [0.1, -0.2], "kappa_CL": 0.0, "eta_V": 0.0}
+    result = kg.simulate(oral, "100 mg iv", values=stated, metrics=False, **options)
+    rates = 0.1 * np.exp([0.1, -0.2])
+    assert result["Cp"].values[:, 0] == pytest.approx(2 * np.exp(-10 * rates))
+    with_table = kg.simulate(oral, "100 mg iv", values={"kappa_CL": 0.0}, metrics=False, **options)
+    assert with_table.parameters["kappa_CL"].values.tolist() == [0.0, 0.0]

@@ -151,3 +151,24 @@ def test_table_and_summary_print(oral):
     assert metrics["Cmax"] == pytest.approx(
         np.median(result.exposure("Cp", "whole")["Cmax"]), rel=1e-12
     )
+
+
+def test_linear_models_keep_exact_values_beside_metrics(oral):
+    result = kg.simulate(oral, "100 mg oral", times=([1.0, 5.0, 24.0], "h"))
+    t = np.array([1.0, 5.0, 24.0])
+    exact = 100 / 50 / (1 - K) * (np.exp(-K * t) - np.exp(-t))
+    assert result["Cp"].values[0] == pytest.approx(exact, rel=1e-13)
+    assert result.provenance.method == "propagator, metrics rodas5p"
+    checked = kg.simulate(oral, "100 mg oral", until="24 h", verify=True).verification
+    assert checked.method == "rodas5p"
+    assert checked.is_within
+
+
+def test_no_metrics(bolus):
+    result = kg.simulate(bolus, "100 mg", until="24 h", metrics=False)
+    assert result.exposures is None
+    with pytest.raises(kg.SpecError, match="metrics=True"):
+        result.exposure()
+    with pytest.raises(kg.SpecError, match="need metrics"):
+        kg.simulate(bolus, "100 mg", until="24 h", metrics=False, thresholds={"Cp": "1 mg/L"})
+    assert "last" in str(result)

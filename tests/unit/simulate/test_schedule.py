@@ -115,6 +115,18 @@ def test_observation_at_the_time_of_a_dose_comes_after_it(bolus):
     assert at(bolus, "100 mg every 12 h x 3", 12.0) == pytest.approx(2 * (1 + q))
 
 
+def test_round_off_does_not_decide_between_dose_and_observation(bolus):
+    times = np.linspace(0.0, 3.9, 40)  # seven of them lie a digit before the dose they belong to
+    result = kg.simulate(
+        bolus, "100 mg every 0.3 h x 13", times=(times, "h"), metrics=False, rtol=1e-10
+    )
+    doses = 0.3 * np.arange(13)
+    seen = np.round(10 * times)[:, None] >= np.round(10 * doses)
+    gaps = np.where(seen, times[:, None] - doses, 0.0)
+    exact = 2 * np.sum(np.where(seen, np.exp(-0.1 * gaps), 0.0), axis=1)
+    assert result["Cp"].values[0] == pytest.approx(exact, rel=1e-9)
+
+
 def test_open_ended_regimen_ends_with_the_run(bolus):
     result = kg.simulate(bolus, "100 mg every 12 h", until="36 h")
     assert result.dose_times["dose"].tolist() == [0.0, 0.5, 1.0] or result.dose_times[

@@ -249,3 +249,44 @@ def test_effects_follow_the_id(oral):
     both = kg.simulate(oral, events, variability=True, seed=2)
     alone = kg.simulate(oral, events.subject(8), variability=True, seed=2)
     assert np.array_equal(alone["Cp"].values, both["Cp"].values[1:])
+
+
+def test_compartment_turned_off_and_on(oral):
+    """A negative CMT on EVID 2 empties a compartment and holds it at zero until a positive one."""
+    rows = {
+        "TIME": [0.0, 2.0, 3.0, 4.0, 4.0, 5.0],
+        "EVID": [1, 2, 0, 2, 1, 0],
+        "AMT": [100.0, 0.0, 0.0, 0.0, 50.0, 0.0],
+        "CMT": [2, -2, 2, 2, 2, 2],
+    }
+    values = kg.simulate(oral, table(rows), metrics=False)["Cp"].values
+    assert values == pytest.approx([0.0, 50 / 50 * np.exp(-0.1)])
+
+
+def test_windows_of_every_dose_of_every_subject(bolus):
+    frame = {
+        "ID": [1, 1, 2, 2, 3],
+        "TIME": [0.0, 30.0, 0.0, 20.0, 0.0],
+        "EVID": [1, 0, 1, 0, 1],
+        "AMT": [100.0, 0.0, 100.0, 0.0, 100.0],
+        "ADDL": [2, 0, 0, 0, 0],
+        "II": [10.0, 0.0, 0.0, 0.0, 0.0],
+        "MDV": [1] * 5,
+    }
+    events = kg.EventTable.from_frame(frame, units=UNITS)
+    result = kg.simulate(bolus, events, windows="doses", rtol=1e-9)
+    assert result.exposures.labels == ("dose 1", "dose 2", "dose 3", "whole")
+    rows = list(result.exposure().rows())
+    assert [(r["subject"], r["window"]) for r in rows] == [
+        (1, "dose 1"),
+        (1, "dose 2"),
+        (1, "dose 3"),
+        (1, "whole"),
+        (2, "dose 1"),
+        (2, "whole"),
+    ]
+    e = np.exp(-1.0)
+    assert [r["trough"] for r in rows[:3]] == pytest.approx(
+        [2 * e, 2 * (e + e**2), 2 * (e + e**2 + e**3)], rel=1e-8
+    )
+    assert rows[4]["AUC"] == pytest.approx(20 * (1 - e**2), rel=1e-8)

@@ -51,7 +51,6 @@ struct PointOptions {
   int lanes = 0;                   ///< 0: by the size of the model; else 8, 16 or 32
   std::vector<double> initial_states;  ///< (num_subjects, num_states) in place of the model's; or empty
   std::vector<Direction> sensitivities;
-  bool control_sensitivities = false;  ///< include the tangents in the error norm
   std::vector<Window> windows;     ///< metrics are taken over these
   /// > 0: every subject has windows of its own, `windows` has shape (num_subjects, this); a window
   /// of NaN is none.
