@@ -14,7 +14,7 @@ namespace krogh::integrate {
 
 /// Step-size control of one run: h_new = h safety err^-exponent err_old^memory, within limits.
 struct StepControl {
-  double safety = 0.8;
+  double safety = 0.75;
   double exponent = 0.25;  ///< on the present error
   double memory = 0.0;     ///< on the error of the step before
   double largest_growth = 6.0;
