@@ -9,6 +9,7 @@
 #include <krogh/linalg/sparse_lu.hpp>
 
 #include "model/inputs.hpp"
+#include "model/time_knots.hpp"
 #include "model/native_tapes.hpp"
 
 namespace krogh::model {
@@ -49,6 +50,7 @@ Program::Program(ModelSpec spec)
   replace_divisions();
   build_jacobian();
   build_linear_form();
+  time_knots_ = model::time_knots(spec_.graph, spec_.derivatives);
   compile();
 }
 

@@ -284,7 +284,10 @@ void LaneEngine::update_stop(int l) {
     stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
-  // A step may not straddle the edge of a window.
+  // A step may not straddle a kink of the right-hand side or the edge of a window.
+  const std::vector<double>& knots = program_.time_knots();
+  const auto knot = std::upper_bound(knots.begin(), knots.end(), block_.time[l]);
+  if (knot != knots.end()) stop = std::min(stop, *knot);
   for (const Window& window : windows_of(l))
     for (const double edge : {window.begin, window.end})
       if (edge > block_.time[l] && edge < stop) stop = edge;

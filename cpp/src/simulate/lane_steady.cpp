@@ -266,6 +266,24 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
             orbit.tangents[idx(chosen[idx(j)]) * idx(n_) + idx(chosen[idx(i)])];
     return a;
   };
+  // Whether errors as large as the tolerance, made in one period, leave a state to be found: the
+  // correction itself may vanish by rounding where the excess of a period is lost in the states.
+  auto is_determined = [&] {
+    std::vector<double> a = monodromy();
+    std::vector<double> inverse(idx(m) * idx(m), 0.0);
+    for (int i = 0; i < m; ++i) inverse[idx(i) * idx(m) + idx(i)] = 1.0;
+    if (!linalg::solve_dense(a, inverse, m, m)) return false;
+    auto size = [&](int i) {
+      return context_.atol[idx(chosen[idx(i)])] + std::abs(y[idx(chosen[idx(i)])]);
+    };
+    for (int i = 0; i < m; ++i) {
+      double shift = 0.0;
+      for (int j = 0; j < m; ++j)
+        shift += std::abs(inverse[idx(i) * idx(m) + idx(j)]) * context_.options->rtol * size(j);
+      if (!(shift <= size(i))) return false;
+    }
+    return true;
+  };
   bool is_found = false;
   for (int k = 0; k < most_newton_steps; ++k) {
     orbit = run_orbit(l, y, dose, interval, interval);
@@ -285,7 +303,7 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
                                             (context_.atol[idx(chosen[idx(i)])] +
                                              std::abs(y[idx(chosen[idx(i)])])));
     const bool is_small = now <= tightest || (now <= goal && now >= 0.5 * best);
-    if (is_small && is_regular && correction <= 0.01) {
+    if (is_small && is_regular && correction <= 0.01 && is_determined()) {
       is_found = true;
       break;
     }

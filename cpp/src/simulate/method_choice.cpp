@@ -68,7 +68,7 @@ integrate::StepControl control_of(const integrate::Stepper& stepper, const Point
   const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
   const bool is_explicit =
       stepper.family == integrate::Stepper::Family::explicit_runge_kutta;
-  control.safety = is_explicit ? 0.9 : 0.75;
+  control.safety = is_explicit ? 0.8 : 0.75;
   control.exponent = (is_explicit ? 0.7 : 1.0) / order;
   control.memory = (is_explicit ? 0.4 : 0.0) / order;
   control.fixed_step = options.fixed_step;

@@ -131,6 +131,8 @@ class KROGH_EXPORT Program {
   const std::vector<std::int32_t>& jacobian_registers() const { return jacobian_registers_; }
   /// Whether F depends on time other than through switching.
   bool depends_on_time() const { return layout_.time_slopes >= 0; }
+  /// Times at which F has kinks, for linear tables of time; steps end there.
+  const std::vector<double>& time_knots() const { return time_knots_; }
   /// Constants and the registers they are to be placed in.
   const std::vector<std::pair<std::int32_t, double>>& constants() const { return constants_; }
   /// Registers of dose attributes of each state: F, lag, D, R, scale; -1 where there is none.
@@ -171,6 +173,7 @@ class KROGH_EXPORT Program {
   std::vector<std::int32_t> linear_registers_;
   std::vector<std::int32_t> jacobian_registers_;
   bool is_linear_ = false;
+  std::vector<double> time_knots_;
   RegisterLayout layout_;
   expr::RegisterMap base_;
   std::vector<std::pair<std::int32_t, double>> constants_;
