@@ -153,6 +153,10 @@ class Plan:
         """Return the plan with nothing observed: metrics and final states remain."""
         raise NotImplementedError
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape () or (num_subjects,)."""
+        raise NotImplementedError
+
     def observations(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first and last row of the observations of subjects start to stop."""
         if self.grid is not None:
@@ -200,6 +204,10 @@ class TemplatePlan(Plan):
         own = {(name, place[position]): values for (name, position), values in self.own.items()}
         return replace(self, grid=np.zeros(0), records=self.records.take(keep), own=own)
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape ()."""
+        return np.asarray(self.records.columns["time"].max())
+
 
 @dataclass
 class ListPlan(Plan):
@@ -231,6 +239,11 @@ class ListPlan(Plan):
             records=self.records.take(np.flatnonzero(acts)),
             offsets=kept_before[self.offsets],
         )
+
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape (num_subjects,)."""
+        last: NDArray[np.float64] = self.records.columns["time"][self.offsets[1:] - 1]
+        return last
 
 
 # --- doses counted by weight, surface or target exposure ------------------------------------------
