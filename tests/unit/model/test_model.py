@@ -134,7 +134,7 @@ def test_partial_blocks_wait_for_what_they_use():
 
 def test_blocks_that_lack_nothing_print_as_a_whole():
     loss = Model("loss", Rate("A", "-k*A"), partial=True)
-    blocks = loss + [K, A]
+    blocks = loss + Model("rest", K, A, partial=True)
     assert not loss.is_complete
     assert "(partial)" in str(loss)
     assert "Equations" not in loss._repr_html_()
