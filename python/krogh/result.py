@@ -219,7 +219,10 @@ class SimulationResult:
 
     def _exposures(self) -> Exposure:
         if self.exposures is None:
-            raise SpecError("KG-118: no metrics were taken; simulate(..., metrics=True).")
+            raise SpecError(
+                "KG-118: no metrics were taken; simulate(..., metrics=True).  Where a clock of an"
+                " event table starts anew (EVID 3 or 4 with an earlier time) there are none."
+            )
         return self.exposures
 
     def exposure(
@@ -371,7 +374,9 @@ def _pick_exposure(exposure: Exposure | None, chosen: NDArray[np.int64]) -> Expo
         return None
     tail = exposure.tail
     if tail is not None:
-        tail = replace(tail, half_life=tail.half_life[chosen], area=tail.area[chosen])
+        begin = tail.begin[chosen] if tail.begin.ndim else tail.begin
+        half_life, area = tail.half_life[chosen], tail.area[chosen]
+        tail = replace(tail, half_life=half_life, area=area, begin=begin)
     own = exposure.begin.ndim == 2
     return replace(
         exposure,

@@ -479,7 +479,7 @@ NativeTape::NativeTape(const TapeView& tape, int lanes, RegisterRange temporarie
   memory_ = std::make_unique<Memory>(out.bytes());
   for (std::size_t k = 0; k < segments_.size(); ++k)
     if (segments_[k].interpreted.size == 0)
-      segments_[k].function = reinterpret_cast<Function>(memory_->at(starts[k]));
+      segments_[k].function = reinterpret_cast<Function>(const_cast<void*>(memory_->at(starts[k])));
 }
 
 NativeTape::NativeTape() = default;

@@ -151,6 +151,7 @@ class LaneEngine {
   // lane_engine.cpp: filling lanes, stepping, finishing
   bool load(int lane);
   bool refill();
+  int num_busy() const;
   void work_through_due();
   void begin(const std::vector<int>& lanes);
   void start_lanes(std::vector<int>& lanes);
@@ -262,7 +263,7 @@ class LaneEngine {
                   double length);
   double orbit_change(const Orbit& orbit, const ActiveDose& dose, double interval, int direction,
                       int state, int columns) const;
-  void advance_phase(int lane, const Orbit& orbit, const ActiveDose& dose, double interval,
+  void advance_phase(const Orbit& orbit, const ActiveDose& dose, double interval,
                      std::vector<double>& y, std::vector<double>& tangents);
   void move_phase(int lane, const std::vector<double>& y, const ActiveDose& dose,
                   const std::vector<double>& d_lag, double interval, double phase,

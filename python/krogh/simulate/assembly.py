@@ -132,13 +132,14 @@ def _exposure(a: Assembly, unit: float) -> Exposure:
             for position, values in plan.final_parameters.items():
                 last[:, position] = values
         size = np.maximum(a.options.atol / (1e-3 * a.options.rtol), 1e-300)
-        tail = linear_tail(compiled, last, run.final_states, size)
+        tail = linear_tail(compiled, last, run.final_states, size, plan.ends())
     else:
-        tail = tail_of_window(metrics[:, -1])
+        tail = tail_of_window(metrics[:, -1], windows[..., -1, 1])
         metrics, windows = metrics[:, :-1], windows[..., :-1, :]
     scale = np.asarray(compiled.output_factors)
     if tail is not None:
-        tail = Tail(tail.half_life / unit, tail.area * scale / unit, tail.how)
+        half_life, area = tail.half_life / unit, tail.area * scale / unit
+        tail = Tail(half_life, area, tail.begin / unit, tail.how)
     factors = np.ones((len(scale), metrics.shape[-1]))
     factors *= scale[:, None]
     factors[:, INTEGRAL] = scale / unit

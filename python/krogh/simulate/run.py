@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
+from krogh.draws import require_seed
 from krogh.errors import SpecError, did_you_mean
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
@@ -158,7 +159,8 @@ def simulate(
         KG-310: a subject could not be solved (see `on_failure`).  ``error.result`` holds the rest.
     """
     began = time.perf_counter()
-    _check_options(rtol, method, max_steps, on_failure)
+    _check_options(rtol, method, max_steps, num_threads, on_failure)
+    require_seed(seed)
     keywords = {"weight": weight, "surface": surface, "gfr": gfr}
     case = case_of(
         Request(
@@ -223,7 +225,9 @@ def simulate(
     return handle_failures(result, on_failure)
 
 
-def _check_options(rtol: float, method: str, max_steps: int, on_failure: str) -> None:
+def _check_options(
+    rtol: float, method: str, max_steps: int, num_threads: int, on_failure: str
+) -> None:
     if not (isinstance(rtol, (int, float)) and 1e-13 <= rtol <= 0.1):
         raise SpecError(f"KG-119: rtol must lie between 1e-13 and 0.1, not {rtol!r}.")
     if method not in METHODS:
@@ -233,6 +237,10 @@ def _check_options(rtol: float, method: str, max_steps: int, on_failure: str) ->
         )
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
+        raise SpecError(
+            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
+        )
     if on_failure not in ("auto", "raise", "return", "nan"):
         raise SpecError(
             f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."

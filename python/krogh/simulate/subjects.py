@@ -164,7 +164,9 @@ def _place(
             subjects.overrides[target] = array if unit is None else (array, unit)
             if name.upper() not in _BASIS_OF:
                 continue
-        elif strict and name.upper() not in _BASIS_OF and name.upper() != "OCC":
+        elif name.upper() in _BASIS_OF:
+            _require_own_name(name, columns, compiled)
+        elif strict and name.upper() != "OCC":
             advice = did_you_mean(name, [*known, *_BASIS_OF])
             raise SpecError(
                 f"KG-103: model {compiled.model.name!r} has no covariate or parameter {name!r}, and"
@@ -173,6 +175,19 @@ def _place(
         if unit is None and target is not None and target in compiled.model.covariates:
             unit = compiled.model.covariates[target].unit
         subjects.others[name] = (_array(values), unit)
+
+
+def _require_own_name(name: str, columns: Mapping[str, Any], compiled: CompiledModel) -> None:
+    """Refuse WEIGHT where the model's covariate is WT: its reference value would stay unseen."""
+    given = {column.upper() for column in columns}
+    for covariate in compiled.model.covariates:
+        same = _BASIS_OF.get(covariate.upper()) == _BASIS_OF[name.upper()]
+        if same and covariate.upper() not in given:
+            raise SpecError(
+                f"KG-103: model {compiled.model.name!r} has no covariate {name!r} but"
+                f" {covariate!r}, which would keep its reference value; name the column"
+                f" {covariate!r}."
+            )
 
 
 def basis_of(
