@@ -68,8 +68,8 @@ void sum_rows(const double* weights, const double* base, const double* u, long s
 }
 
 template <int L>
-void sum_stages(int stages, const double* weights, const double* base, const double* u,
-                long stride, double* target, int rows) {
+void sum_stages(int stages, const double* weights, const double* base, const double* u, long stride,
+                double* target, int rows) {
   switch (stages) {
     case 1: sum_rows<L, 1>(weights, base, u, stride, target, rows); break;
     case 2: sum_rows<L, 2>(weights, base, u, stride, target, rows); break;
