@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
-from krogh.errors import DataError, SpecError
+from krogh.errors import DataError, SpecError, UnitError
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.population import ParameterUncertainty
@@ -226,7 +226,7 @@ def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str])
             continue
         column = columns[name.upper()]
         what = covariate.categories or covariate.unit or "1"
-        raise DataError(
+        raise UnitError(
             f"KG-126: {table.source}: column {column} is a covariate of model"
             f" {compiled.model.name!r}, but its unit is not stated; read the table with"
             f" covariates={{{column!r}: {what!r}}} (on the command line --covariates"

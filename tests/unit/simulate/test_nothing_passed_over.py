@@ -39,7 +39,7 @@ def rows(**more):
 
 def test_a_covariate_of_the_model_is_not_passed_over_in_a_table(scaled):
     table = kg.EventTable.from_frame(rows(wt=[140, 140]), units=UNITS)
-    with pytest.raises(kg.DataError, match=r"KG-126.*column wt.*covariates=\{'wt': 'kg'\}"):
+    with pytest.raises(kg.UnitError, match=r"KG-126.*column wt.*covariates=\{'wt': 'kg'\}"):
         kg.simulate(scaled, table)
     stated = kg.EventTable.from_frame(rows(wt=[140, 140]), units=UNITS, covariates={"wt": "kg"})
     assert kg.simulate(scaled, stated)["CLout"].values == pytest.approx([4.0])
@@ -51,7 +51,7 @@ def test_a_covariate_of_the_model_is_not_passed_over_in_a_table(scaled):
 
 def test_the_advice_for_a_category_names_it(scaled):
     table = kg.EventTable.from_frame(rows(SEX=[1, 1]), units=UNITS)
-    with pytest.raises(kg.DataError, match=r"covariates=\{'SEX': \{'female': 0"):
+    with pytest.raises(kg.UnitError, match=r"covariates=\{'SEX': \{'female': 0"):
         kg.simulate(scaled, table)
 
 
