@@ -235,7 +235,10 @@ def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str])
 
 
 def _table_case(compiled: CompiledModel, table: EventTable, request: Request) -> Case:
-    prepared = prepare_table(compiled, table, request.who, request.seed, request.occasions)
+    occasions = request.occasions
+    if occasions is None and "OCC" not in table.columns and has_occasions(compiled, request.levels):
+        occasions = "doses"
+    prepared = prepare_table(compiled, table, request.who, request.seed, occasions)
     table = prepared.table
     _require_stated(compiled, table, {*request.values, *prepared.subjects.overrides})
     compiled = with_room(prepared.compiled, prepared.counts)
@@ -261,7 +264,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         grid=grid,
         end=end,
         levels=request.levels,
-        occasions=request.occasions,
+        occasions=occasions,
         seed=request.seed,
         takes_metrics=request.metrics,
         windows=request.windows,
