@@ -76,8 +76,8 @@ def transit(
         signal_delayed = signal<number>
 
     The step response is a gamma distribution with mean ``number*tau`` and variance
-    ``number*tau^2``; the integral of what leaves is that of what enters.  Mager & Jusko 2001, doi
-    10.1067/mcp.2001.120034; Lobo & Balthasar 2002, doi 10.1208/ps040442.
+    ``number*tau^2``; the integral of what leaves is that of what enters.  Mager & Jusko
+    2001, Clin Pharmacol Ther 70:210-216; Lobo & Balthasar 2002, doi 10.1208/ps040442.
 
     Parameters
     ----------
