@@ -102,3 +102,13 @@ def test_every_dose_of_a_table_is_an_occasion_also_additional_ones(oral):
     by_table = kg.simulate(oral, table, **options)["Cp"].values
     by_sentence = kg.simulate(oral, "100 mg every 12 h x 3", **options)["Cp"].values
     assert by_table == pytest.approx(by_sentence, rel=1e-12)
+
+
+def test_occasions_of_a_subject_do_not_depend_on_those_of_others(oral):
+    frame = {"ID": [1, 1, 1, 2, 2], "TIME": [0, 5, 30, 0, 5], "AMT": [100, 0, 100, 100, 0],
+             "EVID": [1, 0, 1, 1, 0], "OCC": [1, 3, 3, 2, 2]}  # fmt: skip
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    options = {"variability": True, "seed": 4, "metrics": False}
+    both = kg.simulate(oral, table, **options)["Cp"].values
+    alone = kg.simulate(oral, table.subject(1), **options)["Cp"].values
+    assert both[: alone.size].tolist() == alone.tolist()
