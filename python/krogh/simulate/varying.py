@@ -93,6 +93,13 @@ def _add_columns(prepared: Prepared, who: Any, seed: int) -> None:
         raise SpecError(
             f"KG-119: the event table brings its {ids.size:,} subjects; leave subjects out."
         )
+    columns = {name.upper(): name for name in prepared.table.covariates}
+    twice = [name for name in extra.overrides if name.upper() in columns]
+    if twice:
+        raise SpecError(
+            f"KG-119: {twice[0]!r} is given twice, by subjects and by column"
+            f" {columns[twice[0].upper()]} of {prepared.table.source}."
+        )
     place = {str(i): k for k, i in enumerate(extra.ids.tolist())}
     missing = [i for i in ids.tolist() if str(i) not in place]
     if missing:
