@@ -142,7 +142,8 @@ def test_a_label_stands_behind_every_name(name):
     options = {"unit": "L/h"} if name == "scaled_parameter" else {}
     model = function(*required.get(name, ()), label="x", **options)
     names = [*model.species, *model.rules, *model.outputs, *model.parameters]
-    assert names and all(n.endswith("_x") for n in names)
+    assert names
+    assert all(n.endswith("_x") for n in names)
 
 
 def test_blocks_load_lazily():

@@ -154,6 +154,7 @@ def ribba(
     dQp: Value = None,
     gamma_kill: Value = None,
     KDE: Value = None,
+    res: Value = None,
 ) -> Model:
     r"""Return the model of Ribba et al. 2012: proliferating, quiescent and damaged tissue.
 
@@ -165,7 +166,8 @@ def ribba(
 
     doi 10.1158/1078-0432.CCR-12-0084, Equations 1.  Damaged proliferating cells die at once,
     damaged quiescent ones repair into proliferation or die late, which explains responses that last
-    for years.
+    for years.  Acquired resistance (Mazzocco et al. 2015, doi 10.1002/psp4.54) multiplies the kill
+    of P by :math:`e^{-\mathrm{res}\,t}`, t from the start of the simulation.
 
     Parameters
     ----------
@@ -192,6 +194,8 @@ def ribba(
         Damage per virtual concentration, 1/amount; with a driver 1/(driver_unit*time).
     KDE
         Elimination of the virtual concentration, 1/time.
+    res
+        Rate of acquired resistance of proliferating tissue, 1/time; none if left out.
 
     Raises
     ------
@@ -225,6 +229,10 @@ def ribba(
     block.parameter("kPQ", kPQ, "1/month", "from proliferating to quiescent")
     block.parameter("kQpP", kQpP, "1/month", "from damaged quiescent to proliferating")
     block.parameter("dQp", dQp, "1/month", "death of damaged quiescent tissue")
+    fading = ""
+    if res is not None:
+        block.parameter("res", res, "1/month", "resistance of proliferating tissue")
+        fading = "*exp(-{res}*t)"
     p, q, damaged, tumor = map(block.name, ("P", "Q", "Q_P", "tumor"))
     block.add(
         Species(p, unit, initial=block.text("{P0}")),
@@ -233,7 +241,7 @@ def ribba(
         Rule(tumor, f"{p} + {q} + {damaged}"),
         Rate(p, block.text("{lambda_P}*{P}*(1 - {tumor}/{capacity})"), name="growth"),
         Rate(p, block.text("{kQpP}*{Q_P} - {kPQ}*{P}"), name="exchange"),
-        Rate(p, block.text("-{kill_rate}*{P}"), name="kill"),
+        Rate(p, block.text("-{kill_rate}" + fading + "*{P}"), name="kill"),
         Rate(q, block.text("{kPQ}*{P}"), name="exchange"),
         Rate(q, block.text("-{kill_rate}*{Q}"), name="damage"),
         Rate(damaged, block.text("{kill_rate}*{Q}"), name="damage"),

@@ -70,8 +70,8 @@ def relative_to_start(
     exponent
         Dimensionless; the name ``exponent_<quantity>``.
     at_start
-        Value at which the factor is 1; the name ``<quantity>_start``, which `growth` defines for its
-        state (leave it out here then).
+        Value at which the factor is 1; the name ``<quantity>_start``, which `growth` defines for
+        its state (leave it out here then).
     label
         Put behind every name but the quantity's.
 
