@@ -194,14 +194,14 @@ TangentProgram::TangentProgram(const Program& program,
       row.push_back(place_crossing(position++));
   }
   this->first_temporary = next;
-  const auto first_temporary = static_cast<std::uint32_t>(next);
-  std::uint32_t high_water = first_temporary;
-  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, first_temporary,
+  const auto scratch = static_cast<std::uint32_t>(next);
+  std::uint32_t high_water = scratch;
+  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, scratch,
                                 high_water);
-  first_order = expr::compile_tape(graph, first_roots, base, first_temporary, high_water);
-  second_order = expr::compile_tape(graph, second_roots, base, first_temporary, high_water);
-  outputs = expr::compile_tape(graph, output_roots, base, first_temporary, high_water);
-  crossings = expr::compile_tape(graph, crossing_roots, base, first_temporary, high_water);
+  first_order = expr::compile_tape(graph, first_roots, base, scratch, high_water);
+  second_order = expr::compile_tape(graph, second_roots, base, scratch, high_water);
+  outputs = expr::compile_tape(graph, output_roots, base, scratch, high_water);
+  crossings = expr::compile_tape(graph, crossing_roots, base, scratch, high_water);
   num_registers = static_cast<int>(high_water);
 }
 

@@ -228,7 +228,7 @@ class LaneEngine {
                   double length);
   double orbit_change(const Orbit& orbit, const ActiveDose& dose, double interval, int direction,
                       int state, int columns) const;
-  void advance_phase(int lane, const Orbit& orbit, const ActiveDose& dose, double interval,
+  void advance_phase(const Orbit& orbit, const ActiveDose& dose, double interval,
                      std::vector<double>& y, std::vector<double>& tangents);
   void move_phase(int lane, const std::vector<double>& y, const ActiveDose& dose,
                   const std::vector<double>& d_lag, double interval, double phase,

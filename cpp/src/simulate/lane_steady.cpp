@@ -404,7 +404,7 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     if (is_found && !is_exact_ && lag > 0.0) {
       const Orbit orbit = run_orbit(l, y, dose, record.interval, phase);
       is_found = orbit.is_valid;
-      if (is_found) advance_phase(l, orbit, dose, record.interval, y, tangents);
+      if (is_found) advance_phase(orbit, dose, record.interval, y, tangents);
     }
     if (is_found && num_directions_ > 0)
       move_phase(l, y, dose, d_lag, record.interval, phase, tangents);
@@ -483,7 +483,7 @@ bool LaneEngine::periodic_exactly(int l, const ActiveDose& dose, double interval
 }
 
 /// State and tangents at the end of a stretch of the orbit whose length is interval - lag.
-void LaneEngine::advance_phase(int l, const Orbit& orbit, const ActiveDose& dose, double interval,
+void LaneEngine::advance_phase(const Orbit& orbit, const ActiveDose& dose, double interval,
                                std::vector<double>& y, std::vector<double>& tangents) {
   const int columns = static_cast<int>(context_.orbit_directions->size());
   if (num_directions_ > 0) {
