@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from krogh import _core
 from krogh.errors import SpecError
 
-__all__ = ["cholesky", "purpose_of", "standard_normals", "subject_keys"]
+__all__ = ["cholesky", "purpose_of", "require_seed", "standard_normals", "subject_keys"]
 
 _SEMIDEFINITE: Final = 1e-10  # eigenvalues of correlations between -1e-10 and 1e-10 are round-off
 
@@ -51,6 +51,12 @@ def subject_keys(ids: ArrayLike) -> NDArray[np.int64]:
     return np.array(keys, dtype=np.int64)
 
 
+def require_seed(seed: int) -> None:
+    """Raise SpecError KG-117 unless `seed` is a whole number from 0 to 2^63 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise SpecError(f"KG-117: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
+
+
 def standard_normals(
     seed: int, purpose: int, subjects: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
@@ -58,8 +64,7 @@ def standard_normals(
 
     Column k of a subject does not depend on `count`, on the other subjects or on their order.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise SpecError(f"KG-117: seed must be a whole number from 0 to 2^63 - 1, not {seed!r}.")
+    require_seed(seed)
     keys = np.ascontiguousarray(subjects, dtype=np.int64)
     if count == 0 or keys.size == 0:
         return np.zeros((keys.size, count))

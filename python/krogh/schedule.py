@@ -153,6 +153,10 @@ class Plan:
         """Return the plan with nothing observed: metrics and final states remain."""
         raise NotImplementedError
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape () or (num_subjects,)."""
+        raise NotImplementedError
+
     def observations(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first and last row of the observations of subjects start to stop."""
         if self.grid is not None:
@@ -200,6 +204,10 @@ class TemplatePlan(Plan):
         own = {(name, place[position]): values for (name, position), values in self.own.items()}
         return replace(self, grid=np.zeros(0), records=self.records.take(keep), own=own)
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape ()."""
+        return np.asarray(self.records.columns["time"].max())
+
 
 @dataclass
 class ListPlan(Plan):
@@ -231,6 +239,11 @@ class ListPlan(Plan):
             records=self.records.take(np.flatnonzero(acts)),
             offsets=kept_before[self.offsets],
         )
+
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape (num_subjects,)."""
+        last: NDArray[np.float64] = self.records.columns["time"][self.offsets[1:] - 1]
+        return last
 
 
 # --- doses counted by weight, surface or target exposure ------------------------------------------
@@ -416,8 +429,12 @@ def regimen_plan(
             row = {"kind": SET_PARAMETER, "target": position}
             rows.append((float(moments[k]), 0, position, row, {"amount": values[:, k]}))
             plan.final_parameters[position] = values[:, k]
+    known: dict[tuple[int, int], _Row] = {}  # a repeated dose is worked out once
     for order, g in enumerate(given):
-        row, own, scale = _dose_row(compiled, g, basis)
+        key = (g.order, g.steady)
+        if key not in known:
+            known[key] = _dose_row(compiled, g, basis)
+        row, own, scale = known[key]
         rows.append((g.time, 1, order, row, own))
         plan.dose_scales.append(scale)
     for time in np.unique(stops).tolist():
@@ -443,16 +460,17 @@ def regimen_plan(
     reference = Basis(
         np.zeros(1), np.array(70.0), np.array(1.8), np.array(90.0)
     )  # only the size matters
-    for g in given:
+    for g in {g.order: g for g in given}.values():
         row, own, _ = _dose_row(compiled, g, reference)
         amount = float(own["amount"]) if "amount" in own else row["amount"]
         plan.largest_doses[g.state] = max(plan.largest_doses.get(g.state, 0.0), amount)
     return plan
 
 
-def _dose_row(
-    compiled: CompiledModel, g: Given, basis: Basis
-) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]], tuple[Any, str]]:
+_Row = tuple[dict[str, Any], dict[str, NDArray[np.float64]], tuple[Any, str]]
+
+
+def _dose_row(compiled: CompiledModel, g: Given, basis: Basis) -> _Row:
     """Return a dose's record, the columns that differ between subjects, and its unit's size."""
     dose = g.dose
     row: dict[str, Any] = {"kind": DOSE, "target": g.state, "steady": g.steady}

@@ -308,6 +308,14 @@ def _unknown(name: str, text: str, where: int) -> UnitError:
 
 @lru_cache(maxsize=4096)
 def parse_text(text: str) -> Unit:
+    """Return the unit that a text stands for; the empty text is dimensionless.
+
+    Raises
+    ------
+    UnitError
+        KG-120 for an unknown name, KG-125 for text that cannot be read, KG-127 for a temperature
+        with an offset.
+    """
     if len(text) > _MAX_LENGTH:
         raise UnitError(
             f"KG-125: the unit {text[:40]!r}... has {len(text)} characters; that is not a unit."

@@ -106,6 +106,10 @@ def problems():
             RESCUE, (1.0, 10.0, 0.7, 5.0, 3.0), shared(rescue), window,
             [("parameter", 0), ("parameter", 3)], method=method,
         )  # fmt: skip
+    mixed = Problem(ABSORBED_TMDD, ABSORBED_TYPICAL, shared(weekly), window)
+    # From no stiffness at all to rates of 1e5 a day in one batch: nobody's choice rules the others.
+    mixed.parameters[:, 5] = 10.0 ** np.random.default_rng(8).uniform(-4.0, 4.0, COUNT)
+    yield "antibody, stiff and not, auto", mixed
     for method in ("propagator", "rodas5p"):
         yield f"linear, own records, {method}", Problem(
             LINEAR, (1.0, 0.2, 0.3, 0.1, 0.8),

@@ -39,6 +39,13 @@ else:
     print("finished", flush=True)
 """
 BODIES = {
+    "simulate": """
+import krogh as kg
+model = kg.library.model("trastuzumab_quartino_2019")
+def run():
+    kg.simulate(model, "8 mg/kg then 6 mg/kg every 3 weeks x 17", subjects=60_000, weight="70 kg",
+                variability=True, num_threads=2, rtol=1e-9, until="360 d", every="5 d")
+""",
     "a long batch on two threads": """
 p = np.tile(ABSORBED_TYPICAL, (400_000, 1))
 s = schedule([in_order(observe(np.arange(1.0, 85.0, 21.0)),

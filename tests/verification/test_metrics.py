@@ -154,3 +154,25 @@ def test_metrics_of_a_steady_state_repeat(method):
     for k in (MAXIMUM, MINIMUM, ABOVE, LAST):
         np.testing.assert_allclose(m[:, k], m[0, k], rtol=1e-7)
     np.testing.assert_allclose(m[:, T_MAX] - 8.0 * np.arange(6), m[0, T_MAX], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["auto", "rodas4", "rodas5p", "explicit5"])
+def test_outputs_that_are_not_linear_in_the_states(method):
+    law = Law(
+        ("x",), ("k",), lambda t, y, p: [-p.k * y.x],
+        outputs={"square": lambda t, y, p: y.x * y.x, "moment": lambda t, y, p: t * y.x},
+    )  # fmt: skip
+    k, first, end = 0.3, 7.0, 15.0
+    run = solve(
+        law.program(), (k,), [dose(0.0, first), Record(end)], method=method, rtol=1e-9,
+        atol=[1e-11], windows=[(0.0, end)], thresholds=[4.0, 5.0],
+    )  # fmt: skip
+    square, moment = run.metrics[0, 0]
+    assert square[INTEGRAL] == pytest.approx(
+        first**2 / (2 * k) * (1 - np.exp(-2 * k * end)), rel=1e-8
+    )
+    assert square[ABOVE] == pytest.approx(np.log(first / 2.0) / k, rel=1e-7)
+    area = first * (1.0 - (1.0 + k * end) * np.exp(-k * end)) / k**2
+    assert moment[INTEGRAL] == pytest.approx(area, rel=1e-8)
+    assert moment[MAXIMUM] == pytest.approx(first / k * np.exp(-1.0), rel=1e-8)
+    assert moment[T_MAX] == pytest.approx(1.0 / k, abs=1e-3)

@@ -92,3 +92,26 @@ def test_initial_values_at_rest_come_from_the_model():
         minus[i] -= h
         slope = (rest(*plus) - rest(*minus)) / (2 * h)
         np.testing.assert_allclose(run.sensitivities[:, :, i], [[slope, 5 * slope]] * 2, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p", "explicit5"])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9, 0.99, 0.999, 1.0 - 1e-5])
+def test_input_close_to_capacity_has_a_closed_form(share, method):
+    # Between doses KM ln(x0/x) + x0 - x = VM tau; periodic with x0 = x + D this gives
+    # x = D/(exp((VM tau - D)/KM) - 1).
+    dose_size, interval, km = 100.0, 12.0, 30.0
+    vmax = dose_size / interval / share
+    law = Law(("x",), ("VM", "KM"), lambda t, y, p: [-p.VM * y.x / (p.KM + y.x)])
+    records = [dose(0.0, dose_size, interval=interval, steady=1), Record(0.0), Record(interval)]
+    run = solve(
+        law.program(), (vmax, km), records, method=method, rtol=1e-9, atol=[1e-9],
+        sensitivities=[("parameter", 0), ("parameter", 1), ("amount", 0)],
+    )  # fmt: skip
+    excess = (vmax * interval - dose_size) / km
+    trough = dose_size / np.expm1(excess)
+    # The condition of the problem: a relative error of the period map grows by 1/(1 - multiplier).
+    factor = 1.0 + 1.0 / excess
+    np.testing.assert_allclose(run.values[:, 0], [trough + dose_size, trough], rtol=5e-8 * factor)
+    slope = -dose_size * np.exp(excess) / np.expm1(excess) ** 2
+    exact = [slope * interval / km, -slope * excess / km, trough / dose_size - slope / km]
+    np.testing.assert_allclose(run.sensitivities[1, 0], exact, rtol=1e-6 * factor)

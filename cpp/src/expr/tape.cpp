@@ -15,11 +15,12 @@
 namespace krogh::expr {
 namespace {
 
-/// State of one compilation. Registers of temporaries return to `free_` when their last use is past.
+/// State of one compilation. Registers of temporaries return to `free_` when their last use is
+/// past.
 class Compiler {
  public:
   Compiler(const Graph& graph, const RegisterMap& available, std::uint32_t first_temporary)
-      : graph_(graph), available_(available), next_(first_temporary), first_(first_temporary) {}
+      : graph_(graph), available_(available), next_(first_temporary) {}
 
   std::vector<Instruction> run(std::span<const TapeRoot> roots, std::uint32_t& high_water) {
     count_uses(roots);
@@ -148,7 +149,6 @@ class Compiler {
   const Graph& graph_;
   const RegisterMap& available_;
   std::uint32_t next_;
-  std::uint32_t first_;
   std::unordered_map<NodeId, int> uses_;
   std::unordered_map<NodeId, std::uint32_t> targets_;
   std::unordered_map<NodeId, std::uint32_t> registers_;

@@ -16,7 +16,7 @@ using integrate::TangentBlock;
 /// @return whether a lane needs attention: too many steps, or a step too small to go on.
 template <int L>
 bool tally(LaneBlock& b, LaneRows& rows) {
-  double trouble[static_cast<unsigned>(L)];
+  double trouble[static_cast<std::size_t>(L)];
   const double most = rows.max_steps;
   const double* const active = b.busy;
   double* const num_evaluations = rows.num_evaluations;
@@ -66,7 +66,7 @@ void accept_rows(const double* accepted, const double* after, double* before, in
 /// Moves the accepted lanes to the end of their step.
 template <int L>
 void commit(LaneBlock& b, const LaneRows& rows, const TangentBlock* tangents) {
-  double accepted[static_cast<unsigned>(L)];
+  double accepted[static_cast<std::size_t>(L)];
   for (int l = 0; l < L; ++l) accepted[l] = b.accepted[l] > 0.0 ? b.busy[l] : 0.0;
   accept_rows<L>(accepted, b.y_new, b.y, b.num_states);
   if (tangents != nullptr)

@@ -14,6 +14,8 @@ using integrate::TangentBlock;
 template <int L, int S>
 void combine(const double* a, const double* c, const double* y, const double* u, long stage_stride,
              const double* inverse_step, double* stage_state, double* sum, int num_rows) {
+  const Weights<S> of_state(a);
+  const Weights<S> of_sum(c);
   for (int i = 0; i < num_rows; ++i) {
     const double* u_i = u + static_cast<long>(i) * L;
     const double* y_i = y + static_cast<long>(i) * L;
@@ -25,8 +27,8 @@ void combine(const double* a, const double* c, const double* y, const double* u,
       double total = 0.0;
       for (int j = 0; j < S; ++j) {
         const double u_j = u_i[j * stage_stride + l];
-        value = fma_(a[j], u_j, value);
-        total = fma_(c[j], u_j, total);
+        value = fma_(of_state.value[j], u_j, value);
+        total = fma_(of_sum.value[j], u_j, total);
       }
       state_i[l] = value;
       sum_i[l] = -(total * inverse_step[l]);
@@ -52,6 +54,8 @@ void combine_stages(int stage, const double* a, const double* c, const double* y
 template <int L, int S>
 void finish_rows(const RosenbrockTableau& tableau, const double* y, const double* u, long stride,
                  double* y_new, double* error, int rows) {
+  const Weights<S> of_state(tableau.m);
+  const Weights<S> of_error(tableau.e);
   for (int i = 0; i < rows; ++i) {
     const long at = static_cast<long>(i) * L;
     KROGH_SIMD
@@ -60,8 +64,8 @@ void finish_rows(const RosenbrockTableau& tableau, const double* y, const double
       double defect = 0.0;
       for (int j = 0; j < S; ++j) {
         const double u_j = u[j * stride + at + l];
-        value = fma_(tableau.m[j], u_j, value);
-        defect = fma_(tableau.e[j], u_j, defect);
+        value = fma_(of_state.value[j], u_j, value);
+        defect = fma_(of_error.value[j], u_j, defect);
       }
       y_new[at + l] = value;
       error[at + l] = defect;

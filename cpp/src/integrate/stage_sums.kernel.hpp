@@ -40,10 +40,20 @@ void add_rates(const integrate::LaneBlock& b, double* rows, double sign) {
   }
 }
 
+/// Copy of weights that no store can change, so that they stay in registers over all rows.
+template <int S>
+struct Weights {
+  explicit Weights(const double* from) {
+    for (int j = 0; j < S; ++j) value[j] = from[j];
+  }
+  double value[S];
+};
+
 /// target = base + sum_j weights_j u_j over S stages.
 template <int L, int S>
 void sum_rows(const double* weights, const double* base, const double* u, long stride,
               double* target, int rows) {
+  const Weights<S> w(weights);
   for (int i = 0; i < rows; ++i) {
     const double* u_i = u + static_cast<long>(i) * L;
     const double* base_i = base + static_cast<long>(i) * L;
@@ -51,15 +61,15 @@ void sum_rows(const double* weights, const double* base, const double* u, long s
     KROGH_SIMD
     for (int l = 0; l < L; ++l) {
       double value = base_i[l];
-      for (int j = 0; j < S; ++j) value = fma_(weights[j], u_i[j * stride + l], value);
+      for (int j = 0; j < S; ++j) value = fma_(w.value[j], u_i[j * stride + l], value);
       target_i[l] = value;
     }
   }
 }
 
 template <int L>
-void sum_stages(int stages, const double* weights, const double* base, const double* u,
-                long stride, double* target, int rows) {
+void sum_stages(int stages, const double* weights, const double* base, const double* u, long stride,
+                double* target, int rows) {
   switch (stages) {
     case 1: sum_rows<L, 1>(weights, base, u, stride, target, rows); break;
     case 2: sum_rows<L, 2>(weights, base, u, stride, target, rows); break;
@@ -75,13 +85,14 @@ void sum_stages(int stages, const double* weights, const double* base, const dou
 /// target = sum_j weights_j u_j over S stages.
 template <int L, int S>
 void weigh_rows(const double* weights, const double* u, long stride, double* target, int rows) {
+  const Weights<S> w(weights);
   for (int i = 0; i < rows; ++i) {
     const double* u_i = u + static_cast<long>(i) * L;
     double* target_i = target + static_cast<long>(i) * L;
     KROGH_SIMD
     for (int l = 0; l < L; ++l) {
-      double value = weights[0] * u_i[l];
-      for (int j = 1; j < S; ++j) value = fma_(weights[j], u_i[j * stride + l], value);
+      double value = w.value[0] * u_i[l];
+      for (int j = 1; j < S; ++j) value = fma_(w.value[j], u_i[j * stride + l], value);
       target_i[l] = value;
     }
   }

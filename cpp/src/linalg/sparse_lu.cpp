@@ -10,8 +10,8 @@
 namespace krogh::linalg {
 namespace {
 
-using expr::NodeId;
 using expr::no_node;
+using expr::NodeId;
 using expr::Op;
 
 std::size_t at(int row, int column, int size) {
@@ -71,9 +71,8 @@ SymbolicLu factorize(expr::Graph& graph, std::span<const NodeId> matrix, int siz
   lu.entries.assign(matrix.size(), no_node);
   for (int i = 0; i < size; ++i)
     for (int j = 0; j < size; ++j)
-      lu.entries[at(i, j, size)] =
-          matrix[at(lu.order[static_cast<std::size_t>(i)], lu.order[static_cast<std::size_t>(j)],
-                    size)];
+      lu.entries[at(i, j, size)] = matrix[at(lu.order[static_cast<std::size_t>(i)],
+                                             lu.order[static_cast<std::size_t>(j)], size)];
   std::vector<NodeId> original(static_cast<std::size_t>(size));
   for (int k = 0; k < size; ++k) {
     original[static_cast<std::size_t>(k)] = lu.entries[at(k, k, size)];

@@ -193,15 +193,15 @@ TangentProgram::TangentProgram(const Program& program,
     for (std::size_t a = 0; a < event.assignments.size(); ++a)
       row.push_back(place_crossing(position++));
   }
-  this->first_temporary = next;
-  const auto scratch = static_cast<std::uint32_t>(next);
-  std::uint32_t high_water = scratch;
-  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, scratch,
+  first_temporary = next;
+  const auto lowest = static_cast<std::uint32_t>(next);
+  std::uint32_t high_water = lowest;
+  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, lowest,
                                 high_water);
-  first_order = expr::compile_tape(graph, first_roots, base, scratch, high_water);
-  second_order = expr::compile_tape(graph, second_roots, base, scratch, high_water);
-  outputs = expr::compile_tape(graph, output_roots, base, scratch, high_water);
-  crossings = expr::compile_tape(graph, crossing_roots, base, scratch, high_water);
+  first_order = expr::compile_tape(graph, first_roots, base, lowest, high_water);
+  second_order = expr::compile_tape(graph, second_roots, base, lowest, high_water);
+  outputs = expr::compile_tape(graph, output_roots, base, lowest, high_water);
+  crossings = expr::compile_tape(graph, crossing_roots, base, lowest, high_water);
   num_registers = static_cast<int>(high_water);
 }
 

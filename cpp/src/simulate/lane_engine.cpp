@@ -412,10 +412,17 @@ void LaneEngine::name_failure(int l) {
 
 /// Works through everything due at the lanes' present times, with outputs taken in between.
 void LaneEngine::work_through_due() {
+  int due[expr::lane_counts[std::size(expr::lane_counts) - 1]];
   do {
+    // Found without a branch on each lane; most steps end before anything is due.
+    int count = 0;
+    for (int l = 0; l < lanes_; ++l) {
+      due[count] = l;
+      count += static_cast<int>(block_.busy[l] > 0.0) & static_cast<int>(block_.remaining[l] <= 0.0);
+    }
     ready_.clear();
-    for (int l = 0; l < lanes_; ++l)
-      if (lane(l).is_active && block_.remaining[l] <= 0.0 && process_due(l)) ready_.push_back(l);
+    for (int k = 0; k < count; ++k)
+      if (process_due(due[k])) ready_.push_back(due[k]);
     for (int l : ready_) {
       for (int i = 0; i < n_; ++i) reg(layout_.states + i, l) = at(block_.y, i, l);
       reg(layout_.time, l) = block_.time[l];
@@ -426,8 +433,15 @@ void LaneEngine::work_through_due() {
   } while (!ready_.empty());
 }
 
+int LaneEngine::num_busy() const {
+  double sum = 0.0;
+  for (int l = 0; l < lanes_; ++l) sum += block_.busy[l];
+  return static_cast<int>(sum);
+}
+
 /// Puts the next subjects into lanes that are free. @return whether there was one.
 bool LaneEngine::refill() {
+  if (is_drained_ || num_busy() == lanes_) return false;
   std::vector<int> starting;
   for (int l = 0; l < lanes_; ++l)
     if (!lane(l).is_active && !is_drained_ && load(l)) starting.push_back(l);
@@ -441,9 +455,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
   std::int64_t iterations = 0;
   for (;;) {
     while (refill()) work_through_due();
-    if (std::none_of(lanes_state_.begin(), lanes_state_.end(),
-                     [](const Lane& lane) { return lane.is_active; }))
-      return;
+    if (num_busy() == 0) return;
     if (context_.stop.load(std::memory_order_relaxed)) return;
     if (keep_going && iterations++ % 8 == 0 && !keep_going()) {
       context_.stop.store(true, std::memory_order_relaxed);

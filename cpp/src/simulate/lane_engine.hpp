@@ -130,6 +130,7 @@ class LaneEngine {
   // lane_engine.cpp: filling lanes, stepping, finishing
   bool load(int lane);
   bool refill();
+  int num_busy() const;
   void work_through_due();
   void start_lanes(std::vector<int>& lanes);
   void attempt_step();

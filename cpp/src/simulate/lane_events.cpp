@@ -52,9 +52,14 @@ void LaneEngine::give_up_lanes() {
 /// Takes the outputs at observations inside the step, one per lane and round.
 void LaneEngine::observe_inside_step() {
   for (;;) {
-    ready_.clear();
-    for (int l = 0; l < lanes_; ++l)
-      if (rows_of_.next_observation[l] <= rows_of_.observe_until[l]) ready_.push_back(l);
+    // Which lanes are ready is as good as random: no branch on it.
+    ready_.resize(idx(lanes_));
+    std::size_t count = 0;
+    for (int l = 0; l < lanes_; ++l) {
+      ready_[count] = l;
+      count += rows_of_.next_observation[l] <= rows_of_.observe_until[l] ? 1 : 0;
+    }
+    ready_.resize(count);
     if (ready_.empty()) return;
     for (int l : ready_)
       theta_[l] = std::min(

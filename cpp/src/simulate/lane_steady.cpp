@@ -247,13 +247,17 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
   }
   double best = 1e300;
   Orbit orbit;
-  auto distance = [&](const std::vector<double>& from) {
+  // States far below their absolute tolerance come out of the integrator with errors of its size,
+  // so that in the end atol/rtol stands beside them.
+  double floor = 1.0;
+  auto size = [&](int i) { return floor * context_.atol[idx(i)] + std::abs(y[idx(i)]); };
+  auto distance = [&] {
     double largest = 0.0;
     for (int i : chosen)
-      largest = std::max(largest, std::abs(orbit.y[idx(i)] - from[idx(i)]) /
-                                      (context_.atol[idx(i)] + std::abs(from[idx(i)])));
+      largest = std::max(largest, std::abs(orbit.y[idx(i)] - y[idx(i)]) / size(i));
     return largest;
   };
+  constexpr int patience = 10;  // Newton steps before that
   const double goal = std::max(20.0 * context_.options->rtol, 1e-13);
   const double tightest = std::max(0.01 * context_.options->rtol, 1e-14);
   const int columns = static_cast<int>(context_.orbit_directions->size());
@@ -270,7 +274,11 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
   for (int k = 0; k < most_newton_steps; ++k) {
     orbit = run_orbit(l, y, dose, interval, interval);
     if (!orbit.is_valid) return false;
-    const double now = distance(y);
+    if (k == patience) {
+      floor = 1.0 / std::max(context_.options->rtol, 1e-14);
+      best = 1e300;
+    }
+    const double now = distance();
     std::vector<double> a = monodromy();
     std::vector<double> delta(idx(m));
     for (int i = 0; i < m; ++i)
@@ -281,10 +289,9 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
     // itself (for Michaelis-Menten input at capacity exactly so), tells this from a steady state.
     double correction = 0.0;
     for (int i = 0; i < m; ++i)
-      correction = std::max(correction, std::abs(delta[idx(i)]) /
-                                            (context_.atol[idx(chosen[idx(i)])] +
-                                             std::abs(y[idx(chosen[idx(i)])])));
-    const bool is_small = now <= tightest || (now <= goal && now >= 0.5 * best);
+      correction = std::max(correction, std::abs(delta[idx(i)]) / size(chosen[idx(i)]));
+    const bool is_small =
+        now <= tightest || (now <= goal && (now >= 0.5 * best || k > patience));
     if (is_small && is_regular && correction <= 0.01) {
       is_found = true;
       break;
@@ -309,7 +316,7 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
   }
   if (!is_found) return false;
   double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
-  recorded = std::max(recorded, distance(y));
+  recorded = std::max(recorded, distance());
   if (num_directions_ == 0) return true;
   // Tangents: (I - M) s = dP/dp with the dose's own derivatives expressed by amount and duration
   // of the orbit's doses: at fixed rate the amount moves the end, at fixed amount the duration

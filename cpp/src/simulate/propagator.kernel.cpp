@@ -14,7 +14,7 @@ void rows(const FlowView& view, const double* shift, const double* const* starts
   const FlowEntry* e = view.entries;
   const FlowEntry* const end = e + view.num_entries;
   for (int t = 0; t < view.num_targets; ++t) {
-    double sum[static_cast<unsigned>(L)];
+    double sum[static_cast<std::size_t>(L)];
     for (int l = 0; l < L; ++l) sum[l] = 0.0;
     for (; e != end && e->target == t; ++e) {
       const double* m = view.values + static_cast<long>(e->position) * L;

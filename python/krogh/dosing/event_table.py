@@ -448,6 +448,8 @@ class EventTable:
         if self._parts.covariates:
             found = ", ".join(f"{n} {self.units[n]}".strip() for n in self._parts.covariates)
             lines.append(("covariates", f"{found} ({self.interpolation})"))
+        if self._parts.other:
+            lines.append(("other columns", ", ".join(self._parts.other)))
         if len(self.ignored):
             lines.append(("comments", f"{len(self.ignored)} rows left out"))
         return lines

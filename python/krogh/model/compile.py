@@ -217,13 +217,21 @@ class CompiledModel:
         Raises
         ------
         SpecError
-            KG-103 where the model knows routes or drugs and none fits.
+            KG-103 where the model knows routes or drugs and none fits, or has several dose inputs
+            of which none says its route or drug.
         """
         inputs = list(self.model.dose_inputs.values())
         for what, wanted in (("route", route), ("drug", drug)):
             known = [str(getattr(d, what)) for d in inputs if getattr(d, what)]
-            if not wanted or not known:
+            if not wanted or (not known and len(inputs) < 2):
                 continue
+            if not known:
+                raise SpecError(
+                    f"KG-103: a dose has the {what} {wanted!r}, but no dose input of model"
+                    f" {self.model.name!r} ({', '.join(d.species for d in inputs)}) says its"
+                    f" {what}; write DoseInput({inputs[0].species!r}, {what}={wanted!r}), or in"
+                    f" the dose 'into {inputs[0].species}'."
+                )
             fitting = [d for d in inputs if getattr(d, what).lower() == wanted.lower()]
             if not fitting:
                 raise SpecError(

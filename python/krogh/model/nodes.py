@@ -59,6 +59,8 @@ class Expression:
 
     __slots__ = ("_hash", "args", "depth", "size")
 
+    __array_ufunc__ = None  # numpy scalars leave operators to the expression
+
     args: tuple[Expression, ...]
     depth: int
     size: int
@@ -195,6 +197,10 @@ class Expression:
 
     def __ge__(self, other: Any) -> Expression:
         return Operation("ge", self, other)
+
+    def equals(self, other: Any) -> Expression:
+        """Return the condition ``self == other`` of the language (``==`` itself compares trees)."""
+        return Operation("eq", self, other)
 
     def __and__(self, other: Any) -> Expression:
         return Operation("and", self, other)

@@ -145,7 +145,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 def to_text(model: Model) -> str:
     """Return the model as sections of plain text."""
-    lines = [f"Model {model.name!r}" + (" (partial)" if model.is_partial else "")]
+    lines = [f"Model {model.name!r}" + ("" if model.is_complete else " (partial)")]
     lines += [f"  {line}" for line in model.note.splitlines()]
 
     def section(title: str, content: list[str]) -> None:
@@ -167,7 +167,7 @@ def to_text(model: Model) -> str:
             ]
         ),
     )
-    if model.is_partial:
+    if not model.is_complete:
         section("Rates", [f"  d({r.species})/dt: {r.law}" for r in model.rates])
         section("Reactions", [f"  {r.equation}: {_laws(r)}" for r in model.reactions])
         section("Rules", [f"  {r.name} = {r.expression}" for r in model.rules.values()])
@@ -298,7 +298,7 @@ def to_html(model: Model) -> str:
             "Random effects", ("name", "variance", "level", "remark"), values(_effect_rows(model))
         ),
     ]
-    if not model.is_partial:
+    if model.is_complete:
         equations = [
             (
                 f"d{name(s.name)}/d<i>t</i>",

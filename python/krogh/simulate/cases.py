@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
-from krogh.errors import DataError, SpecError
+from krogh.errors import DataError, SpecError, UnitError
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.population import ParameterUncertainty
@@ -214,9 +214,30 @@ def _moments(occasions: Any, starts: NDArray[np.float64]) -> NDArray[np.float64]
     return times_of(occasions)
 
 
+def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str]) -> None:
+    """Refuse a column that is a covariate of the model but was read without its unit.
+
+    It would be passed over, and every subject would silently have the reference value.
+    """
+    stated = {name.upper() for name in table.covariates}
+    columns = {column.upper(): column for column in table.other}
+    for name, covariate in compiled.model.covariates.items():
+        if name in known or name.upper() in stated or name.upper() not in columns:
+            continue
+        column = columns[name.upper()]
+        what = covariate.categories or covariate.unit or "1"
+        raise UnitError(
+            f"KG-126: {table.source}: column {column} is a covariate of model"
+            f" {compiled.model.name!r}, but its unit is not stated; read the table with"
+            f" covariates={{{column!r}: {what!r}}} (on the command line --covariates"
+            f" {column}={covariate.unit or '1'}), or give values={{{name!r}: ...}} for all."
+        )
+
+
 def _table_case(compiled: CompiledModel, table: EventTable, request: Request) -> Case:
     prepared = prepare_table(compiled, table, request.who, request.seed, request.occasions)
     table = prepared.table
+    _require_stated(compiled, table, {*request.values, *prepared.subjects.overrides})
     compiled = with_room(prepared.compiled, prepared.counts)
     prepared.compiled = compiled
     grid: NDArray[np.float64] | None = None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from krogh import _core
 from krogh.errors import SpecError
 from krogh.schedule import Plan
+from krogh.threads import granted_threads
 
 __all__ = ["EngineRun", "Options", "run_engine", "run_exactly_with_metrics"]
 
@@ -176,7 +177,7 @@ def run_engine(
                 thresholds=options.thresholds,
                 final_states=options.wants_states,
                 stop_on_failure=options.stops_on_failure,
-                num_threads=options.num_threads,
+                num_threads=granted_threads(options.num_threads),
                 progress=watch.report,
                 out=room,
             )

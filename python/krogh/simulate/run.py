@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
+from krogh.draws import require_seed
 from krogh.errors import SpecError, did_you_mean
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
@@ -82,8 +83,9 @@ def simulate(
         a `VirtualPopulation`.  Left out with an event table; a mapping or frame beside a table adds
         covariates by ID.
     times
-        Observation times with unit: ``([0, 7, 14], "d")`` or ``["0 h", "30 min"]``.  With an event
-        table they stand in place of its observation rows.
+        Observation times with unit: ``([0, 7, 14], "d")`` or ``["0 h", "30 min"]``; the result has
+        them in increasing order, each once.  With an event table they stand in place of its
+        observation rows.
     until, every
         End and step of a regular grid: ``until="84 d", every="1 d"``.  By default the run ends one
         interval after the last dose, on 201 points and the times of doses.  A repeated dose that
@@ -101,8 +103,10 @@ def simulate(
         Selects the random numbers.  Subject i is the same person for every number and order of
         subjects.
     weight, surface, gfr
-        For doses per weight, per body surface, or for a target AUC, where the subjects' columns
-        (WT, BSA, GFR) and the model's covariates do not say: ``"70 kg"`` or ``(array, "kg")``.
+        For doses per weight, per body surface, or for a target AUC: ``"70 kg"`` or
+        ``(array, "kg")``, before the subjects' columns (WT, BSA, GFR) and the model's covariates.
+        They concern the doses alone; a covariate of the model keeps its own value (with a warning
+        in the log where it was not stated).
     metrics
         Whether to take exposure metrics (Cmax, AUC, ...) in the solver.
     windows
@@ -111,7 +115,9 @@ def simulate(
     thresholds
         Output to a value with unit: the time above it and the time to it are reported.
     sensitivities
-        Names: ``"CL"``, ``"initial:C"``, ``"dose[0].amount"``, ``"dose[1].lag"``.
+        Names: ``"CL"``, ``"initial:C"``, ``"dose[0].amount"``, ``"dose[1].lag"``.  They follow the
+        steps that the values ask for; their own errors are usually within 30 rtol of their largest
+        value.
     rtol
         Relative tolerance of each step, 1e-13 to 0.1.
     atol
@@ -156,7 +162,9 @@ def simulate(
         KG-310: a subject could not be solved (see `on_failure`).  ``error.result`` holds the rest.
     """
     began = time.perf_counter()
-    _check_options(rtol, method, max_steps, on_failure)
+    _check_options(rtol, method, max_steps, num_threads, on_failure)
+    _check_kinds(values, thresholds, sensitivities, uncertainty)
+    require_seed(seed)
     keywords = {"weight": weight, "surface": surface, "gfr": gfr}
     case = case_of(
         Request(
@@ -221,7 +229,9 @@ def simulate(
     return handle_failures(result, on_failure)
 
 
-def _check_options(rtol: float, method: str, max_steps: int, on_failure: str) -> None:
+def _check_options(
+    rtol: float, method: str, max_steps: int, num_threads: int, on_failure: str
+) -> None:
     if not (isinstance(rtol, (int, float)) and 1e-13 <= rtol <= 0.1):
         raise SpecError(f"KG-119: rtol must lie between 1e-13 and 0.1, not {rtol!r}.")
     if method not in METHODS:
@@ -231,9 +241,33 @@ def _check_options(rtol: float, method: str, max_steps: int, on_failure: str) ->
         )
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
+        raise SpecError(
+            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
+        )
     if on_failure not in ("auto", "raise", "return", "nan"):
         raise SpecError(
             f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."
+        )
+
+
+def _check_kinds(values: Any, thresholds: Any, sensitivities: Any, uncertainty: Any) -> None:
+    for what, given, example in (
+        ("values", values, "{'CL': '0.3 L/d'}"),
+        ("thresholds", thresholds, "{'Cp': '10 mg/L'}"),
+    ):
+        if given is not None and not isinstance(given, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping such as {example}, not {given!r}.")
+    names = [sensitivities] if isinstance(sensitivities, str) else sensitivities
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise SpecError(
+            "KG-119: sensitivities must be names such as ['CL', 'dose[0].amount'], not"
+            f" {sensitivities!r}."
+        )
+    if uncertainty is not None and not isinstance(uncertainty, ParameterUncertainty):
+        raise SpecError(
+            "KG-119: uncertainty must be a krogh.population.ParameterUncertainty, not"
+            f" {type(uncertainty).__name__}."
         )
 
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,7 @@ from krogh.units import convert, dimension, parse_quantity
 
 __all__ = ["Subjects", "basis_of", "resolve_subjects"]
 
+_LOG = logging.getLogger("krogh")
 _ID_NAMES: Final = ("ID", "SUBJECT", "SUBJID")
 _BASIS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "weight": (("WT", "WEIGHT", "BW", "BODYWEIGHT", "BODY_WEIGHT", "BWT"), "kg"),
@@ -164,7 +166,9 @@ def _place(
             subjects.overrides[target] = array if unit is None else (array, unit)
             if name.upper() not in _BASIS_OF:
                 continue
-        elif strict and name.upper() not in _BASIS_OF and name.upper() != "OCC":
+        elif name.upper() in _BASIS_OF:
+            _require_own_name(name, columns, compiled)
+        elif strict and name.upper() != "OCC":
             advice = did_you_mean(name, [*known, *_BASIS_OF])
             raise SpecError(
                 f"KG-103: model {compiled.model.name!r} has no covariate or parameter {name!r}, and"
@@ -173,6 +177,19 @@ def _place(
         if unit is None and target is not None and target in compiled.model.covariates:
             unit = compiled.model.covariates[target].unit
         subjects.others[name] = (_array(values), unit)
+
+
+def _require_own_name(name: str, columns: Mapping[str, Any], compiled: CompiledModel) -> None:
+    """Refuse WEIGHT where the model's covariate is WT: its reference value would stay unseen."""
+    given = {column.upper() for column in columns}
+    for covariate in compiled.model.covariates:
+        same = _BASIS_OF.get(covariate.upper()) == _BASIS_OF[name.upper()]
+        if same and covariate.upper() not in given:
+            raise SpecError(
+                f"KG-103: model {compiled.model.name!r} has no covariate {name!r} but"
+                f" {covariate!r}, which would keep its reference value; name the column"
+                f" {covariate!r}."
+            )
 
 
 def basis_of(
@@ -190,6 +207,8 @@ def basis_of(
     basis = Basis(subjects.ids)
     for what, (names, unit) in _BASIS.items():
         value = given.get(what)
+        if value is not None:
+            _warn_of_unlike_covariate(subjects, compiled, what, values)
         if value is None:
             value = _from_subjects(subjects, names, unit)
         if value is None:
@@ -203,6 +222,20 @@ def basis_of(
             )
         setattr(basis, what, numbers.reshape(()) if numbers.size == 1 else numbers)
     return basis
+
+
+def _warn_of_unlike_covariate(
+    subjects: Subjects, compiled: CompiledModel, what: str, values: Mapping[str, Any]
+) -> None:
+    """Tell in the log that a model's covariate does not follow the keyword."""
+    for name, covariate in compiled.model.covariates.items():
+        is_stated = name in values or name in subjects.overrides
+        if _BASIS_OF.get(name.upper()) == what and not is_stated:
+            _LOG.warning(
+                "%s is used for doses alone: covariate %s of model %r stays at %s; give"
+                " subjects={%r: ...} for both",
+                what, name, compiled.model.name, covariate.value, name,
+            )  # fmt: skip
 
 
 def _from_subjects(subjects: Subjects, names: tuple[str, ...], unit: str) -> Any:
@@ -230,5 +263,8 @@ def _in_unit(value: Any, unit: str, what: str) -> NDArray[np.float64]:
     numbers, given = _pair(value)
     if given is None:
         raise UnitError(f"KG-124: {what} needs its unit, for example {what}='70 {unit}'.")
-    array = np.asarray(_array(numbers), dtype=np.float64)
+    try:
+        array = np.asarray(_array(numbers), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"KG-242: {what} needs numbers, not {numbers!r}.") from None
     return np.asarray(convert(array, given, unit))

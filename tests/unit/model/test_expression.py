@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 from krogh.errors import SpecError, UnitError
 from krogh.model import call, number, parse, symbol
@@ -36,6 +37,18 @@ def test_comparisons_and_logic_build_conditions():
     assert condition == parse("x > 1 and y <= 2 or not x < y")
     assert (x >= y).is_condition
     assert not x.is_condition
+
+
+def test_numpy_scalars_take_part():
+    x = symbol("x")
+    for two in (np.float64(2), np.int64(2)):
+        assert two * x == parse("2*x")
+        assert x / two == parse("x/2")
+        assert two - x == parse("2 - x")
+
+
+def test_equality_in_the_language_is_a_method():
+    assert symbol("sex").equals(1) == parse("sex == 1")
 
 
 def test_negative_numbers_are_negations():

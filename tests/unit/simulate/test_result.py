@@ -185,3 +185,15 @@ def test_final_states(result):
     expected = 100 * np.exp(-12.0) + 100 * np.exp(-24.0)
     # the run ends one interval after the last dose
     assert depot.values == pytest.approx(np.full(12, expected), rel=1e-4)
+
+
+def test_the_printed_table_says_what_its_numbers_are(bolus):
+    one = kg.simulate(bolus, "100 mg", until="1 h")
+    assert "of the subjects" not in str(one)
+    many = kg.simulate(bolus, "100 mg", until="1 h", subjects=3)
+    assert "median (5 % .. 95 % of the subjects)" in str(many)
+    frame = {"ID": [1] * 4, "TIME": [0, 5, 0, 5], "AMT": [100, 0, 100, 0], "EVID": [1, 0, 4, 0]}
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    rows = str(kg.simulate(bolus, table))  # a clock that starts anew: no metrics, no common last
+    assert "of the rows" in rows
+    assert "last" not in rows
