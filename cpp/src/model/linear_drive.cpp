@@ -8,9 +8,9 @@ namespace krogh::model {
 namespace {
 
 using expr::Graph;
+using expr::no_node;
 using expr::Node;
 using expr::NodeId;
-using expr::no_node;
 using expr::Op;
 using expr::Variability;
 
@@ -27,10 +27,9 @@ std::vector<int> LinearDrive::closed_states(const Program& program) {
     if (program.spec().doses[i].time_parameter >= 0) is_closed[i] = 0;
   Graph graph = program.spec().graph;
   const NodeId zero = graph.constant(0.0);
-  const auto constant_part =
-      graph.substitute(program.spec().derivatives, [&](NodeId, const Node& node) {
-        return node.op == Op::state ? zero : no_node;
-      });
+  const auto constant_part = graph.substitute(
+      program.spec().derivatives,
+      [&](NodeId, const Node& node) { return node.op == Op::state ? zero : no_node; });
   for (bool changed = true; changed;) {
     changed = false;
     auto drop = [&](int i) {
@@ -40,8 +39,7 @@ std::vector<int> LinearDrive::closed_states(const Program& program) {
     std::vector<char> is_read(idx(n), 0);
     for (const Entry& e : program.jacobian()) {
       is_read[idx(e.column)] = 1;
-      if (is_closed[idx(e.column)] == 0 ||
-          graph.variability(e.node) == Variability::dynamic)
+      if (is_closed[idx(e.column)] == 0 || graph.variability(e.node) == Variability::dynamic)
         drop(e.row);
     }
     for (int i = 0; i < n; ++i)
@@ -85,9 +83,8 @@ LinearDrive::LinearDrive(const Program& given, std::vector<int> closed)
     for (int i = 0; i < m; ++i)
       if (column[idx(i)] != no_node) matrix_nodes_[idx(i * (m + 1) + j)] = column[idx(i)];
   }
-  const auto constant_part = graph.substitute(own, [&](NodeId, const Node& node) {
-    return node.op == Op::state ? zero : no_node;
-  });
+  const auto constant_part = graph.substitute(
+      own, [&](NodeId, const Node& node) { return node.op == Op::state ? zero : no_node; });
   for (int i = 0; i < m; ++i) matrix_nodes_[idx(i * (m + 1) + m)] = constant_part[idx(i)];
 
   const NodeId since = graph.sub(graph.time(), graph.parameter(start));

@@ -20,16 +20,15 @@ constexpr double worst_condition = 1e5;
 /// Eigenvalues of a matrix, if all are real: the QR algorithm with the eigenvalue of the trailing
 /// 2 x 2 block next to its corner as shift (Wilkinson 1965; Golub & Van Loan 2013, 7.5).
 bool real_eigenvalues(Eigen::MatrixXd a, Eigen::VectorXd& values) {
-  const double negligible = 1e-16 * a.norm();
+  const double negligible = 1e-15 * a.norm();
   values.resize(a.rows());
   for (Eigen::Index size = a.rows(); size > 0; --size) {
     auto corner = a.topLeftCorner(size, size);
-    for (int k = 0; size > 1 && corner.row(size - 1).head(size - 1).cwiseAbs().maxCoeff() > negligible;
-         ++k) {
+    for (int k = 0;
+         size > 1 && corner.row(size - 1).head(size - 1).cwiseAbs().maxCoeff() > negligible; ++k) {
       if (k == 60) return false;
       const double half = 0.5 * (corner(size - 2, size - 2) - corner(size - 1, size - 1));
-      const double square =
-          half * half + corner(size - 2, size - 1) * corner(size - 1, size - 2);
+      const double square = half * half + corner(size - 2, size - 1) * corner(size - 1, size - 2);
       const double root = square > 0.0 ? std::sqrt(square) : 0.0;
       const double shift = corner(size - 1, size - 1) + half - (half < 0.0 ? -root : root);
       const Eigen::MatrixXd moved = corner - shift * Eigen::MatrixXd::Identity(size, size);
@@ -78,11 +77,13 @@ bool LaneEngine::find_modes(int l) {
   modes.vectors.resize(m, m);
   const double aside = 1e-13 * a.norm();
   for (Eigen::Index k = 0; k < m; ++k) {
-    const Eigen::FullPivLU<Eigen::MatrixXd> near(
-        a - (modes.rates(k) + aside) * Eigen::MatrixXd::Identity(m, m));
+    const Eigen::FullPivLU<Eigen::MatrixXd> near(a - (modes.rates(k) + aside) *
+                                                         Eigen::MatrixXd::Identity(m, m));
     Eigen::VectorXd vector = Eigen::VectorXd::LinSpaced(m, 1.0, 2.0);
     for (int repeat = 0; repeat < 3; ++repeat) vector = near.solve(vector).normalized();
     modes.vectors.col(k) = vector;
+    // (A - s) x = v with the vector v of a value r: x = v/(r - s).
+    modes.rates(k) += aside + 1.0 / vector.dot(near.solve(vector));
   }
   const Eigen::FullPivLU<Eigen::MatrixXd> vectors(modes.vectors), system(a);
   if (!vectors.isInvertible() || !system.isInvertible()) return false;
