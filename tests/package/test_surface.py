@@ -26,6 +26,7 @@ def public_modules() -> Iterator[str]:
     for module in pkgutil.iter_modules(krogh.__path__, "krogh."):
         if not module.name.removeprefix("krogh.").startswith("_"):
             yield module.name
+    yield "krogh.model.effect"
     yield "krogh.model.systemic"
 
 

@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -128,6 +128,7 @@ def _has_modes(compiled: CompiledModel) -> bool:
 
 def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Request) -> Case:
     subjects = resolve_subjects(request.who, compiled, request.seed)
+    _require_once("values", request.values, "subjects", subjects.overrides)
     grid, end = grid_of(request.times, request.until, request.every, regimen)
     named = request.windows is not None and request.windows not in ("doses", WHOLE)
     if request.metrics and named:
@@ -214,6 +215,13 @@ def _moments(occasions: Any, starts: NDArray[np.float64]) -> NDArray[np.float64]
     return times_of(occasions)
 
 
+def _require_once(first: str, given: Iterable[str], second: str, also_given: Iterable[str]) -> None:
+    """Refuse a name that is given in two places, of which one would be passed over."""
+    twice = sorted(set(given) & set(also_given))
+    if twice:
+        raise SpecError(f"KG-119: {twice[0]!r} is given twice, by {first} and by {second}.")
+
+
 def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str]) -> None:
     """Refuse a column that is a covariate of the model but was read without its unit.
 
@@ -235,8 +243,21 @@ def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str])
 
 
 def _table_case(compiled: CompiledModel, table: EventTable, request: Request) -> Case:
-    prepared = prepare_table(compiled, table, request.who, request.seed, request.occasions)
+    occasions = request.occasions
+    if occasions is None and "OCC" not in table.columns and has_occasions(compiled, request.levels):
+        occasions = "doses"
+    prepared = prepare_table(compiled, table, request.who, request.seed, occasions)
     table = prepared.table
+    columns = {name.upper() for name in table.covariates}
+    in_table = [name for name in compiled.model.covariates if name.upper() in columns]
+    _require_once("values", request.values, f"a column of {table.source}", in_table)
+    _require_once("values", request.values, "subjects", prepared.subjects.overrides)
+    for name, given in request.keywords.items():
+        if given is not None:
+            raise SpecError(
+                f"KG-119: {name} is for doses per weight, surface or target AUC in sentences; the"
+                " doses of an event table are amounts already.  A covariate goes into a column."
+            )
     _require_stated(compiled, table, {*request.values, *prepared.subjects.overrides})
     compiled = with_room(prepared.compiled, prepared.counts)
     prepared.compiled = compiled
@@ -261,7 +282,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         grid=grid,
         end=end,
         levels=request.levels,
-        occasions=request.occasions,
+        occasions=occasions,
         seed=request.seed,
         takes_metrics=request.metrics,
         windows=request.windows,

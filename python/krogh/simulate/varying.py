@@ -93,6 +93,13 @@ def _add_columns(prepared: Prepared, who: Any, seed: int) -> None:
         raise SpecError(
             f"KG-119: the event table brings its {ids.size:,} subjects; leave subjects out."
         )
+    columns = {name.upper(): name for name in prepared.table.covariates}
+    twice = [name for name in extra.overrides if name.upper() in columns]
+    if twice:
+        raise SpecError(
+            f"KG-119: {twice[0]!r} is given twice, by subjects and by column"
+            f" {columns[twice[0].upper()]} of {prepared.table.source}."
+        )
     place = {str(i): k for k, i in enumerate(extra.ids.tolist())}
     missing = [i for i in ids.tolist() if str(i) not in place]
     if missing:
@@ -237,6 +244,19 @@ def _with_lines(model: Model, parts: dict[str, tuple[str, str, str, str]]) -> Mo
 # --- occasions ------------------------------------------------------------------------------------
 
 
+def _numbered(labels: NDArray[Any], subject: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the occasions of each subject from 0 in the order of their labels.
+
+    The numbers, and so the draws, do not depend on the occasions of other subjects.
+    """
+    _, label = np.unique(labels, return_inverse=True)
+    label = label.reshape(-1)
+    pairs, place = np.unique(subject * (int(label.max()) + 1) + label, return_inverse=True)
+    first = np.searchsorted(pairs, np.arange(int(subject.max()) + 1) * (int(label.max()) + 1))
+    numbers: NDArray[np.int64] = place.reshape(-1) - first[subject]
+    return numbers
+
+
 def occasion_columns(
     prepared: Prepared,
     levels: frozenset[str],
@@ -270,8 +290,7 @@ def occasion_columns(
                 f"KG-243: {table.source} has no column {occasions!r} of occasions."
                 f"{did_you_mean(occasions, known)}"
             )
-        _, inverse = np.unique(table[occasions], return_inverse=True)
-        codes = inverse.reshape(-1).astype(np.int64)
+        codes = _numbered(table[occasions], table.subject_index)
     else:
         raise SpecError(
             "KG-119: beside an event table occasions is 'doses' or the name of a column, not"

@@ -135,3 +135,20 @@ def test_a_weight_for_doses_alone_is_told(scaled, caplog):
     assert caplog.text == ""
     assert both["Cp"].values[0, 0] == pytest.approx(14.0)
     assert both["CLout"].values[0, 0] == pytest.approx(4.0)
+
+
+def test_what_is_given_twice_is_refused(scaled):
+    twice = {"until": "1 h", "values": {"CL": "3 L/h"}, "subjects": {"CL": ([4.0], "L/h")}}
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'CL' is given twice, by values and by subje"):
+        kg.simulate(scaled, "100 mg", **twice)
+    table = kg.EventTable.from_frame(rows(WT=[70, 80]), units=UNITS, covariates={"WT": "kg"})
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' .* values and by a column of table"):
+        kg.simulate(scaled, table, values={"WT": "60 kg"})
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' .* subjects and by column WT of table"):
+        kg.simulate(scaled, table, subjects={"ID": [1], "WT": ([60.0], "kg")})
+    plain = kg.EventTable.from_frame(rows(), units=UNITS)
+    both = {"values": {"WT": "60 kg"}, "subjects": {"ID": [1], "WT": ([60.0], "kg")}}
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' is given twice"):
+        kg.simulate(scaled, plain, **both)
+    with pytest.raises(kg.SpecError, match="KG-119: weight is for doses per weight"):
+        kg.simulate(scaled, plain, weight="60 kg")

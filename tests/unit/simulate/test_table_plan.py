@@ -290,3 +290,30 @@ def test_windows_of_every_dose_of_every_subject(bolus):
         [2 * e, 2 * (e + e**2), 2 * (e + e**2 + e**3)], rel=1e-8
     )
     assert rows[4]["AUC"] == pytest.approx(20 * (1 - e**2), rel=1e-8)
+
+
+def test_windows_leave_out_doses_that_a_reset_takes_away(weighted):
+    """ADDL reaches beyond EVID 3 and SS = 1; the doses after them are never given."""
+    rows = {
+        "TIME": [0.0, 20.0, 24.0, 40.0],
+        "AMT": [100.0, 0.0, 60.0, 0.0],
+        "II": [8.0, 0.0, 6.0, 0.0],
+        "ADDL": [5, 0, 1, 0],
+        "SS": [0, 0, 1, 0],
+        "EVID": [1, 3, 1, 0],
+    }
+    result = kg.simulate(weighted, table(rows), windows="doses")
+    begins = result.exposures.begin
+    begins = begins[:-1] if begins.ndim == 1 else begins[0, :-1]
+    assert begins == pytest.approx([0.0, 8.0, 16.0, 24.0, 30.0])
+    steady = kg.simulate(weighted, table(rows | {"EVID": [1, 2, 1, 0]}), windows="doses")
+    begins = steady.exposures.begin
+    begins = begins[:-1] if begins.ndim == 1 else begins[0, :-1]
+    assert begins == pytest.approx([0.0, 8.0, 16.0, 24.0, 30.0])
+
+
+def test_marks_of_doses_on_a_clock_that_starts_anew(weighted):
+    rows = {"TIME": [0.0, 20.0, 0.0, 9.0], "AMT": [100.0, 0.0, 60.0, 0.0], "II": [8.0, 0, 0, 0],
+            "ADDL": [5, 0, 0, 0], "EVID": [1, 0, 4, 0]}  # fmt: skip
+    result = kg.simulate(weighted, table(rows))
+    assert result.dose_times["dose"] == pytest.approx([0.0, 8.0, 16.0])
