@@ -21,13 +21,13 @@ constexpr std::pair<const char*, Method> method_names[] = {
     {"auto", Method::automatic},         {"rodas4", Method::rodas4},
     {"rodas5p", Method::rodas5p},        {"ros34pw2", Method::ros34pw2},
     {"explicit5", Method::explicit5},    {"rkc2", Method::rkc2},
-    {"propagator", Method::propagator}};
+    {"propagator", Method::propagator}, {"mixed", Method::mixed}};
 
 Method method_named(const std::string& name) {
   for (const auto& [known, method] : method_names)
     if (name == known) return method;
-  throw InvalidInput("method must be auto, rodas4, rodas5p, ros34pw2, explicit5, rkc2 or "
-                     "propagator, found '" + name + "'");
+  throw InvalidInput("method must be auto, rodas4, rodas5p, ros34pw2, explicit5, rkc2, "
+                     "propagator or mixed, found '" + name + "'");
 }
 
 std::string name_of(Method method) {

@@ -58,7 +58,8 @@ int control_group_quota() {
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    std::string controllers(1, ',');
+    controllers.append(line, first + 1, second - first - 1).push_back(',');
     const bool is_second_version = controllers == ",,";
     if (!is_second_version && controllers.find(",cpu,") == std::string::npos) continue;
     std::string path = line.substr(second + 1);

@@ -35,7 +35,11 @@ LaneEngine::LaneEngine(const PointContext& context)
                                                    : layout_.count;
   const int slots = context.stepper.slots;
   num_registers_ = count;
-  registers_ = AlignedBuffer(idx(count + slots * n_) * width);
+  const int behind = context.drive != nullptr ? context.drive->num_registers : 0;
+  registers_ = AlignedBuffer(idx(std::max(count + slots * n_, behind)) * width);
+  if (context.drive != nullptr)
+    for (const auto& [r, value] : context.drive->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
@@ -79,8 +83,9 @@ LaneEngine::LaneEngine(const PointContext& context)
   block_.solution_register = layout_.solution;
   block_.slope_register = layout_.slopes;
   block_.time_slope_register = layout_.time_slopes;
-  block_.input_states = context.input_states.data();
-  block_.num_input_states = static_cast<int>(context.input_states.size());
+  const auto& inputs = context.drive != nullptr ? context.step_input_states : context.input_states;
+  block_.input_states = inputs.data();
+  block_.num_input_states = static_cast<int>(inputs.size());
   const model::NativeTapes& native = *context.native;
   block_.rhs = &native.rhs;
   block_.rhs_jacobian = &native.rhs_jacobian;
@@ -96,7 +101,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   for (std::size_t k = 0; k < native.stages.size(); ++k)
     (k == 0 ? block_.factor : block_.stage[k]) = &native.stages[k];
   block_.atol = context.atol.data();
-  block_.rtol = context.options->rtol;
+  block_.rtol = context.options->rtol * context.tolerance_share;
   block_.control = context.control;
   rows_of_.max_steps = static_cast<double>(context.options->max_steps);
 
@@ -134,6 +139,7 @@ LaneEngine::LaneEngine(const PointContext& context)
     for (int s = 0; s < program_.num_surfaces(); ++s) reg(layout_.modes + s, l) = 1.0;
   }
 }
+
 
 LaneEngine::~LaneEngine() = default;
 
@@ -205,8 +211,9 @@ void LaneEngine::begin(const std::vector<int>& starting) {
   run_prologue();
   for (int l : starting) {
     if (propagators_) propagators_->invalidate(l);
-    reset_states(l);
     start_metrics(l);
+    reset_states(l);
+    if (!lane(l).is_active) continue;
     if (!context_.initial_states.empty()) {
       for (int i = 0; i < n_; ++i)
         at(block_.y, i, l) = context_.initial_states[idx(lane(l).subject * n_ + i)];
@@ -217,6 +224,7 @@ void LaneEngine::begin(const std::vector<int>& starting) {
           at(tangents_.s, k * n_ + i, l) =
               direction.kind == Direction::Kind::initial && direction.index == i ? 1.0 : 0.0;
       }
+      if (context_.drive != nullptr) start_drive(l);
       reset_modes(l, -1);
     }
     block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;
@@ -254,6 +262,7 @@ void LaneEngine::reset_states(int l) {
         at(tangents_.s, k * n_ + source.row, l) += reg(source.value, l);
     }
   }
+  if (context_.drive != nullptr && !begin_drive(l)) return;
   reset_modes(l, -1);
   mark_discontinuity(l);
 }
@@ -328,6 +337,7 @@ void LaneEngine::expect_observation(int l) {
 void LaneEngine::finish(int l, Status status) {
   Lane& lane = this->lane(l);
   PointResult& result = *context_.result;
+  if (context_.drive != nullptr && status == Status::success) settle_drive(l);
   result.status[idx(lane.subject)] = status;
   result.methods[idx(lane.subject)] = context_.method;
   const auto accepted = static_cast<std::int64_t>(rows_of_.num_accepted[l]);

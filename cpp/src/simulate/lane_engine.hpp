@@ -18,6 +18,7 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
+#include "model/linear_drive.hpp"
 #include "model/linear_form.hpp"
 #include "model/native_tapes.hpp"
 
@@ -41,6 +42,10 @@ inline double coincidence(double time) {
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
+  const model::LinearDrive* drive = nullptr;  ///< of models driven by their linear part
+  std::vector<char>* left_to_stepper = nullptr;  ///< (num_subjects): linear part without real modes
+  double tolerance_share = 1.0;  ///< of the norm over all states that the stepped ones may have
+  std::vector<int> step_input_states;  ///< input states that the stepper moves
   const model::LinearForm* linear_form = nullptr;   ///< of linear models moved by propagators
   const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
@@ -199,6 +204,13 @@ class LaneEngine {
   std::vector<double> slopes_at(int lane);
   void mark_discontinuity(int lane);
 
+  // lane_drive.cpp: a linear part that drives the rest
+  struct Modes;
+  bool begin_drive(int lane);
+  bool find_modes(int lane);
+  void start_drive(int lane);
+  void settle_drive(int lane);
+
   // lane_exact.cpp: linear models
   void start_propagators();
   void advance_exactly();
@@ -313,6 +325,7 @@ class LaneEngine {
   const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
   bool is_exact_ = false;  ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
+  std::vector<std::shared_ptr<Modes>> modes_;
   AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel
   PanelFinding finding_;
   std::vector<double> panel_state_, panel_system_, panel_derivative_, panel_next_;

@@ -109,6 +109,7 @@ bool LaneEngine::process_due(int l) {
   Lane& lane = this->lane(l);
   while (lane.is_active) {
     const double now = block_.time[l];
+    if (context_.drive != nullptr) settle_drive(l);
     if (!lane.pending.empty() && lane.pending.front().time <= now + coincidence(now)) {
       fire_pending(l);
       continue;
@@ -153,6 +154,7 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
   run_prologue();
   if (propagators_) propagators_->invalidate(l);
+  if (context_.drive != nullptr && !begin_drive(l)) return;
   // Values given at the start are part of the subject, not something that happens to it.
   if (block_.time[l] > lane(l).records[0].time) {
     settle_after_jump(l, {}, -1, {}, {});
@@ -272,7 +274,7 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
 /// A bolus that is there at once and changes nothing but its state: most doses of large batches.
 bool LaneEngine::give_plain_bolus(int l, const Record& record) {
   if (record.is_infusion() || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
-      program_.num_surfaces() > 0 || !context_.switches.empty())
+      program_.num_surfaces() > 0 || !context_.switches.empty() || context_.drive != nullptr)
     return false;
   const auto& attributes = program_.spec().doses;
   if (!attributes.empty() && (attributes[idx(record.target)].time_parameter >= 0 ||
@@ -431,6 +433,7 @@ void LaneEngine::end_infusion(int l, int number) {
     at(tangents_.s, k * n_ + dose.state, l) +=
         dose.rate * (dose.d_time[idx(k)] + dose.d_duration[idx(k)]);
   refresh_rates(l);
+  if (context_.drive != nullptr) start_drive(l);
   mark_discontinuity(l);
 }
 

@@ -110,6 +110,7 @@ void LaneEngine::cross(int l) {
   Lane& lane = this->lane(l);
   const int surface = lane.crossing_surface;
   lane.crossing_surface = -1;
+  if (context_.drive != nullptr) settle_drive(l);
   const double now = block_.time[l];
   lane.crossings = now == lane.crossing_time ? lane.crossings + 1 : 1;
   lane.crossing_time = now;
@@ -145,6 +146,7 @@ void LaneEngine::cross(int l) {
 bool LaneEngine::settle_after_jump(int l, std::vector<int> events, int surface,
                                    std::vector<double> before,
                                    const std::vector<double>& d_time) {
+  if (context_.drive != nullptr) start_drive(l);
   const int count = program_.num_surfaces();
   const bool moves = std::any_of(d_time.begin(), d_time.end(), [](double d) { return d != 0.0; });
   std::vector<double> sides(idx(count)), tangents;

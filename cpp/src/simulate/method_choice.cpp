@@ -50,6 +50,7 @@ integrate::Stepper stepper_of(Method method) {
     case Method::explicit5: return integrate::stepper_of(integrate::tsit5());
     case Method::rkc2: return integrate::stabilized_stepper();
     case Method::automatic:
+    case Method::mixed:
     case Method::propagator: break;
   }
   return integrate::stepper_of(integrate::ros34pw2());

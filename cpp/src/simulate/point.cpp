@@ -10,6 +10,7 @@
 
 #include <krogh/base/parallel.hpp>
 
+#include "model/linear_drive.hpp"
 #include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
@@ -149,6 +150,91 @@ void validate(const model::Program& program, std::span<const double> parameters,
                        "coefficients; use another method for metrics of other outputs");
 }
 
+void validate_mixed(const model::Program& program, const model::Schedule& schedule,
+                    const PointOptions& options, const std::vector<int>& closed) {
+  const std::string plain = "; use another method";
+  if (closed.empty())
+    throw InvalidInput("method mixed needs a linear part that drives the rest of the model" + plain);
+  if (!options.sensitivities.empty())
+    throw InvalidInput("method mixed gives values and metrics, no sensitivities" + plain);
+  if (!program.spec().steady_initial.empty())
+    throw InvalidInput("method mixed does not start from steady states" + plain);
+  for (const Record& r : schedule.records()) {
+    if (is_dose(r) && r.steady > 0)
+      throw InvalidInput("method mixed does not take doses at steady state" + plain);
+    if (r.kind == RecordKind::turn_off)
+      throw InvalidInput("method mixed does not turn compartments off" + plain);
+  }
+}
+
+/// Subjects whose linear part has no real, well separated modes, solved by the plain stepper; each
+/// depends on itself alone.
+void run_left_over(const model::Program& program, std::span<const double> parameters,
+                   const model::Schedule& schedule, const PointOptions& options,
+                   const PointOutput& output, const RunControl& control, Method method,
+                   const std::vector<char>& is_left, PointResult& result) {
+  std::vector<std::int64_t> subjects;
+  for (std::size_t s = 0; s < is_left.size(); ++s)
+    if (is_left[s] != 0) subjects.push_back(static_cast<std::int64_t>(s));
+  if (subjects.empty()) return;
+  const auto count = static_cast<std::int64_t>(subjects.size());
+  const std::int64_t np = program.num_parameters();
+  const std::int64_t n = program.num_states();
+  PointOptions rest = options;
+  rest.method = method;
+  auto take = [&](auto& target, const auto& source, std::int64_t size) {
+    target.clear();
+    for (const std::int64_t s : subjects)
+      target.insert(target.end(), source.begin() + s * size, source.begin() + (s + 1) * size);
+  };
+  std::vector<double> own_parameters;
+  if (static_cast<std::int64_t>(parameters.size()) == np) {
+    own_parameters.assign(parameters.begin(), parameters.end());
+  } else {
+    take(own_parameters, parameters, np);
+  }
+  if (!options.initial_states.empty()) take(rest.initial_states, options.initial_states, n);
+  const std::int64_t own_windows = options.windows_per_subject;
+  if (own_windows > 0) take(rest.windows, options.windows, own_windows);
+  const std::int64_t windows =
+      own_windows > 0 ? own_windows : static_cast<std::int64_t>(options.windows.size());
+  std::vector<Record> records;
+  std::vector<std::int64_t> offsets = {0};
+  for (const std::int64_t s : subjects) {
+    records.insert(records.end(), schedule.begin(s), schedule.end(s));
+    offsets.push_back(static_cast<std::int64_t>(records.size()));
+  }
+  const model::Schedule own(std::move(records), std::move(offsets), false);
+  const std::int64_t num_outputs = program.num_outputs();
+  const std::int64_t num_metric_values = windows * num_outputs * num_metrics;
+  std::vector<double> values(idx(own.total_observations() * num_outputs));
+  std::vector<double> metrics(idx(count * num_metric_values));
+  std::vector<double> final_states(output.final_states.empty() ? 0 : idx(count * n));
+  PointOutput room;
+  room.values = values;
+  room.metrics = metrics;
+  room.final_states = final_states;
+  const PointResult found = simulate_point(program, own_parameters, count, own, rest, room, control);
+  for (std::int64_t k = 0; k < count; ++k) {
+    const std::int64_t s = subjects[idx(k)];
+    const std::int64_t first = schedule.is_shared() ? s * schedule.num_observations(s)
+                                                    : schedule.first_observation(s);
+    std::copy_n(values.begin() + own.first_observation(k) * num_outputs,
+                own.num_observations(k) * num_outputs, output.values.begin() + first * num_outputs);
+    std::copy_n(metrics.begin() + k * num_metric_values, num_metric_values,
+                output.metrics.begin() + s * num_metric_values);
+    if (!final_states.empty())
+      std::copy_n(final_states.begin() + k * n, n, output.final_states.begin() + s * n);
+    result.status[idx(s)] = found.status[idx(k)];
+    result.stats[idx(s)] = found.stats[idx(k)];
+    result.methods[idx(s)] = found.methods[idx(k)];
+  }
+  for (Failure failure : found.failures) {
+    failure.subject = subjects[idx(failure.subject)];
+    result.failures[idx(failure.subject)] = failure;
+  }
+}
+
 /// The model with switches for the states that records turn off; null where there are none.
 std::unique_ptr<model::Program> with_switches(const model::Program& program,
                                               const model::Schedule& schedule,
@@ -215,10 +301,32 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   PointContext context;
   context.num_given_parameters = given.num_parameters();
   const std::unique_ptr<model::Program> switched = with_switches(given, schedule, context);
-  const model::Program& program = switched ? *switched : given;
+  std::unique_ptr<model::LinearDrive> drive;
+  std::vector<char> left_to_stepper;
+  if (options.method == Method::mixed) {
+    std::vector<int> closed = model::LinearDrive::closed_states(given);
+    validate_mixed(given, schedule, options, closed);
+    drive = std::make_unique<model::LinearDrive>(given, std::move(closed));
+    left_to_stepper.assign(idx(num_subjects), 0);
+    context.left_to_stepper = &left_to_stepper;
+  }
+  const model::Program& program = drive ? *drive->program : switched ? *switched : given;
   prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
   context.method = choose_method(program, options);
-  context.stepper = stepper_of(context.method);
+  const Method plain = options.rtol > 3e-4 ? Method::rodas4 : Method::rodas5p;
+  context.stepper = stepper_of(drive ? plain : context.method);
+  if (drive) {
+    drive->compile(program.layout().count + context.stepper.slots * program.num_states());
+    context.drive = drive.get();
+    // The norm of the error is a mean over all states, of which the linear ones have no error.
+    const auto all = static_cast<double>(program.num_states());
+    context.tolerance_share =
+        std::sqrt((all - static_cast<double>(drive->states.size())) / all);
+    for (double& a : context.atol) a *= context.tolerance_share;
+    for (const int state : context.input_states)
+      if (std::find(drive->states.begin(), drive->states.end(), state) == drive->states.end())
+        context.step_input_states.push_back(state);
+  }
   context.control = control_of(context.stepper, options);
   context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
 
@@ -340,6 +448,9 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   if (goes_on && left > 0) run(context, left, integrate);
   result.lanes = context.lanes;
 
+  if (drive && !context.stop.load())
+    run_left_over(given, parameters, schedule, options, output, control, plain, left_to_stepper,
+                  result);
   const int num_outputs = program.num_outputs();
   std::vector<Failure> failures;
   for (std::int64_t s = 0; s < num_subjects; ++s) {
@@ -358,7 +469,9 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   result.failures = std::move(failures);
   const auto differs = [&](Method m) { return m != result.methods.front(); };
   const bool is_one = std::none_of(result.methods.begin(), result.methods.end(), differs);
-  result.method = is_one ? result.methods.front() : Method::automatic;
+  result.method = options.method != Method::automatic ? context.method
+                  : is_one                            ? result.methods.front()
+                                                      : Method::automatic;
   return result;
 }
 

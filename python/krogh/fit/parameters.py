@@ -69,7 +69,7 @@ class Estimated:
     is_log
         Whether the logarithm is estimated.
     states_bounds
-        Whether the user or the model stated (lower, upper).
+        Whether the user or the model stated (lower, upper); 0 is no bound of a logarithm.
     """
 
     name: str
@@ -200,7 +200,7 @@ def _estimated(
         )
     low = number(free.lower, item.lower, "the lower bound")
     high = number(free.upper, item.upper, "the upper bound")
-    stated = (low is not None, high is not None)
+    stated = (low is not None and low != 0.0, high is not None)
     if free.scale not in (None, "log", "linear"):
         raise SpecError(f"KG-108: scale of {name!r} is 'log' or 'linear', not {free.scale!r}.")
     is_log = free.scale == "log" if free.scale else start > 0.0 and (low is None or low >= 0.0)

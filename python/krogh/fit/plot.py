@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from krogh.errors import DataError, SpecError
 from krogh.fit.parameters import groups_of
-from krogh.plot import COLORS
+from krogh.plot import COLORS, _plain_decades
 from krogh.table import require_extra
 from krogh.units import factor
 
@@ -38,7 +38,6 @@ class _Curves:
 
     times: list[NDArray[np.float64]]
     values: list[NDArray[np.float64]]
-    has_grid: bool
 
 
 def plot_fit(
@@ -55,8 +54,9 @@ def plot_fit(
     result
         What `krogh.fit.fit` returned.
     by
-        A column of the table: a panel for each of its values.  By default a panel for each subject,
-        or one for all where there are more than 16.
+        A column of the table (or ``"ID"``): a panel for each of its values.  By default a panel for
+        each subject, or one for all where there are more than 16 or most have fewer than three
+        measurements.
     log
         Logarithmic value axis; values that are not positive are left out.
     path
@@ -134,7 +134,8 @@ def _panels(result: FitResult, by: str | None) -> list[tuple[str, list[int]]]:
             for g, label in enumerate(labels)
         ]
         return [(title, members) for title, members in pairs if members]
-    if by is None and len(measured) > _MOST_PANELS:
+    counts = np.bincount(result._observations.subject)[measured]
+    if by is None and (len(measured) > _MOST_PANELS or 1 < len(measured) > 2 * np.sum(counts > 2)):
         return [(f"{len(measured)} subjects", measured)]
     return [(f"ID {ids[s]}", [s]) for s in measured]
 
@@ -143,9 +144,8 @@ def _curves(result: FitResult) -> _Curves:
     """Return the predicted curves, on a fine grid unless clocks start anew."""
     table = result.table
     unit = str(table.units["TIME"])
-    last = float(np.max(np.asarray(table["TIME"])))
-    first = float(np.min(np.asarray(table["TIME"])))
     own = np.asarray(table["TIME"])[result._observations.table_rows]
+    first, last = float(np.min(np.asarray(table["TIME"]))), float(np.max(own))
     grid = np.unique(np.concatenate([np.linspace(first, last, _POINTS), own]))
     count = table.num_subjects
     try:
@@ -156,8 +156,8 @@ def _curves(result: FitResult) -> _Curves:
         rows = [np.flatnonzero(run.row_subjects == s) for s in range(count)]
         clock = factor(run.time_unit) / factor(unit)
         times = [run.times.values[r] * clock for r in rows]
-        return _Curves(times, [run._values[r] for r in rows], False)
-    return _Curves([grid] * count, list(run._values), True)
+        return _Curves(times, [run._values[r] for r in rows])
+    return _Curves([grid] * count, list(run._values))
 
 
 def _draw(
@@ -180,10 +180,9 @@ def _draw(
         mark = MARKS[k % len(MARKS)] if is_named else "o"
         label = f"ID {table.subjects[subject]}" if is_named else "fit"
         t, y = curves.times[subject], curves.values[subject][:, output]
-        shown = t <= max(float(times[mine].max()), 0.0) if len(members) > _MOST_NAMED else t == t
         axes.plot(
-            t[shown],
-            _visible(y[shown], log),
+            t,
+            _visible(y, log),
             style,
             color=color,
             lw=0.8 if len(members) > _MOST_NAMED else 1.5,
@@ -204,6 +203,10 @@ def _draw(
         )
     if log:
         axes.set_yscale("log")
+        measured = observations.values[observations.output == output]
+        if np.any(measured > 0.0):  # a curve far below all data would set the axis
+            axes.set_ylim(bottom=float(np.min(measured[measured > 0.0])) / 3.0)
+        _plain_decades(axes)
     else:
         axes.margins(y=0.08)
         if float(np.min(observations.values[observations.output == output])) >= 0.0:

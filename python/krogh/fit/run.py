@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ def fit(
     model
         What happens in the body.
     data
-        Doses and measurements (rows with EVID 0 and MDV 0) of one or several subjects.
+        Doses and measurements (rows with EVID 0 and MDV 0) of one or several subjects.  Subjects
+        without a measurement are left out.
     parameters
         Names, or a mapping of names to first values: ``"5 L/h"``, ``("5 L/h", ("1 L/h", "50
         L/h"))`` with bounds, a `Free`, or None for the model's value.
@@ -115,7 +117,8 @@ def fit(
         and are never dropped.  KG-411: measurements that the error does not permit.  KG-412: groups
         that change within a subject.  KG-413: no measurement, or no more than parameters.
     FitError
-        KG-402 where no start has a finite objective; KG-401 with `require`, where it is not converged.
+        KG-402 where no start has a finite objective; KG-401 with `require`, where it is
+        not converged.
 
     Examples
     --------
@@ -127,12 +130,20 @@ def fit(
     _check(model, data, starts, spread, level, max_evaluations)
     require_seed(seed)
     compiled = model if isinstance(model, CompiledModel) else model.compile()
+    observations = observations_of(data, compiled, observables, error, error_by, include)
+    num_excluded = observations.num_excluded
+    measured = np.unique(observations.subject)
+    if measured.size < data.num_subjects and isinstance(subjects, int) and subjects == 1:
+        rows = np.flatnonzero(np.isin(data.subject_index, measured))
+        data = data.picked(rows)
+        kept = None if include is None else np.asarray(include)[rows]
+        observations = observations_of(data, compiled, observables, error, error_by, kept)
+        observations = replace(observations, num_excluded=num_excluded)
     estimated = resolve_parameters(parameters, compiled, data, by)
     fixed = dict(values or {})
     for e in estimated:
         if e.parameter in fixed:
             raise SpecError(f"KG-112: {e.parameter!r} is both estimated and given in values.")
-    observations = observations_of(data, compiled, observables, error, error_by, include)
     stray = [e for e in estimated if not np.any(e.members[observations.subject])]
     if stray:
         raise DataError(f"KG-413: no measurement is left of the group of {stray[0].name!r}.")

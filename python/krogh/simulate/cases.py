@@ -22,6 +22,7 @@ from krogh.simulate.effects import draw_effects, has_occasions
 from krogh.simulate.grid import grid_of, time_unit_of, times_of
 from krogh.simulate.subjects import Subjects, basis_of, resolve_subjects
 from krogh.simulate.table_plan import prepare_table, table_plan
+from krogh.simulate.varying import require_constant_volumes
 from krogh.simulate.windows import WHOLE, shared_windows, with_tail
 
 __all__ = ["Case", "Request", "case_of"]
@@ -157,6 +158,8 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
     for name in (*request.values, *subjects.overrides):  # what is stated is not drawn
         if name in compiled.model.random_effects:
             of_occasions.pop(compiled.parameter_index(name), None)
+    if moments.size > 1 and has_occasions(compiled, request.levels):
+        require_constant_volumes(compiled, of_occasions)
     plan = regimen_plan(
         compiled,
         given,

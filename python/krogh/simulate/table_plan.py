@@ -34,7 +34,12 @@ from krogh.schedule import (
     require_modeled,
 )
 from krogh.simulate.subjects import Subjects
-from krogh.simulate.varying import Varying, apply_covariates, occasion_columns
+from krogh.simulate.varying import (
+    Varying,
+    apply_covariates,
+    occasion_columns,
+    require_constant_volumes,
+)
 from krogh.simulate.windows import own_windows, with_tail
 from krogh.units import factor
 
@@ -185,6 +190,7 @@ def table_plan(
         )
     plan = ListPlan(n, grid=grid)
     varying = prepared.varying + occasion_columns(prepared, levels, occasions, seed, stated)
+    require_constant_volumes(compiled, (v.position for v in varying))
     begins, ends = _spans(prepared, grid, end)
     table_windows, plan.window_labels = np.zeros((0, 2)), ()
     if takes_metrics and restarts:

@@ -27,7 +27,7 @@ from krogh.units import factor, require_dimension
 if TYPE_CHECKING:
     from krogh.simulate.table_plan import Prepared
 
-__all__ = ["Varying", "apply_covariates", "occasion_columns"]
+__all__ = ["Varying", "apply_covariates", "occasion_columns", "require_constant_volumes"]
 
 
 @dataclass
@@ -163,7 +163,7 @@ def _run_linearly(prepared: Prepared, changing: dict[str, NDArray[np.float64]]) 
         raise DataError(
             f"KG-245: {table.source}: {', '.join(changing)} cannot run linearly between records,"
             " because something that must not change between them depends on it (a volume of a"
-            " compartment, for example); use interpolation='nocb' or 'locf'.\n"
+            " compartment, for example, for which species that are amounts help).\n"
             f"  {text}"
         ) from None
     prepared.compiled = new
@@ -239,6 +239,42 @@ def _with_lines(model: Model, parts: dict[str, tuple[str, str, str, str]]) -> Mo
         else:
             items.append(component)
     return Model(model.name, *items, note=model.note)
+
+
+def require_constant_volumes(compiled: CompiledModel, positions: Iterable[int]) -> None:
+    """Refuse values that change in time and move the volume of a compartment with concentrations.
+
+    The concentrations would stay as they are at the change, and amounts would appear or vanish.
+
+    Parameters
+    ----------
+    positions
+        Of the parameters that change in time.
+
+    Raises
+    ------
+    DataError
+        KG-245.
+    """
+    changing = {compiled.parameter_names[position] for position in positions}
+    model = compiled.model
+    definitions = {name: rule.expression for name, rule in model.rules.items()}
+    for species in model.species.values():
+        volume = model.analysis.volume_of(species)
+        if not changing or volume is None:
+            continue
+        pending, seen = [volume], set[str]()
+        while pending:
+            new = {*symbols_of(pending.pop())} - seen
+            seen |= new
+            pending += [definitions[name] for name in new if name in definitions]
+        if seen & changing:
+            raise DataError(
+                f"KG-245: {sorted(seen & changing)[0]} changes in time, and the volume of"
+                f" compartment {species.compartment!r} depends on it: the concentration"
+                f" {species.name!r} would stay as it is and drug appear or vanish.  Write"
+                f" {species.name!r} as an amount and its concentration as a rule."
+            )
 
 
 # --- occasions ------------------------------------------------------------------------------------

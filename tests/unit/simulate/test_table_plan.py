@@ -18,6 +18,7 @@ from krogh.model import (
     Rate,
     Rule,
     Species,
+    Variability,
 )
 from scipy.integrate import solve_ivp
 
@@ -127,7 +128,8 @@ def test_linear_covariate_in_a_volume_is_refused():
     rows = {"TIME": [0.0, 20.0], "EVID": [1, 0], "AMT": [100.0, 0.0], "WT": [50.0, 90.0]}
     with pytest.raises(kg.DataError, match=r"KG-245.*WT cannot run linearly"):
         kg.simulate(model, table(rows, {"WT": "kg"}, "linear"))
-    assert kg.simulate(model, table(rows, {"WT": "kg"})).num_failed == 0
+    with pytest.raises(kg.DataError, match=r"KG-245: WT changes in time.*as an amount"):
+        kg.simulate(model, table(rows, {"WT": "kg"}))
 
 
 def test_covariate_outside_the_models_range_names_the_row(oral):
@@ -317,3 +319,43 @@ def test_marks_of_doses_on_a_clock_that_starts_anew(weighted):
             "ADDL": [5, 0, 0, 0], "EVID": [1, 0, 4, 0]}  # fmt: skip
     result = kg.simulate(weighted, table(rows))
     assert result.dose_times["dose"] == pytest.approx([0.0, 8.0, 16.0])
+
+
+def test_a_volume_that_changes_under_a_concentration_is_refused():
+    """The concentration would stay and drug appear; an amount in the same place is fine."""
+    common = (Covariate("VV", "3 L"), Compartment("p", volume="VV"))
+    molar = Model(
+        "concentration", *common, Species("C", "nM", compartment="p"), Rate("C", "-0.1[1/h]*C"),
+        DoseInput("C"), Output("A", "C*VV", unit="nmol"),
+    )  # fmt: skip
+    amount = Model(
+        "amount", *common, Species("A0", "nmol", compartment="p"), Rate("A0", "-0.1[1/h]*A0"),
+        DoseInput("A0"), Output("A", "A0", unit="nmol"),
+    )  # fmt: skip
+    frame = {"ID": [1] * 3, "TIME": [0, 1, 2], "AMT": [30, 0, 0], "EVID": [1, 0, 0]}
+    units = {"TIME": "h", "AMT": "nmol"}
+
+    def read(volumes):
+        return kg.EventTable.from_frame(
+            frame | {"VV": volumes}, units=units, covariates={"VV": "L"}
+        )
+
+    with pytest.raises(kg.DataError, match=r"KG-245: VV changes in time.*'C'"):
+        kg.simulate(molar, read([3, 3, 6]))
+    expected = 30 * np.exp(-0.1 * np.array([1.0, 2.0]))
+    assert kg.simulate(molar, read([6, 6, 6]))["A"].values == pytest.approx(expected, rel=1e-9)
+    assert kg.simulate(amount, read([3, 3, 6]))["A"].values == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_volume_of_occasions_under_a_concentration_is_refused():
+    model = Model(
+        "concentration", Parameter("V", "3 L"), Variability("kappa", 0.04, level="occasion"),
+        Rule("VO", "V*exp(kappa)"), Compartment("p", volume="VO"),
+        Species("C", "nM", compartment="p"), Rate("C", "-0.1[1/h]*C"), DoseInput("C"),
+        Output("A", "C*VO", unit="nmol"),
+    )  # fmt: skip
+    with pytest.raises(kg.DataError, match=r"KG-245: kappa changes in time"):
+        kg.simulate(model, "10 nmol every 12 h x 2", until="24 h", variability=True)
+    once = kg.simulate(model, "10 nmol", until="24 h", variability=True)  # one occasion
+    assert once["A"].values[0, 0] == pytest.approx(10.0)
+    kg.simulate(model, "10 nmol every 12 h x 2", until="24 h", variability="subject")

@@ -25,6 +25,7 @@ enum class Method : std::uint8_t {
   explicit5,
   rkc2,
   propagator,
+  mixed,  ///< the closed linear part of a model exactly, the rest by Rodas4 or Rodas5P
 };
 
 /// One direction of differentiation.
