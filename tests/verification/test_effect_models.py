@@ -11,7 +11,7 @@ import pytest
 from krogh.model import Model, Output, Parameter, Rate, Rule, Species
 from krogh.model import effect as pd
 from krogh.model import systemic as pk
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 from scipy.special import gammainc
 
 pytestmark = pytest.mark.verification
@@ -90,6 +90,20 @@ def test_ribba_gives_the_typical_gliomas_under_temozolomide(gamma, kQpP, smalles
     assert size[0] == pytest.approx(33.82, abs=1e-9)
     assert size.min() == pytest.approx(smallest, rel=2e-3)
     assert t[size.argmin()] / 30.4375 == pytest.approx(month, abs=1.0)
+
+
+def test_ribba_with_a_driver_is_ribba_with_its_virtual_concentration():
+    """A concentration in place of the virtual one: the same tumor where both decline alike."""
+    virtual = ribba()
+    parts = [
+        pk.compartments(1, V1="1 L"),
+        pk.linear_elimination(CL="8.3 L/month"),
+        ribba(gamma_kill="2.1082 L/mg/month", KDE=None, driver="Cp", driver_unit="mg/L"),
+    ]
+    t, dose = [0.0, 0.2, 1.0, 10.0], kg.Dose("1 mg")  # 0.254*8.3 = 2.1082
+    found = solve(parts, t, "tumor", unit="month", dosing=dose)
+    expected = solve([virtual], t, "tumor", unit="month", dosing=dose)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
 def test_ribba_without_treatment_and_balance_of_tissue():
@@ -234,6 +248,29 @@ def test_koch_kill_and_threshold():
                 assert net == pytest.approx(0.14 - 0.1 * c, rel=1e-4)
             else:
                 assert net < 0
+
+
+def test_koch_with_dying_cells_against_another_solver():
+    """The growth of cycling cells is 2 l0 l1 x^2/((l1 + 2 l0 x) w) with dying cells in w."""
+    l0, l1, k1, kill = 0.15, 0.3, 0.6, 0.25
+
+    def slope(_, x):
+        w = x.sum()
+        growth = 2 * l0 * l1 * x[0] ** 2 / ((l1 + 2 * l0 * x[0]) * w)
+        flow = [kill * x[0], k1 * x[1], k1 * x[2], k1 * x[3]]
+        return [growth - flow[0], *(flow[i] - flow[i + 1] for i in range(3))]
+
+    t = np.array([0.0, 2.0, 10.0, 40.0])
+    options = {"t_eval": t, "rtol": 1e-11, "atol": 1e-14, "method": "LSODA"}
+    expected = solve_ivp(slope, (0, 40), [0.5, 0, 0, 0], **options).y.sum(axis=0)
+    block = pd.koch(
+        kill="0.25[1/d]",
+        w0="0.5 cm^3",
+        lambda0=f"{l0} 1/d",
+        lambda1=f"{l1} cm^3/d",
+        k1=f"{k1} 1/d",
+    )
+    np.testing.assert_allclose(solve([block], t, "tumor"), expected, rtol=1e-7)
 
 
 # --- growth laws ----------------------------------------------------------------------------------
@@ -444,6 +481,11 @@ def test_precursor_pool_gives_tolerance_and_rebound():
     assert found[1] > 55
     np.testing.assert_allclose(found[[2, 4]], 50.0, rtol=1e-5)
     assert found[3] < 45
+    still = solve([parts[0], Rule("factor", "1")], t, "response", unit="h")
+    np.testing.assert_allclose(still, 50.0, rtol=1e-12)
+    # The early slope is the extra release of the full pool: kp*P0*(factor - 1) = kout*R0/2.
+    early = solve(parts, [1e-4], "response", unit="h", rtol=1e-12)[0]
+    assert (early - 50) / 1e-4 == pytest.approx(0.4 * 50 * 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize(

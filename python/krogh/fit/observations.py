@@ -95,7 +95,7 @@ def observations_of(
     Raises
     ------
     DataError
-        KG-410 for censored values, KG-411 for values that the error model cannot have, KG-413
+        KG-250 for censored values, KG-251 for values that the error model cannot have, KG-253
         where there is no measurement.
     SpecError
         KG-101, KG-103, KG-108 for outputs, errors or a mask that do not fit.
@@ -110,7 +110,7 @@ def observations_of(
     num_excluded = int(np.count_nonzero(measured & ~wanted))
     rows = np.flatnonzero(wanted)
     if rows.size == 0:
-        raise DataError(f"KG-413: {table.source} has no measurement (EVID 0, MDV 0) to fit.")
+        raise DataError(f"KG-253: {table.source} has no measurement (EVID 0, MDV 0) to fit.")
     _refuse_censored(table, rows)
     outputs, names, errors = _outputs(table, compiled, observables, error, rows)
     values = _in_output_units(table, compiled, rows, outputs, names)
@@ -139,7 +139,7 @@ def observations_of(
             if errors[output] in ("log", "proportional"):
                 _require_positive(table, rows[mine], values[mine], errors[output])
             if errors[output] == "combined" and strata[-1].size == 0.0:
-                raise DataError(f"KG-411: most measurements of {name} are 0; use error='additive'.")
+                raise DataError(f"KG-251: most measurements of {name} are 0; use error='additive'.")
     position = np.cumsum(seen) - 1
     return Observations(
         table_rows=rows,
@@ -174,7 +174,7 @@ def _refuse_censored(table: EventTable, rows: NDArray[np.int64]) -> None:
         if flagged.size:
             more = f"  {flagged.size - 1} more rows like this." if flagged.size > 1 else ""
             raise DataError(
-                f"KG-410: {table.where(int(flagged[0]))}: {name} ="
+                f"KG-250: {table.where(int(flagged[0]))}: {name} ="
                 f" {table[name][flagged[0]]:g} marks a value that is known as a limit only; fit()"
                 f" has no likelihood for it and drops nothing by itself.{more}\n"
                 "  Leave them out on purpose: EventTable.read(..., blq='drop') or include=mask;"
@@ -189,7 +189,7 @@ def _require_positive(
     if bad.size:
         more = f"  {bad.size - 1} more rows like this." if bad.size > 1 else ""
         raise DataError(
-            f"KG-411: {table.where(int(bad[0]))}: a measurement of {table['DV'][bad[0]]:g} does not"
+            f"KG-251: {table.where(int(bad[0]))}: a measurement of {table['DV'][bad[0]]:g} does not"
             f" occur with a {error!r} error.{more}\n"
             "  Leave such rows out on purpose (include=mask), or use error='additive' or"
             " 'combined'."

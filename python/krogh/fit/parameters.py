@@ -110,14 +110,14 @@ def groups_of(table: EventTable, column: str) -> tuple[NDArray[np.int64], list[A
     SpecError
         KG-101 for an unknown column.
     DataError
-        KG-412 where a subject belongs to more than one group.
+        KG-252 where a subject belongs to more than one group.
     """
     values = np.asarray(table[column])
     first = values[table.offsets[:-1]]
     differs = np.flatnonzero(values != np.repeat(first, np.diff(table.offsets)))
     if differs.size:
         raise DataError(
-            f"KG-412: {table.where(int(differs[0]))}: {column} changes within a subject; parameters"
+            f"KG-252: {table.where(int(differs[0]))}: {column} changes within a subject; parameters"
             " and errors can differ between subjects or groups of them only."
         )
     labels, index = np.unique(first, return_inverse=True)

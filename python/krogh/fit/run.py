@@ -113,9 +113,9 @@ def fit(
     Raises
     ------
     SpecError, UnitError, DataError
-        Wrong input.  KG-410: values below a limit of quantification, which have no likelihood here
-        and are never dropped.  KG-411: measurements that the error does not permit.  KG-412: groups
-        that change within a subject.  KG-413: no measurement, or no more than parameters.
+        Wrong input.  KG-250: values below a limit of quantification, which have no likelihood here
+        and are never dropped.  KG-251: measurements that the error does not permit.  KG-252: groups
+        that change within a subject.  KG-253: no measurement, or no more than parameters.
     FitError
         KG-402 where no start has a finite objective; KG-401 with `require`, where it is
         not converged.
@@ -146,7 +146,7 @@ def fit(
             raise SpecError(f"KG-112: {e.parameter!r} is both estimated and given in values.")
     stray = [e for e in estimated if not np.any(e.members[observations.subject])]
     if stray:
-        raise DataError(f"KG-413: no measurement is left of the group of {stray[0].name!r}.")
+        raise DataError(f"KG-253: no measurement is left of the group of {stray[0].name!r}.")
     keywords = {"weight": weight, "surface": surface, "gfr": gfr}
     predictor = Predictor(
         compiled,
@@ -164,7 +164,7 @@ def fit(
     search = Search(predictor, observations, estimated, max_evaluations)
     if observations.values.size <= search.num_variables:
         raise DataError(
-            f"KG-413: {observations.values.size} measurements cannot determine"
+            f"KG-253: {observations.values.size} measurements cannot determine"
             f" {search.num_variables} parameters and their errors."
         )
     begun = [search.run(point) for point in starting_points(search, starts, spread, seed)]

@@ -43,7 +43,7 @@ def test_what_is_left_out_on_purpose_is_counted(line: Model, points: Make) -> No
     assert found.num_excluded == 2
     with pytest.raises(SpecError, match=r"KG-108: include must be 4 truth values"):
         observed(points(T, [1, 2, 3, 4]), line, include=[1, 0, 1, 0])
-    with pytest.raises(DataError, match=r"KG-413"):
+    with pytest.raises(DataError, match=r"KG-253"):
         observed(points(T, [1, 2, 3, 4]), line, include=np.zeros(4, dtype=bool))
 
 
@@ -84,7 +84,7 @@ def test_errors_of_groups_are_strata(line: Model, points: Make) -> None:
 @pytest.mark.parametrize("column", ["CENS", "BLQ"])
 def test_censored_values_are_refused_not_dropped(line: Model, points: Make, column: str) -> None:
     table = points(T, [2, 2, 3, 4], LLOQ=[2.0] * 4, **{column: [0, 1, 0, 0]})
-    with pytest.raises(DataError, match=rf"KG-410: table row 2 \(ID 1\): {column} = 1"):
+    with pytest.raises(DataError, match=rf"KG-250: table row 2 \(ID 1\): {column} = 1"):
         observed(table, line)
     kept = observed(table, line, include=np.array([True, False, True, True]))
     assert kept.num_excluded == 1
@@ -92,7 +92,7 @@ def test_censored_values_are_refused_not_dropped(line: Model, points: Make, colu
 
 @pytest.mark.parametrize("error", ["log", "proportional"])
 def test_values_that_an_error_does_not_permit(line: Model, points: Make, error: str) -> None:
-    with pytest.raises(DataError, match=r"KG-411: table row 1 \(ID 1\).*\n.*include=mask"):
+    with pytest.raises(DataError, match=r"KG-251: table row 1 \(ID 1\).*\n.*include=mask"):
         observed(points(T, [0, 2, -3, 4]), line, error=error)
 
 

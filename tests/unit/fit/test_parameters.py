@@ -73,7 +73,7 @@ def test_groups_have_parameters_of_their_own(oral: Model, dosed: Make) -> None:
 
 def test_a_group_that_changes_within_a_subject_is_refused(oral: Model, dosed: Make) -> None:
     table = dosed(GROUP=["x"] * 10 + ["y"] * 23)
-    with pytest.raises(DataError, match=r"KG-412: table row 11 \(ID 1\): GROUP changes"):
+    with pytest.raises(DataError, match=r"KG-252: table row 11 \(ID 1\): GROUP changes"):
         resolved(["CL"], oral, table, "GROUP")
 
 

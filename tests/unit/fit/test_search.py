@@ -179,7 +179,7 @@ def test_starts_that_fail_are_reported_not_hidden(dosed: Make, oral: Model) -> N
         ({"spread": 1.0}, SpecError, "KG-108: spread"),
         ({"level": 95}, SpecError, "KG-108: level"),
         ({"max_evaluations": 1.5}, SpecError, "KG-108: max_evaluations"),
-        ({"include": np.arange(33) == 1}, DataError, "KG-413: 1 measurements cannot determine 3"),
+        ({"include": np.arange(33) == 1}, DataError, "KG-253: 1 measurements cannot determine 3"),
     ],
 )
 def test_wrong_options_have_their_error(

@@ -144,6 +144,12 @@ def test_blocks_that_lack_nothing_print_as_a_whole():
     assert "Equations" in blocks._repr_html_()
 
 
+def test_a_sum_of_blocks_that_is_wrong_says_what_is_wrong():
+    wrong = Model("wrong", K, A, Rate("A", "-k*k*A"), partial=True)
+    first = str(wrong).splitlines()[0]
+    assert first.startswith("Model 'wrong' (partial: KG-121: rate of 'A'")
+
+
 # --- changes --------------------------------------------------------------------------------------
 
 

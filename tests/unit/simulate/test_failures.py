@@ -13,7 +13,7 @@ import threading
 import krogh as kg
 import numpy as np
 import pytest
-from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species
+from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species, Table
 from krogh.simulate.progress import ProgressBar, chosen_progress
 
 
@@ -136,3 +136,18 @@ def test_too_large_for_the_machine(bolus):
         kg.simulate(
             bolus, "100 mg", subjects=200_000, times=(np.arange(1_000_000), "s"), metrics=False
         )
+
+
+def test_the_advice_fits_the_cause():
+    sliding = Model(
+        "sliding", Species("A", "mg"), Rate("A", "if(A > 2[mg], -1[mg/h], 1[mg/h])"),
+        Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    with pytest.raises(kg.SolverError, match=r"slides along[^$]*hill"):
+        kg.simulate(sliding, None, until="5 h")
+    short = Model(
+        "short", Table("input", x=[0, 1], y=[1, 1], x_unit="h", y_unit="mg/h"), Species("A", "mg"),
+        Rate("A", "input(t)"), Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    with pytest.raises(kg.SolverError, match=r"outside the range of a table[^$]*min and max"):
+        kg.simulate(short, None, until="5 h")
