@@ -137,6 +137,10 @@ bool LaneEngine::process_due(int l) {
           if (propagators_) propagators_->invalidate(l);
         }
         reset_states(l);
+        if (!program_.spec().steady_initial.empty() && !steady_initial(l)) {
+          fail(l, Status::steady_state_failed, -1, "the initial steady state was not found");
+          break;
+        }
         if (record.kind == RecordKind::reset_dose) give_record_dose(l, record);
         break;
       case RecordKind::turn_off: switch_state(l, record.target, false); break;

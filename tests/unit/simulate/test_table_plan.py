@@ -359,3 +359,26 @@ def test_a_volume_of_occasions_under_a_concentration_is_refused():
     once = kg.simulate(model, "10 nmol", until="24 h", variability=True)  # one occasion
     assert once["A"].values[0, 0] == pytest.approx(10.0)
     kg.simulate(model, "10 nmol every 12 h x 2", until="24 h", variability="subject")
+
+
+@pytest.mark.parametrize("initial", ["steady", "kin/kout", "50"])
+@pytest.mark.parametrize("bend", ["", "*(1 + A/1e12[mg])"])
+def test_a_reset_brings_initial_values_back(initial, bend):
+    """EVID 3 and 4 start anew, also where a species starts at rest; solved exactly and stepped."""
+    model = Model(
+        "turnover",
+        Parameter("kin", "10 1/h"),
+        Parameter("kout", "0.2 1/h"),
+        Species("A", "mg"),
+        Species("R", "", initial=initial),
+        Rate("A", f"-0.1[1/h]*A{bend}"),
+        Rate("R", "kin - 0.05[1/mg/h]*A - kout*R"),
+        DoseInput("A"),
+        Output("Re", "R", unit=""),
+    )
+    times, doses = [0.0, 5.0, 5.0, 9.0, 9.0, 12.0], [100.0, 0.0, 0.0, 0.0, 100.0, 0.0]
+    rows = {"TIME": times, "AMT": doses, "EVID": [1, 3, 0, 0, 4, 0]}
+    found = kg.simulate(model, table(rows), rtol=1e-9)["Re"].values
+    t = 3.0  # R = 50 - 5 (exp(-0.1 t) - exp(-0.2 t))/(0.2 - 0.1)
+    fallen = 50.0 - 5.0 * (np.exp(-0.1 * t) - np.exp(-0.2 * t)) / 0.1
+    assert found == pytest.approx([50.0, 50.0, fallen], rel=1e-7)
