@@ -167,6 +167,13 @@ def _exposure(a: Assembly, unit: float) -> Exposure:
     )
 
 
+def _reason(sentence: str, cause: str) -> str:
+    """Join what the status says and the cause, which may say the same and more."""
+    if not cause or cause.startswith(sentence):
+        return cause or sentence
+    return f"{sentence}: {cause}"
+
+
 def _failures(a: Assembly, unit: float) -> tuple[SubjectFailure, ...]:
     names = a.case.compiled.state_names
     ids = a.case.subjects.ids
@@ -176,7 +183,7 @@ def _failures(a: Assembly, unit: float) -> tuple[SubjectFailure, ...]:
             time=when / unit,
             time_unit=a.case.time_unit,
             species=names[state] if state >= 0 else "",
-            reason=f"{sentence}: {cause}" if cause else sentence,
+            reason=_reason(sentence, cause),
             code=status,
         )
         for subject, status, sentence, when, state, cause in a.run.failures

@@ -80,8 +80,8 @@ def simulate(
         `EventTable`, whose subjects are then simulated.
     subjects
         A number; a mapping or data frame of covariates, one row each (an ID column keeps its IDs);
-        a `VirtualPopulation`.  Left out with an event table; a mapping or frame beside a table adds
-        covariates by ID.
+        a `krogh.population.VirtualPopulation`.  Left out with an event table; a mapping or frame
+        beside a table adds covariates by ID.
     times
         Observation times with unit: ``([0, 7, 14], "d")`` or ``["0 h", "30 min"]``; the result has
         them in increasing order, each once.  With an event table they stand in place of its

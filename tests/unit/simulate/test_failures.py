@@ -151,3 +151,16 @@ def test_the_advice_fits_the_cause():
     )  # fmt: skip
     with pytest.raises(kg.SolverError, match=r"outside the range of a table[^$]*min and max"):
         kg.simulate(short, None, until="5 h")
+
+
+def test_a_cause_is_said_once():
+    full = Model(
+        "full", Species("A", "mg"), Rate("A", "-20[mg/h]*A/(50[mg] + A)"), DoseInput("A"),
+        Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    frame = {"ID": [1, 1], "TIME": [0, 3], "AMT": [100, 0], "II": [4, 0], "SS": [1, 0],
+             "EVID": [1, 0]}  # fmt: skip
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    with pytest.raises(kg.SolverError) as caught:
+        kg.simulate(full, table)
+    assert str(caught.value).count("no steady state was found") == 1
