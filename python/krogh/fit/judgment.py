@@ -42,6 +42,7 @@ __all__ = ["Verdict", "agreeing", "judged", "on_bound"]
 CLOSE: Final = 0.1
 SAME: Final = 1e-4
 OFFSET: Final = 1e-3
+FAR: Final = 5.0
 _BOUND: Final = 1e-6
 
 
@@ -196,6 +197,7 @@ def judged(
     reasons.extend(_flat(search, direction) for direction in precision.flat)
     reasons.extend(_vague(estimated, precision))
     notes.extend(_notes(estimated, precision))
+    notes.extend(_outliers(search, residuals, likelihood))
     drift = _drift(search, best.end, residuals, likelihood)
     if drift:
         reasons.append(drift)
@@ -278,6 +280,22 @@ def _notes(estimated: Sequence[Estimated], precision: Precision) -> list[str]:
     return found
 
 
+def _outliers(search: Search, residuals: Residuals, likelihood: Likelihood) -> list[str]:
+    """Return measurements more than `FAR` standard deviations from the fit, at most three."""
+    observations, table = search.observations, search.predictor.table
+    standardized = residuals.deviations / likelihood.spreads(observations, residuals)
+    order = np.argsort(-np.abs(standardized), kind="stable")
+    far = [int(k) for k in order if abs(standardized[k]) > FAR]
+    found = [
+        f"{table.where(int(observations.table_rows[k]))}: measured {observations.values[k]:.4g},"
+        f" {abs(standardized[k]):.1f} standard deviations from the fit"
+        for k in far[:3]
+    ]
+    if len(far) > 3:
+        found.append(f"{len(far) - 3} more measurements are as far from the fit")
+    return found
+
+
 def _drift(search: Search, x: Floats, residuals: Residuals, likelihood: Likelihood) -> str:
     """Return what is wrong with the solver's tolerance, or nothing."""
     predictor = search.predictor
@@ -286,6 +304,8 @@ def _drift(search: Search, x: Floats, residuals: Residuals, likelihood: Likeliho
         return ""
     tight = predictor(search.values(x), rtol=max(0.1 * predictor.rtol, 1e-13))
     search.evaluations += 1
+    if tight.failure:
+        return f"the solver fails when its tolerance is tightened: {tight.failure}"
     moved = np.abs(tight.values - now.values)
     scale = np.zeros(moved.size)
     for k, stratum in enumerate(search.observations.strata):

@@ -144,6 +144,13 @@ class Likelihood:
     sigma_unbiased: Floats
     whitened: Floats
 
+    def spreads(self, observations: Observations, residuals: Residuals) -> Floats:
+        """Return the standard deviation of each measurement, for n - p degrees of freedom."""
+        sigma = np.zeros(observations.values.size)
+        for k, stratum in enumerate(observations.strata):
+            sigma[stratum.rows] = self.sigma_unbiased[k]
+        return sigma * residuals.spreads
+
 
 def likelihood_at(observations: Observations, residuals: Residuals, num_free: int) -> Likelihood:
     """Return the objective, sigma, and the root of the information.

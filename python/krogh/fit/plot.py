@@ -98,7 +98,8 @@ def plot_fit(
     for block, output in enumerate(outputs):
         for k, (title, members) in enumerate(panels):
             axes = figure.add_subplot(height, columns, block * rows * columns + k + 1)
-            _draw(axes, result, curves, members, output, log)
+            is_named = len(panels) == 1 and 1 < len(members) <= _MOST_NAMED
+            _draw(axes, result, curves, members, output, log=log, is_named=is_named)
             axes.set_title(title, fontsize=9, loc="left")
             unit = compiled.output_units[output]
             name = compiled.output_names[output]
@@ -166,11 +167,13 @@ def _draw(
     curves: _Curves,
     members: Sequence[int],
     output: int,
+    *,
     log: bool,
+    is_named: bool,
 ) -> None:
     observations, table = result._observations, result.table
     times = np.asarray(table["TIME"], dtype=np.float64)[observations.table_rows]
-    is_named = 1 < len(members) <= _MOST_NAMED
+    is_crowd = len(members) > 1 and not is_named
     for k, subject in enumerate(members):
         mine = (observations.subject == subject) & (observations.output == output)
         if not np.any(mine):
@@ -185,8 +188,8 @@ def _draw(
             _visible(y, log),
             style,
             color=color,
-            lw=0.8 if len(members) > _MOST_NAMED else 1.5,
-            alpha=0.6 if len(members) > _MOST_NAMED else 1.0,
+            lw=0.8 if is_crowd else 1.5,
+            alpha=0.6 if is_crowd else 1.0,
             label=f"fit {label}" if is_named else label,
         )
         axes.plot(

@@ -174,7 +174,8 @@ class FitResult:
         value = self._values[k]
         half = float(stdtrit(self.degrees_of_freedom, 0.5 + 0.5 * width)) * error
         if e.is_log:
-            low, high = value * float(np.exp(-half)), value * float(np.exp(half))
+            with np.errstate(over="ignore"):  # an interval without end
+                low, high = value * float(np.exp(-half)), value * float(np.exp(half))
         else:
             low, high = value - half, value + half
         return low, high
@@ -271,13 +272,8 @@ class FitResult:
         ``standardized`` the same over its standard deviation.
         """
         o = self._observations
-        spread = np.zeros(o.values.size)
-        for k, stratum in enumerate(o.strata):
-            spread[stratum.rows] = self._likelihood.sigma_unbiased[k]
-        spread = spread * self._residuals.spreads
+        spread = self._likelihood.spreads(o, self._residuals)
         names = np.array(self._search.predictor.compiled.output_names)[o.output]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            standardized = self._residuals.deviations / spread
         return ResultTable(
             {
                 "row": self.table.rows[o.table_rows],
@@ -287,7 +283,7 @@ class FitResult:
                 "DV": o.values,
                 "predicted": self._prediction.values,
                 "residual": self._residuals.deviations,
-                "standardized": standardized,
+                "standardized": self._residuals.deviations / spread,
             },
             {"TIME": str(self.table.units["TIME"])},
         )

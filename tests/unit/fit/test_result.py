@@ -179,3 +179,70 @@ def test_a_picture_of_one_sample_each(oral: Model, dosed: Make) -> None:
     assert [a.get_title(loc="left") for a in figure.axes] == ["10 subjects"]
     with pytest.raises(SpecError, match=r"KG-101"):
         fit(oral, table, NAMES, include=one, starts=2).plot(by="SITE")
+
+
+def test_a_picture_names_a_few_subjects_in_one_panel(oral: Model, dosed: Make) -> None:
+    table = dosed(0.1, SITE=["x"] * 33)
+    figure = fit(oral, table, NAMES, starts=2).plot(by="SITE")
+    names = [t.get_text() for t in figure.legends[0].texts]
+    assert sorted(names) == sorted(
+        f"{what} ID {k}" for k in (1, 2, 3) for what in ("fit", "measured")
+    )
+
+
+def test_a_clock_that_starts_anew(oral: Model, dosed: Make) -> None:
+    """Two occasions of one subject: EVID 4 resets; predictions and the picture follow the rows."""
+    one, two = dosed(0.1, ids=(1,)), dosed(0.1, ids=(1,), seed=9)
+    columns = {k: np.concatenate([a, b]) for (k, a), b in zip(
+        one.to_dict().items(), two.to_dict().values(), strict=True)}  # fmt: skip
+    columns["EVID"] = np.where((np.arange(22) == 11), 4, columns["EVID"])
+    found = fit(oral, EventTable.from_frame(columns, units=one.units), NAMES)
+    assert found.converged
+    assert found.num_observations == 20
+    predicted = found.observations["predicted"]
+    assert predicted[:10] == pytest.approx(predicted[10:], rel=1e-6)
+    (axes,) = found.plot().axes
+    assert len(axes.lines[0].get_xdata()) == 20
+
+
+def test_a_measurement_far_from_the_fit_is_named(oral: Model, dosed: Make) -> None:
+    table = dosed(0.05, ids=tuple(range(1, 13)))
+    columns = table.to_dict()
+    columns["DV"] = columns["DV"].copy()
+    columns["DV"][60] *= 3.0
+    found = fit(oral, EventTable.from_frame(columns, units=table.units), NAMES, starts=4)
+    (note,) = [n for n in found.notes if "standard deviations from the fit" in n]
+    assert note.startswith("table row 61 (ID 6): measured ")
+
+
+def test_covariates_beside_the_table(oral: Model, dosed: Make) -> None:
+    from krogh.model import Covariate, Rule
+
+    weighted = Model(
+        "weighted",
+        *(oral.parameters[name] for name in NAMES),
+        *oral.species.values(),
+        Covariate("WT", "70 kg"),
+        Rule("CLw", "CL*WT/70[kg]"),
+        kg.Rate("depot", "-KA*depot"),
+        kg.Rate("central", "KA*depot - CLw/V*central"),
+        *oral.dose_inputs.values(),
+        oral.outputs["Cp"],
+    )
+    table = dosed(clearance=(2.0, 4.0, 8.0))
+    people = {"ID": [1, 2, 3], "WT": ([35.0, 70.0, 140.0], "kg")}
+    found = fit(weighted, table, NAMES, subjects=people, error="additive", starts=4)
+    assert found["CL"].value == pytest.approx(4.0, rel=1e-6)
+    again = found.simulate(metrics=False)["Cp"].values
+    assert found.observations["predicted"] == pytest.approx(again, rel=1e-5)
+
+
+def test_a_result_can_be_sent_to_another_process(found: FitResult) -> None:
+    import pickle
+
+    copy = pickle.loads(pickle.dumps(found))
+    assert str(copy) == str(found)
+    assert np.array_equal(
+        copy.simulate("100 mg", until="9 h")["Cp"].values,
+        found.simulate("100 mg", until="9 h")["Cp"].values,
+    )
