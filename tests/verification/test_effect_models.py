@@ -12,6 +12,7 @@ from krogh.model import Model, Output, Parameter, Rate, Rule, Species
 from krogh.model import effect as pd
 from krogh.model import systemic as pk
 from scipy.integrate import quad, solve_ivp
+from scipy.optimize import brentq
 from scipy.special import gammainc
 
 pytestmark = pytest.mark.verification
@@ -294,6 +295,37 @@ def test_growth_laws(law, closed):
     block = pd.growth(law, start="0.5 cm^3", kg="0.2 1/d", **options)
     t = np.array([0.0, 1.0, 7.0, 30.0])
     np.testing.assert_allclose(solve([block], t, "tumor"), closed(t), rtol=1e-8)
+
+
+# --- cell cycle ---------------------------------------------------------------------------------
+
+CYCLE = {"G1": "10 h", "S": "8 h", "G2M": "4 h"}
+STAGES = {"G1": 3, "S": 2}
+
+
+def _euler_lotka(rate, kill=0.0):
+    """Return 2 times the transform of the times in the phases, minus 1."""
+    phases = ((10, 3, 0.0), (8, 2, kill), (4, 1, 0.0))
+    return 2 * np.prod([(1 + (rate + k) * t / n) ** -n for t, n, k in phases]) - 1
+
+
+@pytest.mark.parametrize("kill", [0.0, 0.05, 0.3])
+def test_cell_cycle_ends_in_balanced_growth(kill):
+    """The growth rate solves the Euler-Lotka equation, with kill in the S phase too."""
+    block = pd.cell_cycle(CYCLE, stages=STAGES, kill={"S": f"{kill}[1/h]"}, start="1 cells")
+    t = [250.0, 300.0]
+    cells = solve([block], t, "cells", unit="h", rtol=1e-11, atol="1e-30 cells")
+    expected = brentq(lambda rate: _euler_lotka(rate, kill), -0.2, 0.2, xtol=1e-15)
+    assert np.log(cells[1] / cells[0]) / 50 == pytest.approx(expected, rel=1e-6)
+
+
+def test_arrested_cells_neither_divide_nor_vanish():
+    """Full arrest in G2M keeps all cells and gathers them there."""
+    block = pd.cell_cycle(CYCLE, stages=STAGES, arrest={"G2M": "0"}, start="7 cells")
+    parts = [block, Output("late", "G2M", unit="cells")]
+    t = [0.0, 10.0, 400.0]
+    np.testing.assert_allclose(solve(parts, t, "cells", unit="h"), 7.0, rtol=1e-10)
+    np.testing.assert_allclose(solve(parts, t, "late", unit="h")[[0, 2]], [28 / 22, 7], rtol=1e-8)
 
 
 # --- radiation ------------------------------------------------------------------------------------

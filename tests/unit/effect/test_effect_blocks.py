@@ -63,6 +63,9 @@ BLOCKS = {
     "growth": pd.growth("exponential", start="1 cm^3", kg="0.1 1/d"),
     "cell_kill": pd.growth(start="1 cm^3", kg="0.1 1/d")
     + pd.cell_kill("0.2[1/d]", kclear="0.5 1/d"),
+    "cell_cycle": pd.cell_cycle(
+        {"G1": "10 h", "S": "8 h", "G2M": "4 h"}, kill={"S": "0.1[1/h]"}, start="1 cells"
+    ),
     "simeoni": pd.simeoni(
         "C",
         driver_unit="mg/L",
@@ -137,6 +140,7 @@ def test_a_label_stands_behind_every_name(name):
         "scaled_parameter": ("CL", "S"),
         "cell_kill": ("S",),
         "claret": ("S",),
+        "cell_cycle": ({"G1": None, "S": None},),
         "myelosuppression": ("S",),
     }
     options = {"unit": "L/h"} if name == "scaled_parameter" else {}
@@ -231,6 +235,9 @@ def test_oxygen_laws():
         (lambda: pd.growth("gompertz", psi=20.0), "KG-112: 'psi'"),
         (lambda: pd.cell_kill("S", -1), "KG-108"),
         (lambda: pd.cell_kill("S", 0, kclear="1 1/d"), "KG-112: 'kclear'"),
+        (lambda: pd.cell_cycle({}), "KG-101"),
+        (lambda: pd.cell_cycle({"mitosis": None}, kill={"mitoses": "k"}), "KG-103.*'mitosis'"),
+        (lambda: pd.cell_cycle({"G1": None}, stages={"G1": 0}), "KG-108"),
         (lambda: pd.radiation("pulse"), "KG-108"),
         (lambda: pd.radiation("rate"), "KG-101"),
         (lambda: pd.radiation(dose_rate="R"), "KG-112: 'dose_rate'"),

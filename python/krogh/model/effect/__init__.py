@@ -21,6 +21,7 @@ tissue concentration, an occupancy, payload in cells) and composes with `krogh.m
 
 from krogh.model.effect.blood import myelosuppression
 from krogh.model.effect.clinical import claret, ribba, stein
+from krogh.model.effect.cycle import cell_cycle
 from krogh.model.effect.damage import adducts
 from krogh.model.effect.delay import effect_compartment, transit
 from krogh.model.effect.feedback import relative_to_start, scaled_parameter
@@ -32,6 +33,7 @@ from krogh.model.effect.xenograft import koch, simeoni
 
 __all__ = [
     "adducts",
+    "cell_cycle",
     "cell_kill",
     "claret",
     "effect_compartment",
