@@ -132,7 +132,7 @@ def stein(
         Species(growing, "", initial="1"),
         Rate(regressing, block.text("-{d}*{regressing}"), name="regression"),
         Rate(growing, block.text("{g}*{growing}"), name="growth"),
-        Rule(tumor, block.text(law)),
+        Rule(tumor, block.text(law), unit=unit),
         Output(tumor, tumor, unit=unit),
     )
     return block.model()
@@ -238,7 +238,7 @@ def ribba(
         Species(p, unit, initial=block.text("{P0}")),
         Species(q, unit, initial=block.text("{Q0}")),
         Species(damaged, unit, initial="0"),
-        Rule(tumor, f"{p} + {q} + {damaged}"),
+        Rule(tumor, f"{p} + {q} + {damaged}", unit=unit),
         Rate(p, block.text("{lambda_P}*{P}*(1 - {tumor}/{capacity})"), name="growth"),
         Rate(p, block.text("{kQpP}*{Q_P} - {kPQ}*{P}"), name="exchange"),
         Rate(p, block.text("-{kill_rate}" + fading + "*{P}"), name="kill"),

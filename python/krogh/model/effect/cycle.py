@@ -98,10 +98,10 @@ def cell_cycle(
             if kill and phase in kill:
                 block.add(Rate(stage, f"-{written(kill[phase])}*{stage}", name="kill"))
             flux = f"{passage}*{stage}"
-        block.add(Rule(block.name(phase), " + ".join(names[phase])))
+        block.add(Rule(block.name(phase), " + ".join(names[phase]), unit=unit))
     total = block.name("cells")
     block.add(
-        Rule(total, " + ".join(map(block.name, phases))),
+        Rule(total, " + ".join(map(block.name, phases)), unit=unit),
         Output(total, total, unit=unit),
     )
     return block.model()

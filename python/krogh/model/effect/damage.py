@@ -100,5 +100,5 @@ def adducts(
         )
     else:
         refuse({"kcross": kcross, "krep_cross": krep_cross}, "the block without crosslinks")
-    block.add(Rule(total, counted), Output(total, total, unit=unit))
+    block.add(Rule(total, counted, unit=unit), Output(total, total, unit=unit))
     return block.model()

@@ -122,7 +122,11 @@ def growth(
     scale = "" if factor is None else f"{written(factor)}*"
     block.add(
         Species(cells, unit, initial=block.name(f"{state}_start"), note=block.note),
-        Rule(speed, block.text(rate, size=cells if size is None else block.name(size))),
+        Rule(
+            speed,
+            block.text(rate, size=cells if size is None else block.name(size)),
+            unit="1/d",
+        ),
         Rate(cells, f"{scale}{speed}*{cells}", name="growth"),
         Output(cells, cells, unit=unit),
     )
@@ -193,7 +197,7 @@ def cell_kill(
         )
         entering = leaving
     whole = block.name(size)
-    block.add(Rule(whole, " + ".join([cells, *stages])), Output(whole, whole, unit=unit))
+    block.add(Rule(whole, " + ".join([cells, *stages]), unit=unit), Output(whole, whole, unit=unit))
     return block.model()
 
 

@@ -80,7 +80,7 @@ def simeoni(
     block.add(
         Species(block.name("cycling"), unit, initial=block.text("{w0}"), note=block.note),
         Rate(block.name("cycling"), block.text(growth), name="growth"),
-        Rule(block.name("w_threshold"), block.text("{lambda1}/{lambda0}")),
+        Rule(block.name("w_threshold"), block.text("{lambda1}/{lambda0}"), unit=unit),
     )
     _damaged(block, stages, unit, k1)
     return block.model()
@@ -160,8 +160,8 @@ def _kill(
         return
     block.parameter("k2", k2, f"1/({driver_unit})/d", "potency")
     block.add(
-        Rule(block.name("kill_rate"), block.text(f"{{k2}}*{written(driver)}")),
-        Rule(block.name("C_threshold"), block.text(f"{rate}/{{k2}}")),
+        Rule(block.name("kill_rate"), block.text(f"{{k2}}*{written(driver)}"), unit="1/d"),
+        Rule(block.name("C_threshold"), block.text(f"{rate}/{{k2}}"), unit=driver_unit),
     )
 
 
@@ -181,4 +181,6 @@ def _damaged(block: Block, stages: list[str], unit: str, k1: Value) -> None:
             Rate(stage, f"{entering} - {leaving}", name="damage"),
         )
         entering = leaving
-    block.add(Rule(tumor, " + ".join([cycling, *stages])), Output(tumor, tumor, unit=unit))
+    block.add(
+        Rule(tumor, " + ".join([cycling, *stages]), unit=unit), Output(tumor, tumor, unit=unit)
+    )
