@@ -290,8 +290,12 @@ def _gather(
         if getattr(run, name) is None:
             setattr(run, name, np.full((num_subjects, *part.shape[1:]), np.nan))
         getattr(run, name)[span] = part
-    # "auto": the explicit method for some subjects, an implicit one for others.
-    run.method = answer.method if run.method in ("", answer.method) else "auto"
+    # The explicit method may have served some subjects, an implicit one others.
+    found = [answer.method]
+    if answer.method == "auto":
+        found = [_core.METHODS[code] for code in np.unique(answer.methods)]
+    names = {*filter(None, run.method.split(" and ")), *found} - {"auto"}
+    run.method = " and ".join(sorted(names)) or answer.method
     run.lanes = answer.lanes
     run.num_threads = max(run.num_threads, answer.num_threads)
 

@@ -13,6 +13,7 @@ import pickle
 import krogh as kg
 import numpy as np
 import pytest
+from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +198,17 @@ def test_the_printed_table_says_what_its_numbers_are(bolus):
     rows = str(kg.simulate(bolus, table))  # a clock that starts anew: no metrics, no common last
     assert "of the rows" in rows
     assert "last" not in rows
+
+
+def test_the_methods_that_served_are_named():
+    """Some subjects are stiff and some are not: both methods are named, not "auto"."""
+    model = Model(
+        "two speeds", Parameter("k", "1 1/h"), Species("A", "mg"),
+        Rate("A", "-k*A*(1 + 0.01*A/(A + 1[mg]))"), DoseInput("A"), Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    people = {"k": ([0.1, 1e5], "1/h")}
+    result = kg.simulate(model, "1 mg every 12 h x 4", until="48 h", subjects=people)
+    names = result.provenance.method.split(" and ")
+    assert len(names) == 2
+    assert names[0] == "explicit5"
+    assert "auto" not in names
