@@ -34,7 +34,7 @@ from krogh.units import parse_quantity, require_dimension
 
 __all__ = ["METHODS", "simulate"]
 
-METHODS = ("auto", "rodas4", "rodas5p", "ros34pw2", "explicit5", "rkc2", "propagator")
+METHODS = ("auto", "rodas4", "rodas5p", "ros34pw2", "explicit5", "rkc2", "propagator", "mixed")
 
 
 def simulate(
@@ -125,8 +125,9 @@ def simulate(
         `krogh.simulate.tolerance`.
     method
         ``"auto"``, ``"rodas4"``, ``"rodas5p"``, ``"ros34pw2"``, ``"explicit5"``, ``"rkc2"`` or
-        ``"propagator"``.  ``"auto"`` takes exact propagators for linear models (and Rodas5P beside
-        them for the metrics), otherwise what stiffness and tolerance ask for.
+        ``"propagator"`` or ``"mixed"`` (a closed linear part exactly, the rest stepped).
+        ``"auto"`` takes exact propagators for linear models, otherwise what stiffness and tolerance
+        ask for.
     max_steps
         Per subject.
     num_threads
