@@ -34,7 +34,7 @@ import numpy as np
 from krogh.fit.likelihood import Floats, Likelihood, Residuals
 from krogh.fit.observations import Observations
 from krogh.fit.parameters import Estimated
-from krogh.fit.search import Search, Start
+from krogh.fit.search import Search, Start, stratum_weights
 from krogh.fit.uncertainty import Direction, Precision
 
 __all__ = ["Verdict", "agreeing", "judged", "on_bound"]
@@ -113,14 +113,11 @@ def relative_offset(
     Strata are weighted by n/S, as in the search.
     """
     observations = search.observations
-    rho, slopes = residuals.scaled(observations)
-    size = _data_size(observations, residuals)
-    for stratum in observations.strata:
-        square = float(np.sum(rho[stratum.rows] ** 2))
-        weight = math.sqrt(stratum.rows.size / square) if square > 0.0 else 1.0
-        rho[stratum.rows] *= weight
-        slopes[stratum.rows] *= weight
-        size[stratum.rows] *= weight
+    imputation = residuals.imputed(observations)
+    rho, slopes = residuals.scaled(observations, imputation)
+    weights = stratum_weights(observations, imputation, rho)
+    rho, slopes = weights * rho, weights[:, None] * slopes
+    size = weights[: observations.values.size] * _data_size(observations, residuals)
     if not moving:
         return 0.0, True
     columns = slopes[:, list(moving)]
@@ -284,6 +281,7 @@ def _outliers(search: Search, residuals: Residuals, likelihood: Likelihood) -> l
     """Return measurements more than `FAR` standard deviations from the fit, at most three."""
     observations, table = search.observations, search.predictor.table
     standardized = residuals.deviations / likelihood.spreads(observations, residuals)
+    standardized[observations.is_censored] = 0.0
     order = np.argsort(-np.abs(standardized), kind="stable")
     far = [int(k) for k in order if abs(standardized[k]) > FAR]
     found = [

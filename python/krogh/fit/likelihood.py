@@ -20,6 +20,8 @@ mean((y - f)^2 / h^2), twice the negative logarithm of the likelihood of a strat
 is n ln(S) + constant, where S is the sum of squares of rho = (y - f) g / h and g the geometric mean
 of h.  So maximum likelihood *is* nonlinear least squares in rho, also where the error depends on
 the prediction (the device of Box and Cox 1964, doi 10.1111/j.2517-6161.1964.tb00553.x, section 3).
+Values below a limit of quantification have the likelihood of `krogh.fit.censoring`.
+
 With several strata the weighted sum of their S is minimized with weights n/S renewed until they
 stay: ln S <= ln S0 + (S - S0)/S0, so every round lowers the objective (a majorization, Hunter and
 Lange 2004, doi 10.1198/0003130042836).
@@ -34,7 +36,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.fit.observations import Observations
+from krogh.fit.censoring import Imputation, information_of, log_probability, moments, sigma_of
+from krogh.fit.observations import Observations, Stratum
 from krogh.fit.prediction import Prediction
 
 __all__ = ["Likelihood", "Residuals", "likelihood_at", "residuals_at"]
@@ -59,24 +62,73 @@ class Residuals:
         d(ln h)/d(variable), shape (n, num_variables).
     slopes
         d(f or ln f)/d(variable), shape (n, num_variables).
+    low, high
+        Limits of censored values less f (their logarithms where the error is logarithmic), NaN for
+        measured ones, shape (n,).
     """
 
     deviations: Floats
     spreads: Floats
     spread_slopes: Floats
     slopes: Floats
+    low: Floats
+    high: Floats
 
-    def scaled(self, observations: Observations) -> tuple[Floats, Floats]:
-        """Return rho = (y - f) g / h and its derivatives."""
-        rho = self.deviations / self.spreads
+    def censored(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which of some rows are measured, and which are censored."""
+        is_censored = ~np.isnan(self.low[rows])
+        return rows[~is_censored], rows[is_censored]
+
+    def sigma(self, stratum: Stratum) -> float:
+        """Return sigma of a stratum at its maximum.
+
+        A residual below round-off is not told from one at round-off: ln(sigma) stays finite.
+        """
+        floor = max(ROUND_OFF * (stratum.size if stratum.error == "additive" else 1.0), TINY)
+        measured, censored = self.censored(stratum.rows)
+        h = self.spreads
+        return sigma_of(
+            self.deviations[measured] / h[measured],
+            self.low[censored] / h[censored],
+            self.high[censored] / h[censored],
+            floor,
+        )
+
+    def imputed(self, observations: Observations) -> Imputation:
+        """Return expectations and variances of the censored values at this point."""
+        rows = np.flatnonzero(~np.isnan(self.low))
+        spread = np.zeros(self.low.size)
+        for stratum in observations.strata:
+            _, censored = self.censored(stratum.rows)
+            if censored.size:
+                spread[censored] = self.sigma(stratum) * self.spreads[censored]
+        s = spread[rows]
+        mean, variance = moments(self.low[rows] / s, self.high[rows] / s)
+        return Imputation(rows, s * mean - self.deviations[rows], s * np.sqrt(variance))
+
+    def scaled(self, observations: Observations, imputation: Imputation) -> tuple[Floats, Floats]:
+        """Return rho = (y - f) g / h and its derivatives.
+
+        Censored values are replaced; behind the rows of all measurements stand those of their
+        standard deviations.
+        """
+        rows = imputation.rows
+        deviations = self.deviations.copy()
+        deviations[rows] += imputation.offsets
+        rho = deviations / self.spreads
         slopes = -self.slopes / self.spreads[:, None] - rho[:, None] * self.spread_slopes
+        extra = imputation.roots / self.spreads[rows]
+        extra_slopes = -extra[:, None] * self.spread_slopes[rows]
         for stratum in observations.strata:
             mine = stratum.rows
             mean = math.exp(float(np.mean(np.log(self.spreads[mine]))))
             slope = self.spread_slopes[mine].mean(axis=0)
             slopes[mine] = mean * (slopes[mine] + rho[mine, None] * slope)
             rho[mine] *= mean
-        return rho, slopes
+            own = np.isin(rows, mine)
+            extra_slopes[own] = mean * (extra_slopes[own] + extra[own, None] * slope)
+            extra[own] *= mean
+        return np.concatenate([rho, extra]), np.concatenate([slopes, extra_slopes])
 
 
 def residuals_at(
@@ -97,6 +149,7 @@ def residuals_at(
     slopes = np.zeros((y.size, size))
     slopes[:, : prediction.slopes.shape[1]] = prediction.slopes
     deviations, spreads = y - f, np.ones(y.size)
+    low, high = observations.low - f, observations.high - f
     spread_slopes = np.zeros((y.size, size))
     for k, stratum in enumerate(observations.strata):
         mine = stratum.rows
@@ -109,6 +162,9 @@ def residuals_at(
             relative = slopes[mine] / own[:, None]
             if stratum.error == "log":
                 deviations[mine] = np.log(y[mine]) - np.log(own)
+                with np.errstate(divide="ignore"):  # nothing is below 0
+                    low[mine] = np.log(np.maximum(observations.low[mine], 0.0)) - np.log(own)
+                    high[mine] = np.log(observations.high[mine]) - np.log(own)
                 slopes[mine] = relative
             else:
                 spreads[mine], spread_slopes[mine] = own, relative
@@ -120,7 +176,7 @@ def residuals_at(
         spreads[mine] = np.sqrt(square)
         spread_slopes[mine] = (w * own / square)[:, None] * slopes[mine]
         spread_slopes[mine, column] = (own**2 - stratum.size**2) / (2.0 * square)
-    return Residuals(deviations, spreads, spread_slopes, slopes)
+    return Residuals(deviations, spreads, spread_slopes, slopes, low, high)
 
 
 @dataclass(frozen=True)
@@ -171,15 +227,28 @@ def likelihood_at(observations: Observations, residuals: Residuals, num_free: in
     blocks: list[Floats] = []
     for k, stratum in enumerate(observations.strata):
         mine = stratum.rows
-        weighted = residuals.deviations[mine] / residuals.spreads[mine]
-        # A residual below round-off is not told from one at round-off: ln(sigma) stays finite.
-        floor = ROUND_OFF * (stratum.size if stratum.error == "additive" else 1.0)
-        sigma[k] = max(math.sqrt(float(np.mean(weighted**2))), floor, TINY)
+        sigma[k] = residuals.sigma(stratum)
         unbiased[k] = sigma[k] / math.sqrt(freedom) if freedom > 0.0 else math.nan
-        objective += mine.size * (2.0 * math.log(sigma[k]) + 1.0)
-        objective += 2.0 * float(np.sum(np.log(residuals.spreads[mine])))
+        measured, censored = residuals.censored(mine)
+        h = residuals.spreads
+        weighted = residuals.deviations[measured] / h[measured]
+        low, high = residuals.low[censored] / h[censored], residuals.high[censored] / h[censored]
+        objective += measured.size * 2.0 * math.log(sigma[k])
+        objective += float(np.sum((weighted / sigma[k]) ** 2))
+        objective += 2.0 * float(np.sum(np.log(h[measured])))
         if stratum.error == "log":  # density of y, not of ln y, so that AIC compares errors
-            objective += 2.0 * float(np.sum(np.log(observations.values[mine])))
+            objective += 2.0 * float(np.sum(np.log(observations.values[measured])))
+        if censored.size:
+            objective -= 2.0 * float(np.sum(log_probability(low / sigma[k], high / sigma[k])))
+            objective -= censored.size * math.log(2.0 * math.pi)
+            pairs = [
+                (residuals.slopes[rows] / h[rows, None], residuals.spread_slopes[rows])
+                for rows in (measured, censored)
+            ]
+            information = information_of(sigma[k], weighted, low, high, pairs[0], pairs[1])
+            values, vectors = np.linalg.eigh(freedom * information)
+            blocks.append((vectors * np.sqrt(np.maximum(values, 0.0))).T)
+            continue
         centred = residuals.spread_slopes[mine] - residuals.spread_slopes[mine].mean(axis=0)
         scale = unbiased[k] if unbiased[k] > 0.0 else 1.0
         blocks.append(residuals.slopes[mine] / (scale * residuals.spreads[mine])[:, None])

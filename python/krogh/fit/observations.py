@@ -63,7 +63,9 @@ class Observations:
     output
         Position of each measurement's output, shape (n,).
     values
-        Shape (n,).
+        Shape (n,); the limit where the value is censored.
+    low, high
+        Limits between which a censored value lies, NaN for measured ones, shape (n,).
     strata
         Which share a residual error.
     num_points
@@ -80,6 +82,13 @@ class Observations:
     strata: tuple[Stratum, ...]
     num_points: int
     num_excluded: int
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def is_censored(self) -> NDArray[np.bool_]:
+        """Which values are known as limits only, shape (n,)."""
+        return ~np.isnan(self.low)
 
 
 def observations_of(
@@ -95,8 +104,8 @@ def observations_of(
     Raises
     ------
     DataError
-        KG-250 for censored values, KG-251 for values that the error model cannot have, KG-253
-        where there is no measurement.
+        KG-250 where an output has censored values only, KG-251 for values that the error model
+        cannot have, KG-253 where there is no measurement.
     SpecError
         KG-101, KG-103, KG-108 for outputs, errors or a mask that do not fit.
     UnitError
@@ -111,9 +120,11 @@ def observations_of(
     rows = np.flatnonzero(wanted)
     if rows.size == 0:
         raise DataError(f"KG-253: {table.source} has no measurement (EVID 0, MDV 0) to fit.")
-    _refuse_censored(table, rows)
     outputs, names, errors = _outputs(table, compiled, observables, error, rows)
-    values = _in_output_units(table, compiled, rows, outputs, names)
+    stated, low, high = (
+        _in_output_units(table, compiled, rows, outputs, names, v) for v in _limits(table, rows)
+    )
+    values = stated
     index, labels = (
         (np.zeros(table.num_subjects, dtype=np.int64), [""])
         if error_by is None
@@ -136,6 +147,11 @@ def observations_of(
                     size=float(np.median(np.abs(values[mine]))),
                 )
             )
+            if np.all(~np.isnan(low[mine])):
+                raise DataError(
+                    f"KG-250: {table.where(int(rows[mine[0]]))}: all {mine.size} measurements of"
+                    f" {strata[-1].label} are limits; their residual error cannot be estimated."
+                )
             if errors[output] in ("log", "proportional"):
                 _require_positive(table, rows[mine], values[mine], errors[output])
             if errors[output] == "combined" and strata[-1].size == 0.0:
@@ -150,6 +166,8 @@ def observations_of(
         strata=tuple(strata),
         num_points=num_points,
         num_excluded=num_excluded,
+        low=low,
+        high=high,
     )
 
 
@@ -165,21 +183,28 @@ def _mask(include: ArrayLike | None, size: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _refuse_censored(table: EventTable, rows: NDArray[np.int64]) -> None:
-    """Refuse values below a limit of quantification: they are no measurements of a value."""
-    for name in ("CENS", "BLQ"):
-        if name not in table.columns:
-            continue
-        flagged = rows[np.asarray(table[name])[rows] != 0]
-        if flagged.size:
-            more = f"  {flagged.size - 1} more rows like this." if flagged.size > 1 else ""
-            raise DataError(
-                f"KG-250: {table.where(int(flagged[0]))}: {name} ="
-                f" {table[name][flagged[0]]:g} marks a value that is known as a limit only; fit()"
-                f" has no likelihood for it and drops nothing by itself.{more}\n"
-                "  Leave them out on purpose: EventTable.read(..., blq='drop') or include=mask;"
-                " estimates are then biased where many values lie below the limit."
-            )
+def _limits(
+    table: EventTable, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the stated values, and the limits of those that are censored (NaN elsewhere).
+
+    CENS = 1: the value lies below DV (and above LIMIT, if that is stated); CENS = -1: above DV (and
+    below LIMIT); BLQ = 1: below LLOQ.
+    """
+    columns = table.columns
+    none, missing = np.zeros(len(table)), np.full(len(table), np.nan)
+    values = np.asarray(table["DV"], dtype=np.float64)[rows].copy()
+    cens = np.asarray(columns.get("CENS", none))[rows]
+    blq = (np.asarray(columns.get("BLQ", none))[rows] == 1) & (cens == 0)
+    other = np.asarray(columns.get("LIMIT", missing), dtype=np.float64)[rows]
+    values[blq] = np.asarray(columns.get("LLOQ", missing), dtype=np.float64)[rows][blq]
+    low, high = np.full(rows.size, np.nan), np.full(rows.size, np.nan)
+    below, above = (cens == 1) | blq, cens == -1
+    low[below] = np.where(np.isnan(other) | blq, -np.inf, other)[below]
+    high[below] = values[below]
+    low[above] = values[above]
+    high[above] = np.where(np.isnan(other), np.inf, other)[above]
+    return values, low, high
 
 
 def _require_positive(
@@ -272,8 +297,9 @@ def _in_output_units(
     rows: NDArray[np.int64],
     outputs: NDArray[np.int64],
     names: list[str],
+    values: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    values = np.asarray(table["DV"], dtype=np.float64)[rows].copy()
+    values = values.copy()
     stated = table.units.get("DV")
     for key, output in {(k, int(o)) for k, o in zip(names, outputs, strict=True)}:
         unit = stated.get(key) if isinstance(stated, Mapping) else stated

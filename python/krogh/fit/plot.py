@@ -192,18 +192,24 @@ def _draw(
             alpha=0.6 if is_crowd else 1.0,
             label=f"fit {label}" if is_named else label,
         )
-        axes.plot(
-            times[mine],
-            _visible(observations.values[mine], log),
-            mark,
-            mfc="none" if not is_named else color,
-            mec="black",
-            ms=4.5,
-            mew=0.9,
-            ls="none",
-            label=f"measured {label}" if is_named else "measured",
-            zorder=3,
-        )
+        for rows, form, what in (
+            (mine & ~observations.is_censored, mark, "measured"),
+            (mine & observations.is_censored, "_", "limit"),
+        ):
+            if not np.any(rows):
+                continue
+            axes.plot(
+                times[rows],
+                _visible(observations.values[rows], log),
+                form,
+                mfc="none" if not is_named else color,
+                mec=color if form == "_" else "black",
+                ms=9.0 if form == "_" else 4.5,
+                mew=0.9,
+                ls="none",
+                label=f"{what} {label}" if is_named else what,
+                zorder=3,
+            )
     if log:
         axes.set_yscale("log")
         measured = observations.values[observations.output == output]

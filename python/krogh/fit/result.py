@@ -45,21 +45,9 @@ class FitResult:
 
     Attributes
     ----------
-    model
-        The model as it was given.
-    table
-        The measurements.
-    converged
-        Whether the fit passed every test of `krogh.fit.judgment`.
-    reasons
-        Why not, in words; empty if it did.
-    notes
-        What else the reader should know.
-    objective
-        -2 ln L of the measurements, all constants included.
-    level
-        Of the intervals.
-    seed, rtol
+    model, table
+        As given; of the table the subjects with measurements.
+    level, seed, rtol
         As given.
     best
         Number of the start that is reported.
@@ -222,9 +210,9 @@ class FitResult:
     def errors(self) -> ResultTable:
         """A row for each residual error: measurements, standard deviations, variance.
 
-        ``sd`` is in the unit of the output (of ln for a logarithmic error); ``cv`` the relative
-        one, %.  Both are for n - p degrees of freedom; ``variance`` is that of the standardized
-        residual: of y, of y/f, or of ln y (for a combined error sd^2 at a prediction of 0).
+        ``sd`` is in the unit of the output (of ln for a logarithmic error), ``cv`` relative, %.
+        Both are for n - p degrees of freedom; ``variance`` is that of y, of y/f, or of ln y (for a
+        combined error sd^2 at a prediction of 0).
         """
         rows: dict[str, list[Any]] = {
             k: [] for k in ("output", "error", "unit", "n", "sd", "cv", "variance")
@@ -269,10 +257,12 @@ class FitResult:
         """A row for each measurement: ID, TIME, output, DV, prediction, residuals.
 
         ``residual`` is measured less predicted (of logarithms for a logarithmic error),
-        ``standardized`` the same over its standard deviation.
+        ``standardized`` the same over its standard deviation; both are NaN for a censored value,
+        whose DV is its limit (``censored`` says on which side it lies).
         """
         o = self._observations
         spread = self._likelihood.spreads(o, self._residuals)
+        residual = np.where(o.is_censored, np.nan, self._residuals.deviations)
         names = np.array(self._search.predictor.compiled.output_names)[o.output]
         return ResultTable(
             {
@@ -281,9 +271,12 @@ class FitResult:
                 "TIME": np.asarray(self.table["TIME"])[o.table_rows],
                 "output": names,
                 "DV": o.values,
+                "censored": np.select(
+                    [o.high == o.values, o.low == o.values], ["below", "above"], ""
+                ),
                 "predicted": self._prediction.values,
-                "residual": self._residuals.deviations,
-                "standardized": self._residuals.deviations / spread,
+                "residual": residual,
+                "standardized": residual / spread,
             },
             {"TIME": str(self.table.units["TIME"])},
         )
@@ -439,6 +432,10 @@ class FitResult:
             lines.append(
                 f"rows       {o.num_excluded} measurements left out by include,"
                 f" {o.num_points} rows without a measurement"
+            )
+        if o.is_censored.any():
+            lines.append(
+                f"rows       {int(o.is_censored.sum())} of the values are limits (censored)"
             )
         if self.table.num_dropped:
             lines.append(

@@ -67,8 +67,9 @@ def fit(
     model
         What happens in the body.
     data
-        Doses and measurements (rows with EVID 0 and MDV 0) of one or several subjects.  Subjects
-        without a measurement are left out.
+        Doses and measurements (rows with EVID 0 and MDV 0) of one or several subjects.  Values
+        marked by CENS or BLQ are limits and have a censored likelihood (`krogh.fit.censoring`).
+        Subjects without a measurement are left out.
     parameters
         Names, or a mapping of names to first values: ``"5 L/h"``, ``("5 L/h", ("1 L/h", "50
         L/h"))`` with bounds, a `Free`, or None for the model's value.
@@ -113,9 +114,9 @@ def fit(
     Raises
     ------
     SpecError, UnitError, DataError
-        Wrong input.  KG-250: values below a limit of quantification, which have no likelihood here
-        and are never dropped.  KG-251: measurements that the error does not permit.  KG-252: groups
-        that change within a subject.  KG-253: no measurement, or no more than parameters.
+        Wrong input.  KG-250: an output with censored values only.  KG-251: measurements that the
+        error does not permit.  KG-252: groups that change within a subject.  KG-253: no
+        measurement, or no more than parameters.
     FitError
         KG-402 where no start has a finite objective; KG-401 with `require`, where it is
         not converged.

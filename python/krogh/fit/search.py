@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import Error
-from krogh.fit.likelihood import Floats, Likelihood, Residuals, likelihood_at, residuals_at
+from krogh.fit.censoring import Imputation
+from krogh.fit.likelihood import TINY, Floats, Likelihood, Residuals, likelihood_at, residuals_at
 from krogh.fit.observations import Observations
 from krogh.fit.parameters import Estimated
 from krogh.fit.prediction import Prediction, Predictor
 
-__all__ = ["Search", "Start", "starting_points"]
+__all__ = ["Search", "Start", "starting_points", "stratum_weights"]
 
 _HALF: Final = 0.5
-_MOST_ROUNDS: Final = 60
+_MOST_ROUNDS: Final = 200
 _XTOL: Final = 1e-10
 _FTOL: Final = 1e-12
 _GTOL: Final = 1e-12
@@ -135,12 +136,12 @@ class Search:
         free = np.array([k for k in range(self.num_variables) if k not in (held or {})])
         message = "nothing to search"
         best = first
-        is_alone = len(self.observations.strata) == 1
+        is_exact = len(self.observations.strata) == 1 and not self.observations.is_censored.any()
         for _ in range(_MOST_ROUNDS if free.size else 0):
             x, message = self._descend(x, free)
             now = self.objective(x)
             gain, best = best - now, now
-            if is_alone or not gain > 1e-9 * (1.0 + abs(now)):
+            if is_exact or not gain > 1e-9 * (1.0 + abs(now)):
                 break
         else:
             message = "the weights of the errors did not settle" if free.size else message
@@ -151,14 +152,11 @@ class Search:
         from scipy.optimize import least_squares
 
         observations = self.observations
-        rho = self._scaled(x)[0]
-        weights = np.ones(rho.size)
-        for stratum in observations.strata:
-            square = float(np.sum(rho[stratum.rows] ** 2))
-            size = stratum.size if stratum.error == "additive" else 1.0
-            weights[stratum.rows] = math.sqrt(
-                stratum.rows.size / max(square, (1e-14 * size) ** 2, 1e-300)
-            )
+        start = self.at(x)[1]
+        assert start is not None
+        imputation = start.imputed(observations)
+        rho = start.scaled(observations, imputation)[0]
+        weights = stratum_weights(observations, imputation, rho)
         full = x.copy()
 
         def whole(part: Floats) -> Floats:
@@ -167,10 +165,10 @@ class Search:
             return point
 
         def residual(part: Floats) -> Floats:
-            return weights * self._scaled(whole(part))[0]
+            return weights * self._scaled(whole(part), imputation)[0]
 
         def slopes(part: Floats) -> Floats:
-            return weights[:, None] * self._scaled(whole(part))[1][:, free]
+            return weights[:, None] * self._scaled(whole(part), imputation)[1][:, free]
 
         answer: Any = least_squares(
             residual,
@@ -188,13 +186,26 @@ class Search:
         message = "ran out of evaluations" if answer.status == 0 else "settled"
         return end, message
 
-    def _scaled(self, x: Floats) -> tuple[Floats, Floats]:
+    def _scaled(self, x: Floats, imputation: Imputation) -> tuple[Floats, Floats]:
         """Return rho and its derivatives; infinite residuals turn the search back."""
         residuals = self.at(x)[1]
         if residuals is None:
-            size = self.observations.values.size
+            size = self.observations.values.size + imputation.rows.size
             return np.full(size, np.inf), np.zeros((size, self.num_variables))
-        return residuals.scaled(self.observations)
+        return residuals.scaled(self.observations, imputation)
+
+
+def stratum_weights(observations: Observations, imputation: Imputation, rho: Floats) -> Floats:
+    """Return the root of n/S of each row's stratum."""
+    weights = np.ones(rho.size)
+    count = observations.values.size
+    for stratum in observations.strata:
+        extra = count + np.flatnonzero(np.isin(imputation.rows, stratum.rows))
+        mine = np.concatenate([stratum.rows, extra])
+        square = float(np.sum(rho[mine] ** 2))
+        size = stratum.size if stratum.error == "additive" else 1.0
+        weights[mine] = math.sqrt(stratum.rows.size / max(square, (1e-14 * size) ** 2, TINY))
+    return weights
 
 
 def starting_points(search: Search, count: int, spread: float, seed: int) -> list[Floats]:

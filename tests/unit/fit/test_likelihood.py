@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from krogh.fit.censoring import Imputation
 from krogh.fit.likelihood import likelihood_at, residuals_at
 from krogh.fit.observations import Observations, Stratum
 from krogh.fit.prediction import Prediction
@@ -15,6 +16,7 @@ N = 12
 DRAWS = np.random.default_rng(7)
 TIMES = np.linspace(0.2, 3.0, N)
 VALUES = 5.0 * np.exp(-0.7 * TIMES) * np.exp(0.2 * DRAWS.standard_normal(N))
+NONE = Imputation(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 POINT = np.array([np.log(4.5), np.log(0.6), 0.4])
 
 
@@ -25,7 +27,8 @@ def observations(error: str, groups: int = 1) -> Observations:
         for k, mine in enumerate(rows)
     )
     zeros = np.zeros(N, dtype=np.int64)
-    return Observations(zeros, zeros, zeros, zeros, VALUES, strata, 0, 0)
+    none = np.full(N, np.nan)
+    return Observations(zeros, zeros, zeros, zeros, VALUES, strata, 0, 0, none, none)
 
 
 def prediction(x: np.ndarray) -> Prediction:
@@ -75,7 +78,7 @@ def test_the_sum_of_squares_orders_points_as_the_objective_does(error: str) -> N
     for k in range(4):
         x = POINT + 0.1 * k * np.array([1.0, -0.5, 0.3])
         r = residuals(error, x)
-        rho = r.scaled(observations(error))[0]
+        rho = r.scaled(observations(error), NONE)[0]
         objective = likelihood_at(observations(error), r, 2).objective
         gaps.append(objective - N * np.log(np.sum(rho**2)))
     assert np.ptp(gaps) < 1e-11
@@ -90,11 +93,11 @@ def test_the_derivatives_of_the_scaled_residuals(error: str, groups: int) -> Non
         shares = {k: (2 + k, float(at[2 + k])) for k in range(groups)}
         o = observations(error, groups)
         r = residuals_at(o, prediction(at), shares if error == "combined" else {})
-        return r.scaled(o)[0]
+        return r.scaled(o, NONE)[0]
 
     o = observations(error, groups)
     shares = {k: (2 + k, POINT[2]) for k in range(groups)} if error == "combined" else {}
-    slopes = residuals_at(o, prediction(x), shares).scaled(o)[1]
+    slopes = residuals_at(o, prediction(x), shares).scaled(o, NONE)[1]
     for j in range(slopes.shape[1]):
         step = np.zeros(x.size)
         step[j] = 1e-6

@@ -82,12 +82,34 @@ def test_errors_of_groups_are_strata(line: Model, points: Make) -> None:
 
 
 @pytest.mark.parametrize("column", ["CENS", "BLQ"])
-def test_censored_values_are_refused_not_dropped(line: Model, points: Make, column: str) -> None:
-    table = points(T, [2, 2, 3, 4], LLOQ=[2.0] * 4, **{column: [0, 1, 0, 0]})
-    with pytest.raises(DataError, match=rf"KG-250: table row 2 \(ID 1\): {column} = 1"):
-        observed(table, line)
-    kept = observed(table, line, include=np.array([True, False, True, True]))
-    assert kept.num_excluded == 1
+def test_values_below_a_limit(line: Model, points: Make, column: str) -> None:
+    value = 2 if column == "CENS" else 0
+    found = observed(points(T, [2, value, 3, 4], LLOQ=[2.0] * 4, **{column: [0, 1, 0, 0]}), line)
+    assert found.is_censored.tolist() == [False, True, False, False]
+    assert (found.values[1], found.low[1], found.high[1]) == (2.0, -np.inf, 2.0)
+
+
+def test_intervals_and_values_above_a_limit(line: Model, points: Make) -> None:
+    none = np.nan
+    table = points(T, [2, 2, 3, 4], CENS=[0, 1, -1, -1], LIMIT=[none, 0.5, none, 9.0])
+    found = observed(table, line)
+    assert found.low[1:].tolist() == [0.5, 3.0, 4.0]
+    assert found.high[1:].tolist() == [2.0, np.inf, 9.0]
+
+
+def test_limits_are_in_the_unit_of_the_output(line: Model) -> None:
+    columns = {"ID": [1, 1], "TIME": [0, 1], "EVID": [0, 0], "DV": [1500, 500], "CENS": [0, 1]}
+    table = EventTable.from_frame(columns, units={"TIME": "h", "DV": "ug/L"})
+    assert observed(table, line).high[1] == pytest.approx(0.5)
+
+
+def test_limits_alone_have_no_error(line: Model, points: Make) -> None:
+    table = points(T, [2, 2, 3, 4], ID=[1, 1, 2, 2], CENS=[1, 1, 0, 0])
+    with pytest.raises(
+        DataError, match=r"KG-250: table row 1 \(ID 1\): all 2 measurements of y\[1\]"
+    ):
+        observed(table, line, error_by="ID")
+    assert observed(table, line).values.size == 4
 
 
 @pytest.mark.parametrize("error", ["log", "proportional"])
