@@ -142,7 +142,8 @@ TEST_CASE("bits do not depend on lanes, threads or company, for any method") {
         CHECK(same_bits(first.sensitivities, second.sensitivities));
         CHECK(same_bits(first.metrics, second.metrics));
       }
-    const Run alone = run(program, {parameters.end() - 3, parameters.end()}, three_doses(), options);
+    const Run alone =
+        run(program, {parameters.end() - 3, parameters.end()}, three_doses(), options);
     CHECK(std::equal(alone.values.begin(), alone.values.end(),
                      first.values.end() - static_cast<std::ptrdiff_t>(alone.values.size())));
   }
@@ -206,9 +207,9 @@ TEST_CASE("the hook can stop a run, and what it throws arrives") {
     auto elapsed = [&] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    const Run stopped =
-        run(program, parameters, records, options,
-            {.num_threads = threads, .keep_going = [&](const Progress&) { return elapsed() < 0.05; }});
+    const Run stopped = run(
+        program, parameters, records, options,
+        {.num_threads = threads, .keep_going = [&](const Progress&) { return elapsed() < 0.05; }});
     CHECK(elapsed() < 5.0);
     CHECK(stopped.result.status.front() == Status::stopped);
     CHECK(std::isnan(stopped.values.front()));
@@ -254,8 +255,8 @@ TEST_CASE("starts, tiny and huge scales of time") {
       options.method = method;
       options.rtol = 1e-5;
       options.atol = {1e-20, 1e-20};
-      const Run found = run(program, {rate}, {observe(0.0), observe(1.0 / rate), observe(30.0 / rate)},
-                            options);
+      const Run found =
+          run(program, {rate}, {observe(0.0), observe(1.0 / rate), observe(30.0 / rate)}, options);
       REQUIRE(found.result.status.front() == Status::success);
       CHECK(found.values[0] == 1.0);
       CHECK(relative(found.values[1], std::exp(-1.0)) < 3e-4);

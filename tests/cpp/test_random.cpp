@@ -1,5 +1,5 @@
-// Counter-based random numbers: known answers, quantiles, draws that depend on their position alone.
-// SPDX-License-Identifier: BSD-3-Clause
+// Counter-based random numbers: known answers, quantiles, draws that depend on their position
+// alone. SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,8 +17,7 @@ using Key = std::array<std::uint32_t, 2>;
 
 TEST_CASE("philox gives the published answers") {
   // File kat_vectors of Random123 1.14 (D. E. Shaw Research), lines "philox4x32 10".
-  CHECK(philox({0, 0, 0, 0}, {0, 0}) ==
-        Counter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox({0, 0, 0, 0}, {0, 0}) == Counter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
         Counter{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
@@ -77,7 +76,8 @@ TEST_CASE("uniform numbers fill the open interval evenly") {
   CHECK(std::abs(sum / count - 0.5) < 4.0 * std::sqrt(1.0 / 12.0 / count));
   CHECK(std::abs(square / count - 1.0 / 3.0) < 4.0 * std::sqrt(4.0 / 45.0 / count));
   double chi_square = 0.0;
-  for (int bin : bins) chi_square += (bin - count / 100.0) * (bin - count / 100.0) / (count / 100.0);
-  CHECK(chi_square > 50.0);   // 99 degrees of freedom: 1e-5 and 1 - 1e-5 quantiles
+  for (int bin : bins)
+    chi_square += (bin - count / 100.0) * (bin - count / 100.0) / (count / 100.0);
+  CHECK(chi_square > 50.0);  // 99 degrees of freedom: 1e-5 and 1 - 1e-5 quantiles
   CHECK(chi_square < 166.0);
 }

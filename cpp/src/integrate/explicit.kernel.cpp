@@ -64,10 +64,10 @@ void tangent_stage(const ExplicitTableau& tableau, LaneBlock& b, TangentBlock& t
 
 /// Notices steps whose length is held by stability: for the last two stages, both at the end of the
 /// step, |k7 - k6|/|y7 - y6| is close to the dominant eigenvalue there (Hairer & Wanner, Solving
-/// ODEs II, 1996, IV.2, eq. 2.22; six calm steps in a row clear the count, as in their DOPRI5). Steps
-/// longer than 0.6 of the stability interval count: there a mode is not followed but damped, and an
-/// implicit method is faster (measured at rtol 1e-8 on TMDD). The sixth stage's state stands in the
-/// rows of the dense output.
+/// ODEs II, 1996, IV.2, eq. 2.22; six calm steps in a row clear the count, as in their DOPRI5).
+/// Steps longer than 0.6 of the stability interval count: there a mode is not followed but damped,
+/// and an implicit method is faster (measured at rtol 1e-8 on TMDD). The sixth stage's state stands
+/// in the rows of the dense output.
 template <int L>
 void watch_stiffness(const ExplicitTableau& tableau, LaneBlock& b) {
   const int n = b.num_states;

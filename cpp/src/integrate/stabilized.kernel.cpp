@@ -293,8 +293,8 @@ void step(LaneBlock& b, TangentBlock* t) {
       const long first = static_cast<long>(k) * stride;
       double* tangent_evaluated = t->stage_values + tangent_stride + first;
       tangent_slopes<L>(b, *t, k, h, tangent_newer + first, tangent_evaluated);
-      advance<L>(c, t->s + first, t->stage_values + first, tangent_evaluated,
-                 tangent_newer + first, tangent_older + first, n);
+      advance<L>(c, t->s + first, t->stage_values + first, tangent_evaluated, tangent_newer + first,
+                 tangent_older + first, n);
     }
     double* tangent_swapped = tangent_newer;
     tangent_newer = tangent_older;

@@ -51,12 +51,26 @@ LaneEngine::LaneEngine(const PointContext& context)
 
   rows_ = AlignedBuffer(idx(scalar_rows) * width);
   double* next = rows_.data();
-  for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
-                       &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
-                       &block_.max_step, &block_.stale, &block_.busy, &block_.evaluations, &theta_,
-                       &block_.stiff_steps, &block_.calm_steps,
-                       &rows_of_.stop_time, &rows_of_.next_observation, &rows_of_.observe_until,
-                       &rows_of_.num_accepted, &rows_of_.num_rejected,
+  for (double** row : {&block_.time,
+                       &block_.remaining,
+                       &block_.step,
+                       &block_.step_used,
+                       &block_.error,
+                       &block_.error_before,
+                       &block_.restart,
+                       &block_.accepted,
+                       &block_.max_step,
+                       &block_.stale,
+                       &block_.busy,
+                       &block_.evaluations,
+                       &theta_,
+                       &block_.stiff_steps,
+                       &block_.calm_steps,
+                       &rows_of_.stop_time,
+                       &rows_of_.next_observation,
+                       &rows_of_.observe_until,
+                       &rows_of_.num_accepted,
+                       &rows_of_.num_rejected,
                        &rows_of_.num_evaluations}) {
     *row = next;
     next += lanes_;
@@ -140,13 +154,11 @@ LaneEngine::LaneEngine(const PointContext& context)
   }
 }
 
-
 LaneEngine::~LaneEngine() = default;
 
 void LaneEngine::run_prologue() {
   context_.native->prologue.run(registers_.data());
-  if (context_.tangents != nullptr)
-    context_.native->tangent_prologue.run(registers_.data());
+  if (context_.tangents != nullptr) context_.native->tangent_prologue.run(registers_.data());
   if (context_.linear_form != nullptr)
     expr::run_tape(program_.view(context_.linear_form->prologue), registers_.data(), lanes_);
   prologue_is_stale_ = false;
@@ -156,8 +168,7 @@ void LaneEngine::run_prologue() {
 bool LaneEngine::load(int l) {
   Lane& lane = this->lane(l);
   for (;;) {
-    const std::int64_t position =
-        context_.next_subject.fetch_add(1, std::memory_order_relaxed);
+    const std::int64_t position = context_.next_subject.fetch_add(1, std::memory_order_relaxed);
     const auto waiting = static_cast<std::int64_t>(context_.queue.size());
     const std::int64_t fresh = context_.has_queue ? waiting : context_.num_subjects;
     if (position >= fresh) {
@@ -178,8 +189,8 @@ bool LaneEngine::load(int l) {
     lane.first_record = lane.records - schedule.records().data();
     lane.cursor = 0;
     const std::int64_t per_subject = schedule.num_observations(subject);
-    lane.observation = schedule.is_shared() ? subject * per_subject
-                                            : schedule.first_observation(subject);
+    lane.observation =
+        schedule.is_shared() ? subject * per_subject : schedule.first_observation(subject);
     lane.orders = lane.crossings = 0;
     rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = rows_of_.num_evaluations[l] = 0.0;
     block_.stiff_steps[l] = block_.calm_steps[l] = 0.0;
@@ -198,8 +209,8 @@ bool LaneEngine::load(int l) {
   block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
   const auto given = static_cast<int>(context_.num_given_parameters);
-  const double* values = context_.parameters.data() +
-                         (context_.has_one_parameter_set ? 0 : lane.subject * given);
+  const double* values =
+      context_.parameters.data() + (context_.has_one_parameter_set ? 0 : lane.subject * given);
   for (int p = 0; p < given; ++p) reg(layout_.parameters + p, l) = values[p];
   for (int p = given; p < program_.num_parameters(); ++p) reg(layout_.parameters + p, l) = 1.0;
   for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
@@ -253,8 +264,7 @@ void LaneEngine::reset_states(int l) {
     for (int k = 0; k < num_directions_; ++k) {
       const Direction& direction = context_.options->sensitivities[idx(k)];
       for (int i = 0; i < n_; ++i) {
-        const bool is_own =
-            direction.kind == Direction::Kind::initial && direction.index == i;
+        const bool is_own = direction.kind == Direction::Kind::initial && direction.index == i;
         at(tangents_.s, k * n_ + i, l) = is_own ? 1.0 : 0.0;
         at(tangent_rates_, k * n_ + i, l) = 0.0;
       }
@@ -326,10 +336,9 @@ void LaneEngine::expect_observation(int l) {
   const bool is_next =
       lane.cursor < lane.size && lane.records[lane.cursor].kind == model::RecordKind::observe;
   double time = is_next ? lane.records[lane.cursor].time : infinity;
-  // Rounding may put a derived dose just behind an observation that it shares the time with: such an
-  // observation is left for the stop at the dose, which comes first.
-  if (is_next && !lane.pending.empty() &&
-      lane.pending.front().time <= time + coincidence(time))
+  // Rounding may put a derived dose just behind an observation that it shares the time with: such
+  // an observation is left for the stop at the dose, which comes first.
+  if (is_next && !lane.pending.empty() && lane.pending.front().time <= time + coincidence(time))
     time = infinity;
   rows_of_.next_observation[l] = time;
 }
@@ -354,8 +363,7 @@ void LaneEngine::finish(int l, Status status) {
           status == Status::success ? at(block_.y, i, l) : std::nan("");
   if (!context_.final_tangents.empty())
     for (int q = 0; q < n_ * num_directions_; ++q)
-      context_.final_tangents[idx(lane.subject * n_ * num_directions_ + q)] =
-          at(tangents_.s, q, l);
+      context_.final_tangents[idx(lane.subject * n_ * num_directions_ + q)] = at(tangents_.s, q, l);
   if (!output.metrics.empty()) {
     const std::size_t size = metrics_[idx(l)].size();
     for (std::size_t k = 0; k < size; ++k)
@@ -376,9 +384,11 @@ void LaneEngine::make_idle(int l) {
 
 void LaneEngine::fail(int l, Status status, int state, const std::string& cause) {
   Lane& lane = this->lane(l);
-  context_.result->failures[idx(lane.subject)] = {
-      .subject = lane.subject, .status = status, .time = block_.time[l], .state = state,
-      .cause = cause};
+  context_.result->failures[idx(lane.subject)] = {.subject = lane.subject,
+                                                  .status = status,
+                                                  .time = block_.time[l],
+                                                  .state = state,
+                                                  .cause = cause};
   finish(l, status);
   if (context_.options->stop_on_failure) context_.stop.store(true, std::memory_order_relaxed);
 }
@@ -445,7 +455,8 @@ void LaneEngine::work_through_due() {
     int count = 0;
     for (int l = 0; l < lanes_; ++l) {
       due[count] = l;
-      count += static_cast<int>(block_.busy[l] > 0.0) & static_cast<int>(block_.remaining[l] <= 0.0);
+      count +=
+          static_cast<int>(block_.busy[l] > 0.0) & static_cast<int>(block_.remaining[l] <= 0.0);
     }
     ready_.clear();
     for (int k = 0; k < count; ++k)

@@ -62,8 +62,8 @@ void LaneEngine::observe_inside_step() {
     ready_.resize(count);
     if (ready_.empty()) return;
     for (int l : ready_)
-      theta_[l] = std::min(
-          (rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
+      theta_[l] =
+          std::min((rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
     prepare_dense();
     for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
     context_.stepper.state_inside(block_, theta_);
@@ -80,8 +80,7 @@ void LaneEngine::emit(const std::vector<int>& lanes) {
   const PointOutput& output = *context_.output;
   const int num_outputs = program_.num_outputs();
   const model::TangentProgram* tangent = context_.tangents;
-  if (tangent != nullptr)
-    context_.native->tangent_outputs.run(registers_.data());
+  if (tangent != nullptr) context_.native->tangent_outputs.run(registers_.data());
   for (int l : lanes) {
     Lane& lane = this->lane(l);
     double* row = output.values.data() + lane.observation * num_outputs;
@@ -225,11 +224,11 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   }
   const bool is_infusion = record.is_infusion();
   const bool keeps_duration = record.rate == -2.0 || record.duration > 0.0;
-  const bool is_valid =
-      bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) && std::isfinite(lag) &&
-      (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
-                        (is_constant || dose.amount == 0.0 ||
-                         (dose.duration > 0.0 && std::isfinite(dose.duration)))));
+  const bool is_valid = bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) &&
+                        std::isfinite(lag) &&
+                        (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
+                                          (is_constant || dose.amount == 0.0 ||
+                                           (dose.duration > 0.0 && std::isfinite(dose.duration)))));
   if (!is_valid) {
     const std::string cause = bioavailability >= 0.0 && lag >= 0.0
                                   ? "rate or duration of a dose is not positive and finite"
@@ -245,16 +244,15 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   for (int k = 0; k < num_directions_; ++k) {
     const Direction& direction = context_.options->sensitivities[idx(k)];
     const auto& rows = context_.tangents->doses[idx(k)][idx(record.target)];
-    auto derivative = [&](int a) { return ignores || rows[idx(a)] < 0 ? 0.0 : reg(rows[idx(a)], l); };
-    const bool is_own = direction.index == ordinal;
-    auto along = [&](Direction::Kind kind) {
-      return is_own && direction.kind == kind ? 1.0 : 0.0;
+    auto derivative = [&](int a) {
+      return ignores || rows[idx(a)] < 0 ? 0.0 : reg(rows[idx(a)], l);
     };
+    const bool is_own = direction.index == ordinal;
+    auto along = [&](Direction::Kind kind) { return is_own && direction.kind == kind ? 1.0 : 0.0; };
     const double d_f = derivative(0) + along(Direction::Kind::bioavailability);
     const double d_scale = derivative(4);
-    const double d_amount =
-        (d_f * scale + bioavailability * d_scale) * record.amount +
-        bioavailability * scale * along(Direction::Kind::amount);
+    const double d_amount = (d_f * scale + bioavailability * d_scale) * record.amount +
+                            bioavailability * scale * along(Direction::Kind::amount);
     const double d_own_duration = along(Direction::Kind::duration);
     d_lag[idx(k)] = derivative(1) + along(Direction::Kind::lag) + along(Direction::Kind::time);
     dose.d_time[idx(k)] = d_lag[idx(k)];
@@ -266,8 +264,9 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
       dose.d_rate[idx(k)] = (d_amount - dose.rate * d_duration) / dose.duration;
     } else {
       const double given = record.rate == -1.0 ? value(3, 0.0) : record.rate;
-      const double d_rate = (record.rate == -1.0 ? derivative(3) * scale : 0.0) + given * d_scale -
-                            d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
+      const double d_rate =
+          (record.rate == -1.0 ? derivative(3) * scale : 0.0) + given * d_scale -
+          d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
       dose.d_rate[idx(k)] = d_rate;
       dose.d_duration[idx(k)] = (d_amount - dose.duration * d_rate) / dose.rate;
     }
@@ -410,8 +409,8 @@ void LaneEngine::arrive(int l, int number, double time) {
   const bool adds = attributes.empty() || attributes[idx(dose.state)].adds_amount;
   if (adds && dose.amount != 0.0) {
     switch_state(l, dose.state, true);
-    const bool moves = std::any_of(dose.d_time.begin(), dose.d_time.end(),
-                                   [](double d) { return d != 0.0; });
+    const bool moves =
+        std::any_of(dose.d_time.begin(), dose.d_time.end(), [](double d) { return d != 0.0; });
     std::vector<double> before;
     if (moves) before = slopes_at(l);
     if (dose.rate == 0.0) {
@@ -419,12 +418,17 @@ void LaneEngine::arrive(int l, int number, double time) {
       for (int k = 0; k < num_directions_; ++k)
         at(tangents_.s, k * n_ + dose.state, l) += dose.d_amount[idx(k)];
     } else {
-      add_pending(l, {.time = time + dose.duration, .order = 0, .is_end = true, .dose = number,
-                      .base = 0.0, .interval = 0.0, .next = 0, .total = 0});
+      add_pending(l, {.time = time + dose.duration,
+                      .order = 0,
+                      .is_end = true,
+                      .dose = number,
+                      .base = 0.0,
+                      .interval = 0.0,
+                      .next = 0,
+                      .total = 0});
       refresh_rates(l);
     }
-    settle_after_jump(l, {}, -1, std::move(before),
-                      moves ? dose.d_time : std::vector<double>());
+    settle_after_jump(l, {}, -1, std::move(before), moves ? dose.d_time : std::vector<double>());
   } else {
     settle_after_jump(l, {}, -1, {}, {});
   }

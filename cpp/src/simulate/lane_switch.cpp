@@ -100,7 +100,8 @@ void LaneEngine::sort_by_stiffness(const StiffnessScreen& screen,
       const std::lock_guard<std::mutex> lock(context_.hand_over->mutex);
       for (int l : starting) {
         const std::int64_t subject = lane(l).subject;
-        (is_stiff[idx(l)] != 0 ? context_.hand_over->stiff : context_.hand_over->calm).push_back(subject);
+        (is_stiff[idx(l)] != 0 ? context_.hand_over->stiff : context_.hand_over->calm)
+            .push_back(subject);
         make_idle(l);
       }
     }

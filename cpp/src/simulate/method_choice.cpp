@@ -67,8 +67,7 @@ integrate::Stepper stepper_of(Method method) {
 integrate::StepControl control_of(const integrate::Stepper& stepper, const PointOptions& options) {
   integrate::StepControl control;
   const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
-  const bool is_explicit =
-      stepper.family == integrate::Stepper::Family::explicit_runge_kutta;
+  const bool is_explicit = stepper.family == integrate::Stepper::Family::explicit_runge_kutta;
   control.safety = is_explicit ? 0.8 : 0.75;
   control.exponent = (is_explicit ? 0.7 : 1.0) / order;
   control.memory = (is_explicit ? 0.4 : 0.0) / order;

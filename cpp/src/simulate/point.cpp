@@ -60,12 +60,14 @@ void validate(const model::Program& program, std::span<const double> parameters,
     if (!is_dose(r)) continue;
     if (!program.spec().doses.empty() && !program.spec().doses[idx(r.target)].adds_amount &&
         (r.rate != 0.0 || r.duration > 0.0 || r.steady > 0))
-      throw InvalidInput("record " + std::to_string(i) + ": an input function delivers doses into '" +
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": an input function delivers doses into '" +
                          program.spec().state_names[idx(r.target)] +
                          "'; infusions and steady-state doses are not possible there");
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
-      throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": RATE = -1 needs a rate in the model for '" +
                          program.spec().state_names[idx(r.target)] + "'");
     if (r.rate == -2.0 && registers[2] < 0)
       throw InvalidInput("record " + std::to_string(i) +
@@ -78,18 +80,17 @@ void validate(const model::Program& program, std::span<const double> parameters,
   if (!options.atol.empty() && options.atol.size() != idx(program.num_states()))
     throw InvalidInput("atol: " + shape(options.atol.size(), program.num_states()));
   for (double a : options.atol)
-    if (!(a >= 0.0) || !std::isfinite(a)) throw InvalidInput("atol must be finite and not negative");
+    if (!(a >= 0.0) || !std::isfinite(a))
+      throw InvalidInput("atol must be finite and not negative");
   for (double v : {options.max_step, options.first_step, options.fixed_step})
     if (!(v >= 0.0) || !std::isfinite(v))
       throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
-  if (options.lanes != 0 &&
-      std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts), options.lanes) ==
-          std::end(expr::lane_counts))
+  if (options.lanes != 0 && std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts),
+                                      options.lanes) == std::end(expr::lane_counts))
     throw InvalidInput("lanes must be 0, 8, 16 or 32, found " + std::to_string(options.lanes));
-  const auto observations =
-      schedule.is_shared() ? num_subjects * schedule.total_observations()
-                           : schedule.total_observations();
+  const auto observations = schedule.is_shared() ? num_subjects * schedule.total_observations()
+                                                 : schedule.total_observations();
   const std::int64_t values = observations * program.num_outputs();
   if (output.values.size() != idx(values))
     throw InvalidInput("values: " + shape(output.values.size(), values));
@@ -97,8 +98,7 @@ void validate(const model::Program& program, std::span<const double> parameters,
   if (!output.sensitivities.empty() && output.sensitivities.size() != idx(values * directions))
     throw InvalidInput("sensitivities: " + shape(output.sensitivities.size(), values * directions));
   const bool has_own_windows = options.windows_per_subject > 0;
-  if (has_own_windows &&
-      options.windows.size() != idx(num_subjects * options.windows_per_subject))
+  if (has_own_windows && options.windows.size() != idx(num_subjects * options.windows_per_subject))
     throw InvalidInput("windows: " +
                        shape(options.windows.size(), num_subjects * options.windows_per_subject));
   const auto windows = has_own_windows ? options.windows_per_subject
@@ -135,26 +135,29 @@ void validate(const model::Program& program, std::span<const double> parameters,
                            program.spec().parameter_names[idx(d.index)] +
                            "', to which a sensitivity is asked for; a value that changes in time "
                            "has no single derivative");
-  const bool has_stored = std::any_of(
-      program.spec().doses.begin(), program.spec().doses.end(),
-      [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
+  const bool has_stored =
+      std::any_of(program.spec().doses.begin(), program.spec().doses.end(),
+                  [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
   for (const Direction& d : options.sensitivities)
     if (has_stored && d.kind != Direction::Kind::parameter && d.kind != Direction::Kind::initial)
-      throw InvalidInput("sensitivities to dose attributes are not available in models whose input "
-                         "function reads stored doses");
+      throw InvalidInput(
+          "sensitivities to dose attributes are not available in models whose input "
+          "function reads stored doses");
   if (options.method == Method::propagator && !program.is_linear())
     throw InvalidInput("propagators need a linear model without events and switches");
   if (options.method == Method::propagator && windows > 0 &&
       !model::LinearForm::has_linear_outputs(program))
-    throw InvalidInput("propagators take metrics of outputs that are sums of states with constant "
-                       "coefficients; use another method for metrics of other outputs");
+    throw InvalidInput(
+        "propagators take metrics of outputs that are sums of states with constant "
+        "coefficients; use another method for metrics of other outputs");
 }
 
 void validate_mixed(const model::Program& program, const model::Schedule& schedule,
                     const PointOptions& options, const std::vector<int>& closed) {
   const std::string plain = "; use another method";
   if (closed.empty())
-    throw InvalidInput("method mixed needs a linear part that drives the rest of the model" + plain);
+    throw InvalidInput("method mixed needs a linear part that drives the rest of the model" +
+                       plain);
   if (!options.sensitivities.empty())
     throw InvalidInput("method mixed gives values and metrics, no sensitivities" + plain);
   if (!program.spec().steady_initial.empty())
@@ -214,11 +217,12 @@ void run_left_over(const model::Program& program, std::span<const double> parame
   room.values = values;
   room.metrics = metrics;
   room.final_states = final_states;
-  const PointResult found = simulate_point(program, own_parameters, count, own, rest, room, control);
+  const PointResult found =
+      simulate_point(program, own_parameters, count, own, rest, room, control);
   for (std::int64_t k = 0; k < count; ++k) {
     const std::int64_t s = subjects[idx(k)];
-    const std::int64_t first = schedule.is_shared() ? s * schedule.num_observations(s)
-                                                    : schedule.first_observation(s);
+    const std::int64_t first =
+        schedule.is_shared() ? s * schedule.num_observations(s) : schedule.first_observation(s);
     std::copy_n(values.begin() + own.first_observation(k) * num_outputs,
                 own.num_observations(k) * num_outputs, output.values.begin() + first * num_outputs);
     std::copy_n(metrics.begin() + k * num_metric_values, num_metric_values,
@@ -320,15 +324,15 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
     context.drive = drive.get();
     // The norm of the error is a mean over all states, of which the linear ones have no error.
     const auto all = static_cast<double>(program.num_states());
-    context.tolerance_share =
-        std::sqrt((all - static_cast<double>(drive->states.size())) / all);
+    context.tolerance_share = std::sqrt((all - static_cast<double>(drive->states.size())) / all);
     for (double& a : context.atol) a *= context.tolerance_share;
     for (const int state : context.input_states)
       if (std::find(drive->states.begin(), drive->states.end(), state) == drive->states.end())
         context.step_input_states.push_back(state);
   }
   context.control = control_of(context.stepper, options);
-  context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
+  context.lanes =
+      options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
 
   auto parameters_of = [](const std::vector<Direction>& directions) {
     std::vector<std::int32_t> indices;
@@ -339,7 +343,8 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   std::unique_ptr<model::TangentProgram> tangents, orbit_tangents;
   std::vector<Direction> orbit_directions;
   if (!options.sensitivities.empty()) {
-    tangents = std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
+    tangents =
+        std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
     context.tangents = tangents.get();
     if (options.lanes == 0) context.lanes = std::min(context.lanes, 16);
   }
@@ -356,19 +361,18 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
     for (int i = 0; i < program.num_states(); ++i)
       orbit_directions.push_back({Direction::Kind::initial, i});
     for (const Direction& d : options.sensitivities)
-      orbit_directions.push_back(d.kind == Direction::Kind::parameter
-                                     ? d
-                                     : Direction{Direction::Kind::amount, 1 << 30});
+      orbit_directions.push_back(
+          d.kind == Direction::Kind::parameter ? d : Direction{Direction::Kind::amount, 1 << 30});
     for (std::int32_t dose : {0, 1})
       for (auto kind : {Direction::Kind::amount, Direction::Kind::duration})
         orbit_directions.push_back({kind, dose});
-    orbit_tangents = std::make_unique<model::TangentProgram>(program, parameters_of(orbit_directions));
+    orbit_tangents =
+        std::make_unique<model::TangentProgram>(program, parameters_of(orbit_directions));
   }
   context.orbit_directions = &orbit_directions;
   context.orbit_tangents = orbit_tangents.get();
-  const int num_stages = context.stepper.family == integrate::Stepper::Family::rosenbrock
-                             ? context.stepper.slots
-                             : 0;
+  const int num_stages =
+      context.stepper.family == integrate::Stepper::Family::rosenbrock ? context.stepper.slots : 0;
   std::vector<std::unique_ptr<const model::NativeTapes>> made;
   auto native = [&](const model::TangentProgram* derivatives, int lanes) {
     if (derivatives == nullptr) return &program.native_cache().get(program, lanes, num_stages);
@@ -390,8 +394,8 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
       const std::int64_t done = phase.finished.load(std::memory_order_relaxed) + finished;
       return control.keep_going({.done = done, .total = num_subjects, .elapsed_seconds = elapsed});
     };
-    const auto blocks = static_cast<int>(
-        std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
+    const auto blocks =
+        static_cast<int>(std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
     const int num_threads = std::max(1, std::min(wanted, blocks));
     std::atomic<int> others{num_threads - 1};
     parallel_run(num_threads, [&](int thread) {
