@@ -37,8 +37,7 @@ krogh::model::Program tmdd() {
   const NodeId exchanged = g.mul(p[3], g.sub(y[1], y[2]));
   const NodeId minus_a = g.unary(krogh::expr::Op::neg, absorbed);
   spec.derivatives = {
-      minus_a,
-      g.sub(g.div(g.sub(g.sub(absorbed, g.mul(p[1], y[1])), exchanged), p[2]), bound),
+      minus_a, g.sub(g.div(g.sub(g.sub(absorbed, g.mul(p[1], y[1])), exchanged), p[2]), bound),
       g.div(exchanged, p[4]), g.sub(g.sub(p[8], g.mul(p[9], y[3])), bound),
       g.sub(bound, g.mul(p[7], y[4]))};
   const NodeId zero = g.constant(0.0);
@@ -140,11 +139,11 @@ void run(int lanes, const char* end) {
     hand_times.push_back(h / repeats / lanes * 1e9);
   }
   const double flop = operations(program.tapes().rhs_jacobian);
-  std::printf("    {\"lanes\": %d, \"tape_ns_per_lane\": %.4g, \"hand_ns_per_lane\": %.4g, "
-              "\"ratio\": %.4g, \"tape_instructions\": %zu, \"tape_gflops\": %.4g}%s\n",
-              lanes, median(tape_times), median(hand_times),
-              median(tape_times) / median(hand_times), program.tapes().rhs_jacobian.size(),
-              flop / median(tape_times), end);
+  std::printf(
+      "    {\"lanes\": %d, \"tape_ns_per_lane\": %.4g, \"hand_ns_per_lane\": %.4g, "
+      "\"ratio\": %.4g, \"tape_instructions\": %zu, \"tape_gflops\": %.4g}%s\n",
+      lanes, median(tape_times), median(hand_times), median(tape_times) / median(hand_times),
+      program.tapes().rhs_jacobian.size(), flop / median(tape_times), end);
 }
 
 }  // namespace

@@ -117,8 +117,10 @@ void print(const char* key, Rate rate, const char* end) {
 int main(int argc, char** argv) {
   const Kernels kernels = select_kernels();
   int num_threads = argc > 1 ? std::atoi(argv[1]) : 0;
-  if (num_threads <= 0) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  std::printf("{\n  \"instruction_set\": \"%s\",\n  \"num_threads\": %d,\n", kernels.name, num_threads);
+  if (num_threads <= 0)
+    num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::printf("{\n  \"instruction_set\": \"%s\",\n  \"num_threads\": %d,\n", kernels.name,
+              num_threads);
   print("gflops_one_thread", measure_multiply_add(kernels, 1), ",");
   print("gflops_all_threads", measure_multiply_add(kernels, num_threads), ",");
   print("triad_gb_per_s_one_thread", measure_triad(kernels, 1), ",");

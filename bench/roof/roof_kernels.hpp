@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#define KROGH_BENCH_DECLARE_ROOF(isa)                                    \
-  namespace krogh_bench::isa {                                           \
-  double multiply_add(long num_rounds, double* sink);                    \
-  double triad(double* a, const double* b, const double* c, long n);     \
+#define KROGH_BENCH_DECLARE_ROOF(isa)                                \
+  namespace krogh_bench::isa {                                       \
+  double multiply_add(long num_rounds, double* sink);                \
+  double triad(double* a, const double* b, const double* c, long n); \
   }
 
 /// multiply_add: runs `num_rounds` rounds of independent chains x <- x*f + s; returns the number of

@@ -38,8 +38,6 @@ void register_base(py::module_& module) {
     py::dict found;
     found["processors"] = limits.processors;
     found["cgroup"] = limits.cgroup;
-    found["openmp"] = limits.openmp;
-    found["slurm"] = limits.slurm;
     return found;
   });
   module.def("granted_threads", &granted_threads, py::arg("wanted") = 0);

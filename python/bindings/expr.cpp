@@ -29,10 +29,8 @@ void register_expr(py::module_& module) {
       .def("time", &Graph::time)
       .def("unary",
            [](Graph& g, const std::string& op, NodeId a) { return g.unary(expr::op_named(op), a); })
-      .def("binary",
-           [](Graph& g, const std::string& op, NodeId a, NodeId b) {
-             return g.binary(expr::op_named(op), a, b);
-           })
+      .def("binary", [](Graph& g, const std::string& op, NodeId a,
+                        NodeId b) { return g.binary(expr::op_named(op), a, b); })
       .def("select", &Graph::select)
       .def("choose", &Graph::choose)
       .def("table",
@@ -44,13 +42,13 @@ void register_expr(py::module_& module) {
                               .slope = {}},
                              argument);
            })
-      .def("evaluate",
-           [](const Graph& g, NodeId root, const Array<double>& states,
-              const Array<double>& parameters, double time) {
-             return g.evaluate(root, view(states), view(parameters), time);
-           },
-           py::arg("root"), py::arg("states").noconvert(), py::arg("parameters").noconvert(),
-           py::arg("time") = 0.0)
+      .def(
+          "evaluate",
+          [](const Graph& g, NodeId root, const Array<double>& states,
+             const Array<double>& parameters,
+             double time) { return g.evaluate(root, view(states), view(parameters), time); },
+          py::arg("root"), py::arg("states").noconvert(), py::arg("parameters").noconvert(),
+          py::arg("time") = 0.0)
       .def("__len__", &Graph::size);
 }
 

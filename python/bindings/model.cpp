@@ -59,11 +59,10 @@ Schedule make_schedule(const Array<std::int64_t>& offsets, const Array<double>& 
                        const std::optional<Array<double>>& duration) {
   const auto size = time.size();
   for (const auto& [name, length] :
-       {std::pair{"kind", kind.size()},
-        std::pair{"duration", duration ? duration->size() : size}, std::pair{"target", target.size()},
-        std::pair{"amount", amount.size()}, std::pair{"rate", rate.size()},
-        std::pair{"interval", interval.size()}, std::pair{"additional", additional.size()},
-        std::pair{"steady", steady.size()}})
+       {std::pair{"kind", kind.size()}, std::pair{"duration", duration ? duration->size() : size},
+        std::pair{"target", target.size()}, std::pair{"amount", amount.size()},
+        std::pair{"rate", rate.size()}, std::pair{"interval", interval.size()},
+        std::pair{"additional", additional.size()}, std::pair{"steady", steady.size()}})
     if (length != size)
       throw InvalidInput(std::string(name) + " has " + std::to_string(length) +
                          " values, time has " + std::to_string(size));
@@ -86,45 +85,43 @@ Schedule make_schedule(const Array<std::int64_t>& offsets, const Array<double>& 
 
 void register_model(py::module_& module) {
   py::class_<Program>(module, "Program", "Model compiled to tapes.")
-      .def(py::init([](const expr::Graph& graph, std::vector<std::string> state_names,
-                       std::vector<std::string> parameter_names, std::vector<NodeId> derivatives,
-                       std::vector<NodeId> initial, std::vector<NodeId> outputs,
-                       std::vector<std::string> output_names, const std::vector<NodeId>& f,
-                       const std::vector<NodeId>& lag, const std::vector<NodeId>& duration,
-                       const std::vector<NodeId>& rate, const std::vector<EventArgument>& events,
-                       const std::vector<StoredDose>& stored, std::vector<char> steady_initial,
-                       const std::vector<NodeId>& scale) {
-             model::ModelSpec spec;
-             const std::size_t n = derivatives.size();
-             spec.graph = graph;
-             spec.state_names = std::move(state_names);
-             spec.parameter_names = std::move(parameter_names);
-             spec.output_names = std::move(output_names);
-             spec.derivatives = std::move(derivatives);
-             spec.initial = std::move(initial);
-             spec.outputs = std::move(outputs);
-             spec.doses = dose_attributes(n, f, lag, duration, rate, scale, stored);
-             for (const auto& [trigger, direction, assignments] : events)
-               spec.events.push_back({trigger, direction, assignments});
-             spec.steady_initial = std::move(steady_initial);
-             return Program(std::move(spec));
-           }),
-           py::arg("graph"), py::arg("names_states"), py::arg("names_parameters"),
-           py::arg("derivatives"), py::arg("initial"), py::arg("outputs"),
-           py::arg("names_outputs"), py::arg("bioavailability") = std::vector<NodeId>{},
-           py::arg("lag") = std::vector<NodeId>{}, py::arg("duration") = std::vector<NodeId>{},
-           py::arg("rate") = std::vector<NodeId>{},
-           py::arg("events") = std::vector<EventArgument>{},
-           py::arg("stored_dose") = std::vector<StoredDose>{},
-           py::arg("steady_initial") = std::vector<char>{},
-           py::arg("scale") = std::vector<NodeId>{})
+      .def(
+          py::init([](const expr::Graph& graph, std::vector<std::string> state_names,
+                      std::vector<std::string> parameter_names, std::vector<NodeId> derivatives,
+                      std::vector<NodeId> initial, std::vector<NodeId> outputs,
+                      std::vector<std::string> output_names, const std::vector<NodeId>& f,
+                      const std::vector<NodeId>& lag, const std::vector<NodeId>& duration,
+                      const std::vector<NodeId>& rate, const std::vector<EventArgument>& events,
+                      const std::vector<StoredDose>& stored, std::vector<char> steady_initial,
+                      const std::vector<NodeId>& scale) {
+            model::ModelSpec spec;
+            const std::size_t n = derivatives.size();
+            spec.graph = graph;
+            spec.state_names = std::move(state_names);
+            spec.parameter_names = std::move(parameter_names);
+            spec.output_names = std::move(output_names);
+            spec.derivatives = std::move(derivatives);
+            spec.initial = std::move(initial);
+            spec.outputs = std::move(outputs);
+            spec.doses = dose_attributes(n, f, lag, duration, rate, scale, stored);
+            for (const auto& [trigger, direction, assignments] : events)
+              spec.events.push_back({trigger, direction, assignments});
+            spec.steady_initial = std::move(steady_initial);
+            return Program(std::move(spec));
+          }),
+          py::arg("graph"), py::arg("names_states"), py::arg("names_parameters"),
+          py::arg("derivatives"), py::arg("initial"), py::arg("outputs"), py::arg("names_outputs"),
+          py::arg("bioavailability") = std::vector<NodeId>{},
+          py::arg("lag") = std::vector<NodeId>{}, py::arg("duration") = std::vector<NodeId>{},
+          py::arg("rate") = std::vector<NodeId>{}, py::arg("events") = std::vector<EventArgument>{},
+          py::arg("stored_dose") = std::vector<StoredDose>{},
+          py::arg("steady_initial") = std::vector<char>{}, py::arg("scale") = std::vector<NodeId>{})
       .def_property_readonly("num_states", &Program::num_states)
       .def_property_readonly("num_parameters", &Program::num_parameters)
       .def_property_readonly("num_outputs", &Program::num_outputs)
       .def_property_readonly("num_surfaces", &Program::num_surfaces)
       .def_property_readonly("is_linear", &Program::is_linear)
-      .def_property_readonly("num_registers",
-                             [](const Program& p) { return p.layout().count; })
+      .def_property_readonly("num_registers", [](const Program& p) { return p.layout().count; })
       .def_property_readonly("num_instructions",
                              [](const Program& p) {
                                py::dict sizes;

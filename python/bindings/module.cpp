@@ -3,7 +3,8 @@
 #include "bindings.hpp"
 
 PYBIND11_MODULE(_core, module) {
-  module.doc() = "C++ core of krogh. The typed Python layer, not this module, is the documented API.";
+  module.doc() =
+      "C++ core of krogh. The typed Python layer, not this module, is the documented API.";
   krogh::bindings::register_base(module);
   krogh::bindings::register_expr(module);
   krogh::bindings::register_model(module);

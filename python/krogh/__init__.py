@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from krogh.errors import (
         DataError,
         Error,
+        FitError,
         InvalidInput,
         MissingExtra,
         NumericalFailure,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         SpecError,
         UnitError,
     )
+    from krogh.fit import fit
     from krogh.library import cite
     from krogh.model import (
         Compartment,
@@ -60,6 +62,7 @@ __all__ = [
     "Error",
     "Event",
     "EventTable",
+    "FitError",
     "InvalidInput",
     "MissingExtra",
     "Model",
@@ -82,6 +85,7 @@ __all__ = [
     "data",
     "dosing",
     "errors",
+    "fit",
     "library",
     "model",
     "simulate",
@@ -99,6 +103,7 @@ _NAMES = {
     "krogh.errors": (
         "DataError",
         "Error",
+        "FitError",
         "InvalidInput",
         "MissingExtra",
         "NumericalFailure",
@@ -106,6 +111,7 @@ _NAMES = {
         "SpecError",
         "UnitError",
     ),
+    "krogh.fit": ("fit",),
     "krogh.library": ("cite",),
     "krogh.model": (
         "Compartment",

@@ -103,6 +103,8 @@ class Schedule:
 
 # --- point solver -------------------------------------------------------------------------------
 
+METHODS: tuple[str, ...]
+
 class PointRun:
     values: Float
     sensitivities: Float | None
@@ -110,6 +112,8 @@ class PointRun:
     final_states: Float | None
     @property
     def method(self) -> str: ...
+    @property
+    def methods(self) -> NDArray[np.int8]: ...
     @property
     def lanes(self) -> int: ...
     @property

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh import _core
+from krogh.threads import granted_threads, thread_limits
 
 __all__ = ["Check", "Report", "examine", "openmp_runtimes", "run_checks"]
 
@@ -123,8 +124,8 @@ def examine() -> Report:
         instruction_set=_core.instruction_set(),
         available_sets=tuple(_core.available_instruction_sets()),
         thread_backend=_core.thread_backend(),
-        granted_threads=_core.granted_threads(0),
-        thread_reasons=_thread_reasons(_core.thread_limits()),
+        granted_threads=granted_threads(),
+        thread_reasons=_thread_reasons(thread_limits()),
         runtimes=openmp_runtimes(),
         packages={name: _version(name) for name in (*REQUIRED, *OPTIONAL)},
         checks=run_checks(),

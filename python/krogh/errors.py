@@ -4,8 +4,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 Every message starts with a code: ``KG-10x`` to ``KG-11x`` a wrong specification, ``KG-12x`` a wrong
 unit, ``KG-13x`` the installation or the command line, ``KG-2xx`` wrong data or dosing, ``KG-3xx`` a
-numerical failure, ``KG-9xx`` a missing optional package.  A code never changes its meaning, so it
-can be searched for and tested.
+numerical failure, ``KG-4xx`` a fit, ``KG-9xx`` a missing optional package.  A code never changes
+its meaning, so it can be searched for and tested.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 __all__ = [
     "DataError",
     "Error",
+    "FitError",
     "InvalidInput",
     "MissingExtra",
     "NumericalFailure",
@@ -102,6 +103,12 @@ class SolverError(NumericalFailure):
     """The differential equations could not be solved to the tolerance."""
 
     default_code = "KG-300"
+
+
+class FitError(NumericalFailure):
+    """A fit has no estimate (KG-402), or one that is not converged (KG-401)."""
+
+    default_code = "KG-400"
 
 
 class MissingExtra(Error, ImportError):

@@ -30,6 +30,8 @@ TIME_ABOVE: Final = 5
 LAST: Final = 6
 FIRST_ABOVE: Final = 7
 
+_ROUND_OFF: Final = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Tail:
@@ -40,13 +42,17 @@ class Tail:
     half_life
         Terminal half-life in the time unit of the result; NaN where the output does not decay.
     area
-        Area under the output from the end of the last window to infinity, output unit times time.
+        Area under the output from `begin` to infinity, output unit times time.
+    begin
+        Where the area begins: the last moment simulated, or the end of the last window; shape () or
+        (num_subjects,), in the time unit of the result.
     how
         ``"slowest mode"`` or ``"decay over the last part of the run"``.
     """
 
     half_life: NDArray[np.float64]
     area: NDArray[np.float64]
+    begin: NDArray[np.float64]
     how: str
 
 
@@ -148,18 +154,19 @@ class Exposure:
                 columns["time_to_threshold"] = v[:, FIRST_ABOVE] - begin
             if self.tail is not None:
                 columns["half_life"] = self.tail.half_life[:, m]
-                if self._ends_last(w):
-                    total = v[:, INTEGRAL] + self.tail.area[:, m]
+                meets = self._meets_tail(self.tail, end)
+                if np.any(meets):
+                    total = np.where(meets, v[:, INTEGRAL] + self.tail.area[:, m], np.nan)
                     columns["AUC_inf"] = total
                     columns["extrapolated"] = self.tail.area[:, m] / total
         absent = np.isnan(begin)  # a subject without this window has nothing in it, not zero
         return {name: np.where(absent, np.nan, column) for name, column in columns.items()}
 
-    def _ends_last(self, w: int) -> bool:
-        """Whether a window reaches the end of the run, from where the tail goes on."""
-        last = np.fmax.reduce(self.end, axis=-1)
-        mine = self.end[..., w]
-        return bool(np.all((mine == last) | np.isnan(mine)))
+    def _meets_tail(self, tail: Tail, end: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether a window ends where the tail begins, so that their areas add up."""
+        apart = np.abs(end - tail.begin)
+        met: NDArray[np.bool_] = apart <= _ROUND_OFF * np.maximum(np.abs(end), np.abs(tail.begin))
+        return met
 
     def table(
         self, output: str | Sequence[str] | None = None, window: str | Sequence[str] | None = None

@@ -374,7 +374,9 @@ def _pick_exposure(exposure: Exposure | None, chosen: NDArray[np.int64]) -> Expo
         return None
     tail = exposure.tail
     if tail is not None:
-        tail = replace(tail, half_life=tail.half_life[chosen], area=tail.area[chosen])
+        begin = tail.begin[chosen] if tail.begin.ndim else tail.begin
+        half_life, area = tail.half_life[chosen], tail.area[chosen]
+        tail = replace(tail, half_life=half_life, area=area, begin=begin)
     own = exposure.begin.ndim == 2
     return replace(
         exposure,
@@ -405,19 +407,23 @@ def _summary(result: SimulationResult) -> ResultTable:
         for name, cell in cells.items():
             rows.setdefault(name, []).append(cell)
 
+    on_grid = result.row_subjects is None
+    people = "median (5 % .. 95 % of the subjects)" if len(result.subjects) > 1 else ""
     if exposure is None:
         for output, unit in zip(result.outputs, result.output_units, strict=True):
             values = result[output].values
-            last = values[:, -1] if result.row_subjects is None and values.size else values
-            add(output=f"{output} [{unit}]", last=_middle(np.asarray(last)))
-        return ResultTable(rows)
+            if on_grid and values.size:
+                add(output=f"{output} [{unit or '1'}]", last=_middle(values[:, -1]))
+            else:
+                add(output=f"{output} [{unit or '1'}]", values=_middle(values))
+        return ResultTable(rows, title=people if on_grid else "median (5 % .. 95 %) of the rows")
     shown = ("Cmax", "Tmax", "trough", "AUC", "half_life")
     for m, output in enumerate(exposure.outputs):
         for w, label in enumerate(exposure.labels):
             metrics = exposure._metrics_of(m, w)
             cells = {name: _middle(metrics[name]) for name in shown if name in metrics}
-            add(output=f"{output} [{exposure.units[m]}]", window=label, **cells)
+            add(output=f"{output} [{exposure.units[m] or '1'}]", window=label, **cells)
     timed = {"Tmax": result.time_unit, "half_life": result.time_unit}
     if len(set(exposure.units)) == 1:
         timed["AUC"] = exposure._unit_of("AUC", 0)
-    return ResultTable(rows, {k: u for k, u in timed.items() if k in rows})
+    return ResultTable(rows, {k: u for k, u in timed.items() if k in rows}, people)

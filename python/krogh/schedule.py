@@ -153,6 +153,10 @@ class Plan:
         """Return the plan with nothing observed: metrics and final states remain."""
         raise NotImplementedError
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape () or (num_subjects,)."""
+        raise NotImplementedError
+
     def observations(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first and last row of the observations of subjects start to stop."""
         if self.grid is not None:
@@ -200,6 +204,10 @@ class TemplatePlan(Plan):
         own = {(name, place[position]): values for (name, position), values in self.own.items()}
         return replace(self, grid=np.zeros(0), records=self.records.take(keep), own=own)
 
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape ()."""
+        return np.asarray(self.records.columns["time"].max())
+
 
 @dataclass
 class ListPlan(Plan):
@@ -231,6 +239,11 @@ class ListPlan(Plan):
             records=self.records.take(np.flatnonzero(acts)),
             offsets=kept_before[self.offsets],
         )
+
+    def ends(self) -> NDArray[np.float64]:
+        """Return the last moment simulated, s, shape (num_subjects,)."""
+        last: NDArray[np.float64] = self.records.columns["time"][self.offsets[1:] - 1]
+        return last
 
 
 # --- doses counted by weight, surface or target exposure ------------------------------------------
@@ -339,7 +352,8 @@ def expanded(
     """Return every single dose of a regimen up to `end`, in order of time.
 
     A dose at `end` itself is given where that is wanted, and never if the regimen has no stated
-    end.  Steady state belongs to the first of a train.
+    end.  Steady state belongs to the first of a train; it takes away what earlier trains still had
+    to give, as SS = 1 does in a table.
     """
     given: list[Given] = []
     for order, dose in enumerate(regimen.doses):
@@ -358,6 +372,7 @@ def expanded(
             if time > end or (time == end and k > 0 and not includes_end):
                 break
             given.append(Given(time, order, dose, dose.steady if k == 0 else 0, state))
+    given = _without_cancelled(given)
     given.sort(key=lambda g: (g.time, g.order))
     if not given:
         raise DataError(
@@ -365,6 +380,19 @@ def expanded(
             f" {end / 86400:.6g} d."
         )
     return given
+
+
+def _without_cancelled(given: list[Given]) -> list[Given]:
+    """Return the doses without those that a later train at steady state takes away."""
+    resets = [(g.time, g.order) for g in given if g.steady == 1]
+    if not resets:
+        return given
+    return [
+        g
+        for g in given
+        if g.time == g.dose.time  # the first of its train
+        or not any((g.dose.time, g.order) < reset and reset[0] <= g.time for reset in resets)
+    ]
 
 
 def regimen_plan(

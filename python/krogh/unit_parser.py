@@ -206,7 +206,13 @@ class _Parser:
             self.parts[i] = (name, p * exponent)
         if exponent.denominator == 1:
             return value**exponent.numerator, powers.power(exponent)
-        return Fraction(float(value) ** float(exponent)), powers.power(exponent)
+        try:
+            root = Fraction(float(value) ** float(exponent))
+        except OverflowError:
+            root = Fraction(0)
+        if not root:
+            raise self.error("its factor leaves the range of double precision", 0, len(self.text))
+        return root, powers.power(exponent)
 
     def exponent(self) -> Fraction | None:
         kind, token, where = self.peek()

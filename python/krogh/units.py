@@ -288,11 +288,11 @@ class DoseUnit:
 
 @lru_cache(maxsize=1024)
 def dose_unit(text: str) -> DoseUnit | None:
-    """Return the parts of a dose unit such as mg, mg/kg, mg/m2/d, IU/kg, MBq; None for others."""
+    """Return the parts of a dose unit such as mg/kg, mg/m2/d, IU/kg, MBq, Gy; None for others."""
     base: list[str] = []
     per: Literal["weight", "surface"] | None = None
     per_factor, per_time = 1.0, None
-    doses = (MASS, AMOUNT, dimension("IU"), dimension("Bq"), dimension("cell"))
+    doses = (MASS, AMOUNT, *map(dimension, ("IU", "Bq", "cell", "Gy")))
     for symbol, power in parse_unit(text).parts:
         powers = dimension(symbol)
         if power == 1 and powers in doses:

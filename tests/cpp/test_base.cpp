@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -110,30 +109,11 @@ TEST_CASE("a request is granted as it is, and by default the smallest limit") {
   }
 }
 
-TEST_CASE("limits come from affinity, control group and environment") {
-  const ThreadLimits plain{.processors = 12, .cgroup = 0, .openmp = 0, .slurm = 0};
-  CHECK(plain.smallest() == 12);
-  CHECK(ThreadLimits{.processors = 12, .cgroup = 3, .openmp = 6, .slurm = 4}.smallest() == 3);
-  CHECK(ThreadLimits{.processors = 12, .cgroup = 0, .openmp = 6, .slurm = 4}.smallest() == 4);
-  CHECK(ThreadLimits{.processors = 0, .cgroup = 0, .openmp = 0, .slurm = 0}.smallest() == 1);
-
-  const char* const before = std::getenv("OMP_NUM_THREADS");
-  const std::string saved = before == nullptr ? "" : before;
-  auto limit_for = [](const char* text) {
-    setenv("OMP_NUM_THREADS", text, 1);
-    return thread_limits().openmp;
-  };
-  CHECK(limit_for("3") == 3);
-  CHECK(limit_for("4,2") == 4);
-  CHECK(limit_for("0") == 0);
-  CHECK(limit_for("-2") == 0);
-  CHECK(limit_for("many") == 0);
-  CHECK(limit_for("99999999999999") == 0);
-  if (before == nullptr) {
-    unsetenv("OMP_NUM_THREADS");
-  } else {
-    setenv("OMP_NUM_THREADS", saved.c_str(), 1);
-  }
+TEST_CASE("limits come from affinity and control group") {
+  CHECK(ThreadLimits{.processors = 12, .cgroup = 0}.smallest() == 12);
+  CHECK(ThreadLimits{.processors = 12, .cgroup = 3}.smallest() == 3);
+  CHECK(ThreadLimits{.processors = 2, .cgroup = 3}.smallest() == 2);
+  CHECK(ThreadLimits{.processors = 0, .cgroup = 0}.smallest() == 1);
   CHECK(thread_limits().processors >= 1);
 }
 

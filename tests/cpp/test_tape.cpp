@@ -15,6 +15,8 @@
 #include <krogh/base/isa.hpp>
 #include <krogh/expr/tape.hpp>
 
+#include "expr/native_code.hpp"
+
 using namespace krogh;
 using expr::Code;
 using expr::Graph;
@@ -97,11 +99,17 @@ struct Machine {
     return file;
   }
 
-  /// Results, shape (lanes, roots).
-  std::vector<double> run(const std::vector<double>& states, int lanes, std::size_t roots) const {
+  /// Results, shape (lanes, roots), by the interpreter or (where there is any) by machine code.
+  std::vector<double> run(const std::vector<double>& states, int lanes, std::size_t roots,
+                          bool native = false) const {
     const auto width = static_cast<std::size_t>(lanes);
     AlignedBuffer file = load(states, lanes);
-    expr::run_tape(view(), file.data(), lanes);
+    if (native) {
+      const auto after = first_target + static_cast<std::uint32_t>(roots);
+      expr::NativeTape(view(), lanes, {after, high_water}).run(file.data());
+    } else {
+      expr::run_tape(view(), file.data(), lanes);
+    }
     std::vector<double> result(width * roots);
     for (std::size_t l = 0; l < width; ++l)
       for (std::size_t r = 0; r < roots; ++r)
@@ -239,8 +247,9 @@ TEST_CASE("random graphs have the graph's own value on every lane count and inst
       for (int lanes : expr::lane_counts) {
         const auto found = machine.run(states, lanes, roots.size());
         const auto size = static_cast<std::ptrdiff_t>(found.size());
-        // Bits do not depend on the lane count.
+        // Bits depend neither on the lane count nor on whether the tape is interpreted.
         CHECK(same_bits(found, std::vector<double>(widest.begin(), widest.begin() + size)));
+        CHECK(same_bits(found, machine.run(states, lanes, roots.size(), true)));
       }
       for (std::size_t lane = 0; lane < 32; ++lane)
         for (std::size_t r = 0; r < roots.size(); ++r) {
@@ -259,6 +268,22 @@ TEST_CASE("random graphs have the graph's own value on every lane count and inst
     }
   }
   CHECK(compared > 5000);
+}
+
+TEST_CASE("arithmetic becomes machine code where the processor has a form of it") {
+  const RestoredSet restore;
+  Graph g;
+  const NodeId x = g.state(0), y = g.state(1);
+  const NodeId root = g.div(g.unary(Op::sqrt, g.add(g.mul(x, y), x)), g.sub(y, x));
+  const Machine machine(g, 2, {g.unary(Op::exp, root)});
+  for (InstructionSet set : available_sets()) {
+    select_instruction_set(set);
+    const bool has_form = set == InstructionSet::x86_v3 || set == InstructionSet::x86_v4;
+    const expr::NativeTape tape(machine.view(), 8, {machine.first_target + 1, machine.high_water});
+    // All but the exponential, or nothing where the system grants no executable memory.
+    const auto most = static_cast<std::int32_t>(machine.code.size()) - 1;
+    CHECK(tape.num_native() == (has_form && expr::has_native_code() ? most : 0));
+  }
 }
 
 TEST_CASE("exp, log and pow are accurate to about one unit in the last place") {

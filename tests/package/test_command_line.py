@@ -125,6 +125,19 @@ def test_a_table_of_the_user_with_units_on_the_command_line(tmp_path: Path) -> N
     assert "20 subjects" in population.stdout
 
 
+def test_a_table_without_units_is_told_the_options_of_the_command_line(tmp_path: Path) -> None:
+    table = tmp_path / "events.csv"
+    table.write_text("id,time,amt,wt\n1,0,100,90\n1,24,.,90\n", encoding="utf-8")
+    command = ["simulate", str(table), "--model", "trastuzumab_quartino_2019"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2
+    assert "KG-126" in done.output
+    assert "--units TIME=h,AMT=mg" in done.output
+    done = CliRunner().invoke(app, [*command, "--units", "TIME=h,AMT=mg"])
+    assert done.exit_code == 2
+    assert "--covariates wt=kg" in done.output
+
+
 def test_a_model_saved_as_a_document_is_simulated(tmp_path: Path) -> None:
     from krogh import library
 

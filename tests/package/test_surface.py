@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import krogh
@@ -20,27 +21,45 @@ LISTING = Path(__file__).with_name("public_names.txt")
 
 
 def public_modules() -> Iterator[str]:
+    """Yield krogh, its direct children, and the building blocks; what lies deeper is internal."""
     yield "krogh"
-    for module in pkgutil.walk_packages(krogh.__path__, "krogh."):
-        parts = module.name.split(".")[1:]
-        if not any(part.startswith("_") for part in parts):
+    for module in pkgutil.iter_modules(krogh.__path__, "krogh."):
+        if not module.name.removeprefix("krogh.").startswith("_"):
             yield module.name
+    yield "krogh.model.effect"
+    yield "krogh.model.systemic"
 
 
 def surface() -> list[str]:
-    """Return one line for each name in the `__all__` of each public module."""
+    """Return one line for each name in the `__all__` of each public module, and for each method."""
     lines: list[str] = []
     for module_name in public_modules():
         module = importlib.import_module(module_name)
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             home = getattr(value, "__module__", module_name)
-            is_reexport = inspect.isclass(value) or inspect.isfunction(value)
-            if is_reexport and home != module_name and not home.startswith(f"{module_name}."):
+            is_definition = inspect.isclass(value) or inspect.isfunction(value)
+            is_own = module_name != "krogh" and f"{home}.".startswith(f"{module_name}.")
+            if is_definition and not is_own:
                 lines.append(f"{module_name}.{name} = {home}")
-            else:
-                lines.append(f"{module_name}.{name}{parameters(value)}")
+                continue
+            lines.append(f"{module_name}.{name}{parameters(value)}")
+            if inspect.isclass(value):
+                lines += [f"{module_name}.{name}.{method}" for method in methods(value)]
     return sorted(lines)
+
+
+def methods(kind: type) -> Iterator[str]:
+    """Yield the public methods and properties that a class itself defines."""
+    for name, value in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, (classmethod, staticmethod)):
+            value = value.__func__
+        if inspect.isfunction(value):
+            yield f"{name}{parameters(value)}"
+        elif isinstance(value, (property, cached_property)):
+            yield name
 
 
 def parameters(value: object) -> str:

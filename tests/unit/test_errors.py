@@ -63,6 +63,7 @@ def test_every_code_in_the_package_belongs_to_the_class_that_raises_it(source_tr
         "DataError": r"KG-2\d\d",
         "SolverError": r"KG-3\d\d",
         "NumericalFailure": r"KG-3\d\d",
+        "FitError": r"KG-4\d\d",
         "MissingExtra": r"KG-9\d\d",
     }
     wrong: list[str] = []

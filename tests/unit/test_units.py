@@ -139,6 +139,10 @@ def test_mass_and_amount_meet_only_through_a_molar_mass() -> None:
         ("m" * 300, "KG-125"),
         ("(" * 60 + "m" + ")" * 60, "KG-125"),
         ("km^90", "KG-125"),
+        ("L^20.6", "KG-125"),
+        ("L^100", "KG-125"),
+        ("(L^100)^0.5", "KG-125"),
+        ("mg/fm^99.5", "KG-125"),
     ],
 )
 def test_wrong_units_are_named_errors(text: str, code: str) -> None:

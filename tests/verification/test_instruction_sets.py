@@ -49,12 +49,15 @@ def test_a_stiff_model(each_instruction_set, method):
         assert not run.failures
         return run.values, run.sensitivities
 
+    # The explicit method is held by stability here: from different roundings its steps drift apart,
+    # so that the values agree to the tolerance alone.
+    bound = 1e-8 if method == "explicit5" else 1e-9
     results = each_instruction_set(work)
     for k in range(2):
         first = next(iter(results.values()))[k]
         scale = np.maximum(np.abs(first).max(axis=1, keepdims=True), 1e-12)
         for name, found in results.items():
-            assert np.abs((found[k] - first) / scale).max() < 1e-9, name
+            assert np.abs((found[k] - first) / scale).max() < bound, name
 
 
 @pytest.mark.parametrize("method", ["rodas5p", "explicit5"])

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from engine import Law, exp, solve
+from engine import Law, Symbol, exp, solve
 from engine import observe as observe_at
 from krogh import _core
 from lines import CLOSED, STILL, Line, bench_n87, constant_input, even_faces
@@ -297,6 +297,19 @@ def test_a_table_runs_straight_between_its_points():
         expected.append(c)
         t0 = t1
     assert run.values[0, :, 0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_kinks_of_the_kinetics_in_time_are_stops():
+    """A rate given by a linear table of time is integrated exactly piece by piece."""
+    x, y = [0.0, 10.0, 13.0, 40.0], [0.0, 2.0, 0.5, 0.5]
+
+    def law(t, state, p):
+        table = t.graph.table(x, y, "linear", t.node)
+        return [Symbol(t.graph, table) + p.zero]
+
+    line = Line(Law(("c",), ("zero",), law), [0.0], [0.0, 1.0, 2.0], {"c": (CLOSED, CLOSED)})
+    run = line.run([10.0, 12.0, 40.0], rtol=0.3)
+    assert run.values[0, :, 0, 0] == pytest.approx([10.0, 13.0, 27.25], rel=1e-12)
 
 
 def test_pulses_add_up_and_an_infusion_is_two_of_them():

@@ -115,3 +115,25 @@ def test_input_close_to_capacity_has_a_closed_form(share, method):
     slope = -dose_size * np.exp(excess) / np.expm1(excess) ** 2
     exact = [slope * interval / km, -slope * excess / km, trough / dose_size - slope / km]
     np.testing.assert_allclose(run.sensitivities[1, 0], exact, rtol=1e-6 * factor)
+
+
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p", "explicit5"])
+@pytest.mark.parametrize("rtol", [1e-5, 1e-9, 1e-13])
+@pytest.mark.parametrize("rate", [0.0, 2.0, 16.0])
+def test_troughs_far_below_the_tolerance(rate, rtol, method):
+    # Between doses the amount falls by nine decades, below what atol looks at.
+    k, amount, interval = 1.7, 4.0, 12.5
+    law = Law(("x",), ("k",), lambda t, y, p: [-p.k * y.x + 0.0 * y.x * y.x])
+    times = np.array([0.1, 1.0, 3.0, 12.5])
+    records = [dose(0.0, amount, rate=rate, interval=interval, steady=1), *observe(times)]
+    run = solve(
+        law.program(), (k,), records, method=method, rtol=rtol, atol=[max(1e-13, 1e-4 * rtol)]
+    )
+    if rate == 0.0:
+        one, tail = amount * np.exp(-k * times), amount
+    else:
+        given = np.minimum(times, amount / rate)
+        one = rate / k * (1.0 - np.exp(-k * given)) * np.exp(-k * (times - given))
+        tail = rate / k * np.expm1(k * amount / rate)
+    exact = one + tail * np.exp(-k * (times + interval)) / (1.0 - np.exp(-k * interval))
+    np.testing.assert_allclose(run.values[:, 0], exact, rtol=0.0, atol=10.0 * rtol * amount + 1e-12)

@@ -83,8 +83,8 @@ KROGH_INLINE double log_parts(double x, double& low) {
   const auto unsigned_bits = static_cast<unsigned long>(bits);
   const long shifted = static_cast<long>(unsigned_bits - 0x3fe6a09e667f3bcdUL);  // of sqrt(1/2)
   const long exponent = shifted >> 52;
-  const double m = from_bits(
-      static_cast<long>(unsigned_bits - (static_cast<unsigned long>(exponent) << 52)));
+  const double m =
+      from_bits(static_cast<long>(unsigned_bits - (static_cast<unsigned long>(exponent) << 52)));
   const double k = static_cast<double>(static_cast<int>(exponent)) - (is_tiny ? 54.0 : 0.0);
   const double f = m - 1.0;
   const double g = m + 1.0;

@@ -1,4 +1,4 @@
-// Limits on threads: affinity, control-group quota (Linux), environment of OpenMP and SLURM.
+// Limits on threads: affinity and control-group quota (Linux).
 // SPDX-License-Identifier: BSD-3-Clause
 #include <krogh/base/thread_limits.hpp>
 
@@ -24,14 +24,6 @@ int processors() {
   if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
 #endif
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-/// First number of an environment variable, 0 if it is not set or not positive.
-int number_in(const char* variable) {
-  const char* text = std::getenv(variable);
-  if (text == nullptr) return 0;
-  const long value = std::strtol(text, nullptr, 10);
-  return value > 0 && value <= std::numeric_limits<int>::max() ? static_cast<int>(value) : 0;
 }
 
 #if defined(__linux__)
@@ -66,7 +58,8 @@ int control_group_quota() {
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    std::string controllers(1, ',');
+    controllers.append(line, first + 1, second - first - 1).push_back(',');
     const bool is_second_version = controllers == ",,";
     if (!is_second_version && controllers.find(",cpu,") == std::string::npos) continue;
     std::string path = line.substr(second + 1);
@@ -89,18 +82,13 @@ int control_group_quota() { return 0; }
 }  // namespace
 
 int ThreadLimits::smallest() const {
-  int least = std::max(1, processors);
-  for (int limit : {cgroup, openmp, slurm})
-    if (limit > 0) least = std::min(least, limit);
-  return least;
+  const int least = std::max(1, processors);
+  return cgroup > 0 ? std::min(least, cgroup) : least;
 }
 
 ThreadLimits thread_limits() {
   static const int quota = control_group_quota();
-  return {.processors = processors(),
-          .cgroup = quota,
-          .openmp = number_in("OMP_NUM_THREADS"),
-          .slurm = number_in("SLURM_CPUS_PER_TASK")};
+  return {.processors = processors(), .cgroup = quota};
 }
 
 }  // namespace krogh

@@ -10,7 +10,7 @@ namespace krogh::expr {
 
 /// Opcode of a packed-double instruction with the mandatory prefix 66.
 struct VectorOp {
-  std::uint8_t map;     ///< 1: 0F, 2: 0F38, 3: 0F3A
+  std::uint8_t map;  ///< 1: 0F, 2: 0F38, 3: 0F3A
   std::uint8_t opcode;
 };
 
@@ -34,9 +34,9 @@ class Assembler {
   /// Third operand: a vector register, a place in memory, or a constant for all elements.
   struct Operand {
     enum class Kind : std::uint8_t { vector, memory, constant } kind = Kind::vector;
-    int number = 0;             ///< vector register, or base register: 7 rdi, 6 rsi
+    int number = 0;  ///< vector register, or base register: 7 rdi, 6 rsi
     std::int32_t displacement = 0;
-    double value = 0.0;         ///< of a constant
+    double value = 0.0;  ///< of a constant
   };
   static Operand vector(int number) { return {Operand::Kind::vector, number, 0, 0.0}; }
   static Operand memory(int base, std::int32_t displacement) {
@@ -118,14 +118,13 @@ class Assembler {
                           (((~s >> 3) & 1u) << 5) | (((~t >> 4) & 1u) << 4) | op.map;
       const unsigned p1 = 0x80u | ((~f & 15u) << 3) | 4u | 1u;
       const bool is_broadcast_operand = is_constant && op.opcode != vector_op::broadcast.opcode;
-      const unsigned p2 = (2u << 5) | (is_broadcast_operand ? 16u : 0u) |
-                          (((~f >> 4) & 1u) << 3) | static_cast<unsigned>(mask);
+      const unsigned p2 = (2u << 5) | (is_broadcast_operand ? 16u : 0u) | (((~f >> 4) & 1u) << 3) |
+                          static_cast<unsigned>(mask);
       bytes_.push_back(0x62);
       for (unsigned p : {p0, p1, p2}) bytes_.push_back(static_cast<std::uint8_t>(p));
     } else {
       const unsigned wide_element = op.map == 2 && op.opcode != vector_op::broadcast.opcode;
-      const unsigned p1 =
-          (((~t >> 3) & 1u) << 7) | 0x40u | (((~s >> 3) & 1u) << 5) | op.map;
+      const unsigned p1 = (((~t >> 3) & 1u) << 7) | 0x40u | (((~s >> 3) & 1u) << 5) | op.map;
       const unsigned p2 = (wide_element << 7) | ((~f & 15u) << 3) | 4u | 1u;
       bytes_.push_back(0xc4);
       for (unsigned p : {p1, p2}) bytes_.push_back(static_cast<std::uint8_t>(p));
@@ -141,7 +140,8 @@ class Assembler {
       patches_.push_back({bytes_.size(), bytes_.size() + 4 + immediate_size, bits});
       append_32(0);
     } else {
-      bytes_.push_back(static_cast<std::uint8_t>(0x80u | reg | static_cast<unsigned>(second.number)));
+      bytes_.push_back(
+          static_cast<std::uint8_t>(0x80u | reg | static_cast<unsigned>(second.number)));
       append_32(static_cast<std::uint32_t>(second.displacement));
     }
   }

@@ -15,11 +15,11 @@ namespace krogh::expr {
 namespace {
 
 constexpr std::array<std::string_view, 38> op_names = {
-    "constant", "state", "parameter", "time",   "direction", "input", "add",  "sub",
-    "mul",      "div",   "neg",       "pow",    "min",       "max",   "exp",  "expm1",
-    "log",      "log1p", "log10",     "sqrt",   "sin",       "cos",   "tan",  "asin",
-    "acos",     "atan",  "sinh",      "cosh",   "tanh",      "abs",   "lgamma", "digamma",
-    "log_positive", "pivot", "select", "choose", "lookup",   "lookup_slope"};
+    "constant",     "state", "parameter", "time",   "direction", "input",       "add",    "sub",
+    "mul",          "div",   "neg",       "pow",    "min",       "max",         "exp",    "expm1",
+    "log",          "log1p", "log10",     "sqrt",   "sin",       "cos",         "tan",    "asin",
+    "acos",         "atan",  "sinh",      "cosh",   "tanh",      "abs",         "lgamma", "digamma",
+    "log_positive", "pivot", "select",    "choose", "lookup",    "lookup_slope"};
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
@@ -31,9 +31,9 @@ double digamma(double x) {
   for (; x < 10.0; x += 1.0) shift -= 1.0 / x;
   const double r = 1.0 / (x * x);
   const double series =
-      r * (1.0 / 12 -
-           r * (1.0 / 120 -
-                r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132 - r * (691.0 / 32760 - r / 12))))));
+      r * (1.0 / 12 - r * (1.0 / 120 -
+                           r * (1.0 / 252 -
+                                r * (1.0 / 240 - r * (1.0 / 132 - r * (691.0 / 32760 - r / 12))))));
   return shift + std::log(x) - 0.5 / x - series;
 }
 
@@ -76,9 +76,10 @@ std::vector<double> pchip_slopes(const std::vector<double>& x, const std::vector
 
 void validate(const Table& table) {
   if (table.x.size() < 2 || table.x.size() != table.y.size())
-    throw InvalidInput("interpolation table needs at least two points and as many ordinates as "
-                       "abscissae, found " + std::to_string(table.x.size()) + " and " +
-                       std::to_string(table.y.size()));
+    throw InvalidInput(
+        "interpolation table needs at least two points and as many ordinates as "
+        "abscissae, found " +
+        std::to_string(table.x.size()) + " and " + std::to_string(table.y.size()));
   for (std::size_t i = 0; i < table.x.size(); ++i) {
     if (!std::isfinite(table.x[i]) || !std::isfinite(table.y[i]))
       throw InvalidInput("interpolation table point " + std::to_string(i) + " is not finite");
@@ -331,8 +332,8 @@ NodeId Graph::choose(NodeId condition, NodeId a, NodeId b) {
 NodeId Graph::lookup(Table table, NodeId x) {
   check(x);
   validate(table);
-  table.slope = table.kind == Interpolation::pchip ? pchip_slopes(table.x, table.y)
-                                                   : std::vector<double>{};
+  table.slope =
+      table.kind == Interpolation::pchip ? pchip_slopes(table.x, table.y) : std::vector<double>{};
   for (std::size_t i = 0; i < tables_.size(); ++i)
     if (tables_[i].kind == table.kind && tables_[i].x == table.x && tables_[i].y == table.y)
       return intern({.op = Op::lookup, .a = x, .index = static_cast<std::int32_t>(i)});
@@ -369,12 +370,18 @@ std::vector<NodeId> Graph::substitute(std::span<const NodeId> roots,
       if (*operand != no_node) *operand = copy.at(*operand);
     NodeId other = replace(id, n);
     if (other == no_node) {
-      if (arity(n.op) == 0) other = id;
-      else if (n.op == Op::select) other = select(n.c, n.a, n.b);
-      else if (n.op == Op::choose) other = choose(n.c, n.a, n.b);
-      else if (n.op == Op::lookup || n.op == Op::lookup_slope) other = intern(n);
-      else if (n.b != no_node) other = binary(n.op, n.a, n.b);
-      else other = unary(n.op, n.a);
+      if (arity(n.op) == 0)
+        other = id;
+      else if (n.op == Op::select)
+        other = select(n.c, n.a, n.b);
+      else if (n.op == Op::choose)
+        other = choose(n.c, n.a, n.b);
+      else if (n.op == Op::lookup || n.op == Op::lookup_slope)
+        other = intern(n);
+      else if (n.b != no_node)
+        other = binary(n.op, n.a, n.b);
+      else
+        other = unary(n.op, n.a);
     }
     copy.emplace(id, other);
   }
@@ -417,8 +424,9 @@ NodeId Graph::derivative_of(const Node& n, NodeId id, NodeId da, NodeId db) {
   switch (n.op) {
     case Op::add: return add(zero(da), zero(db));
     case Op::sub: return sub(zero(da), zero(db));
-    case Op::mul: return add(da == no_node ? constant(0.0) : mul(da, b),
-                             db == no_node ? constant(0.0) : mul(a, db));
+    case Op::mul:
+      return add(da == no_node ? constant(0.0) : mul(da, b),
+                 db == no_node ? constant(0.0) : mul(a, db));
     case Op::div: {
       if (db == no_node) return div(da, b);
       return div(sub(zero(da), mul(id, db)), b);
@@ -426,8 +434,7 @@ NodeId Graph::derivative_of(const Node& n, NodeId id, NodeId da, NodeId db) {
     case Op::neg: return unary(Op::neg, da);
     case Op::pow: {
       NodeId sum = constant(0.0);
-      if (da != no_node)
-        sum = mul(mul(b, binary(Op::pow, a, sub(b, constant(1.0)))), da);
+      if (da != no_node) sum = mul(mul(b, binary(Op::pow, a, sub(b, constant(1.0)))), da);
       if (db != no_node) sum = add(sum, mul(mul(id, unary(Op::log_positive, a)), db));
       return sum;
     }
@@ -444,8 +451,7 @@ NodeId Graph::derivative_of(const Node& n, NodeId id, NodeId da, NodeId db) {
     case Op::cos: return unary(Op::neg, scaled(unary(Op::sin, a)));
     case Op::tan: return scaled(add(constant(1.0), mul(id, id)));
     case Op::asin: return div(da, unary(Op::sqrt, sub(constant(1.0), mul(a, a))));
-    case Op::acos:
-      return unary(Op::neg, div(da, unary(Op::sqrt, sub(constant(1.0), mul(a, a)))));
+    case Op::acos: return unary(Op::neg, div(da, unary(Op::sqrt, sub(constant(1.0), mul(a, a)))));
     case Op::atan: return div(da, add(constant(1.0), mul(a, a)));
     case Op::sinh: return scaled(unary(Op::cosh, a));
     case Op::cosh: return scaled(unary(Op::sinh, a));
@@ -457,8 +463,9 @@ NodeId Graph::derivative_of(const Node& n, NodeId id, NodeId da, NodeId db) {
     case Op::lookup: return mul(intern({.op = Op::lookup_slope, .a = a, .index = n.index}), da);
     case Op::lookup_slope:
       if (tables_[static_cast<std::size_t>(n.index)].kind != Interpolation::pchip) return no_node;
-      throw InvalidInput("the second derivative of a pchip table is not available; use a linear "
-                         "table where sensitivities are asked for");
+      throw InvalidInput(
+          "the second derivative of a pchip table is not available; use a linear "
+          "table where sensitivities are asked for");
     default:
       throw InvalidInput("operation '" + std::string(name_of(n.op)) + "' has no derivative here");
   }

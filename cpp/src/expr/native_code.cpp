@@ -300,8 +300,10 @@ class SegmentEmitter {
       case code_of(Code::copy): {
         const Operand a = fetch_last(ins.a, i);
         const int d = target_after(ins, i);
-        if (a.kind == Operand::Kind::memory) out_.emit(vector_op::load, d, 0, a);
-        else if (a.number != d) out_.emit(vector_op::move, d, 0, a);
+        if (a.kind == Operand::Kind::memory)
+          out_.emit(vector_op::load, d, 0, a);
+        else if (a.number != d)
+          out_.emit(vector_op::move, d, 0, a);
         finish(ins, d);
         return;
       }
@@ -360,8 +362,10 @@ class SegmentEmitter {
       const int c = holder(ins.c);
       if (c >= 0) pinned_[at(c)] = 1;
       d = allocate(i);
-      if (c >= 0) out_.emit(vector_op::move, d, 0, Assembler::vector(c));
-      else out_.emit(vector_op::load, d, 0, home(ins.c));
+      if (c >= 0)
+        out_.emit(vector_op::move, d, 0, Assembler::vector(c));
+      else
+        out_.emit(vector_op::load, d, 0, home(ins.c));
       out_.emit(form_231, d, a, b);
     }
     const Sources s = sources_of(ins);
@@ -393,8 +397,10 @@ class SegmentEmitter {
   }
 
   void broadcast(int v, double value) {
-    if (out_.is_wide()) out_.emit(vector_op::broadcast, v, 0, Assembler::constant(value));
-    else out_.emit(vector_op::move, v, 0, constant(value));
+    if (out_.is_wide())
+      out_.emit(vector_op::broadcast, v, 0, Assembler::constant(value));
+    else
+      out_.emit(vector_op::move, v, 0, constant(value));
   }
 
   /// a where c > 0, else b.
@@ -439,8 +445,7 @@ bool can_emit(bool& is_wide) {
 
 }  // namespace
 
-NativeTape::NativeTape(const TapeView& tape, int lanes, RegisterRange temporaries)
-    : lanes_(lanes) {
+NativeTape::NativeTape(const TapeView& tape, int lanes, RegisterRange temporaries) : lanes_(lanes) {
   // Runs shorter than this are not worth the loads and stores at their borders.
   constexpr std::int32_t shortest = 3;
   bool is_wide = false;
@@ -489,8 +494,10 @@ NativeTape& NativeTape::operator=(NativeTape&&) noexcept = default;
 
 void NativeTape::run(double* registers) const {
   for (const Segment& segment : segments_) {
-    if (segment.function != nullptr) segment.function(registers);
-    else run_tape(segment.interpreted, registers, lanes_);
+    if (segment.function != nullptr)
+      segment.function(registers);
+    else
+      run_tape(segment.interpreted, registers, lanes_);
   }
 }
 

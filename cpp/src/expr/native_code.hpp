@@ -1,6 +1,5 @@
-// Machine code for tapes on x86-64: the same operations in the same order as the interpreter, so the
-// same bits, with values kept in vector registers.
-// SPDX-License-Identifier: BSD-3-Clause
+// Machine code for tapes on x86-64: the same operations in the same order as the interpreter, so
+// the same bits, with values kept in vector registers. SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@
 namespace krogh::expr {
 namespace {
 
-/// State of one compilation. Registers of temporaries return to `free_` when their last use is past.
+/// State of one compilation. Registers of temporaries return to `free_` when their last use is
+/// past.
 class Compiler {
  public:
   Compiler(const Graph& graph, const RegisterMap& available, std::uint32_t first_temporary)

@@ -43,11 +43,11 @@ double table_value(const TableView& table, double x, bool slope) {
   return y0 + s * (m0 + s * (c2 + s * c3));
 }
 
-#define KROGH_LANES(expression)                 \
-  {                                             \
-    KROGH_SIMD                                  \
+#define KROGH_LANES(expression)                      \
+  {                                                  \
+    KROGH_SIMD                                       \
     for (int l = 0; l < L; ++l) d[l] = (expression); \
-  }                                             \
+  }                                                  \
   break
 
 template <int L>
@@ -67,20 +67,18 @@ void run(const expr::TapeView& tape, double* registers) {
       case static_cast<unsigned>(Code::copy): KROGH_LANES(a[l]);
       case static_cast<unsigned>(Code::multiply_add): KROGH_LANES(fma_(a[l], b[l], c[l]));
       case static_cast<unsigned>(Code::multiply_subtract): KROGH_LANES(fma_(a[l], b[l], -c[l]));
-      case static_cast<unsigned>(Code::negative_multiply_add):
-        KROGH_LANES(fma_(-a[l], b[l], c[l]));
+      case static_cast<unsigned>(Code::negative_multiply_add): KROGH_LANES(fma_(-a[l], b[l], c[l]));
       case static_cast<unsigned>(Op::min): KROGH_LANES(a[l] < b[l] ? a[l] : b[l]);
       case static_cast<unsigned>(Op::max): KROGH_LANES(a[l] > b[l] ? a[l] : b[l]);
       case static_cast<unsigned>(Op::abs): KROGH_LANES(__builtin_fabs(a[l]));
       case static_cast<unsigned>(Op::sqrt): KROGH_LANES(__builtin_sqrt(a[l]));
       case static_cast<unsigned>(Op::exp): KROGH_LANES(exp_(a[l]));
       case static_cast<unsigned>(Op::log): KROGH_LANES(log_(a[l]));
-      case static_cast<unsigned>(Op::log_positive):
-        KROGH_LANES(a[l] > 0.0 ? log_(a[l]) : 0.0);
+      case static_cast<unsigned>(Op::log_positive): KROGH_LANES(a[l] > 0.0 ? log_(a[l]) : 0.0);
       case static_cast<unsigned>(Op::pow): KROGH_LANES(pow_(a[l], b[l]));
       case static_cast<unsigned>(Op::pivot):
         KROGH_LANES(__builtin_fabs(a[l]) < 1e-10 * __builtin_fabs(b[l]) ? __builtin_nan("")
-                                                                       : 1.0 / a[l]);
+                                                                        : 1.0 / a[l]);
       case static_cast<unsigned>(Op::select):
       case static_cast<unsigned>(Op::choose): KROGH_LANES(c[l] > 0.0 ? a[l] : b[l]);
       case static_cast<unsigned>(Op::lookup):

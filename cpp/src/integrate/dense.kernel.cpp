@@ -6,8 +6,7 @@ namespace krogh::KROGH_ISA {
 namespace {
 
 template <int L>
-void dense_rows(const double (*weights)[8], int stages, const double* u, int rows,
-                double* dense) {
+void dense_rows(const double (*weights)[8], int stages, const double* u, int rows, double* dense) {
   const long stride = static_cast<long>(rows) * L;
   for (int r = 0; r < 3; ++r)
     weigh_stages<L>(stages, weights[r], u, stride, dense + r * stride, rows);
@@ -22,8 +21,8 @@ void interpolate_rows(const double* y, const double* y_new, const double* dense,
     KROGH_SIMD
     for (int l = 0; l < L; ++l) {
       const double th = theta[l];
-      const double inner = fma_(
-          th, fma_(th, dense[2 * stride + at + l], dense[stride + at + l]), dense[at + l]);
+      const double inner =
+          fma_(th, fma_(th, dense[2 * stride + at + l], dense[stride + at + l]), dense[at + l]);
       const double upper = fma_(1.0 - th, inner, y_new[at + l]);
       target[at + l] = (1.0 - th) * y[at + l] + th * upper;
     }

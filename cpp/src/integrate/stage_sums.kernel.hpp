@@ -46,7 +46,7 @@ struct Weights {
   explicit Weights(const double* from) {
     for (int j = 0; j < S; ++j) value[j] = from[j];
   }
-  double value[S];
+  double value[static_cast<unsigned>(S)];
 };
 
 /// target = base + sum_j weights_j u_j over S stages.
@@ -68,8 +68,8 @@ void sum_rows(const double* weights, const double* base, const double* u, long s
 }
 
 template <int L>
-void sum_stages(int stages, const double* weights, const double* base, const double* u,
-                long stride, double* target, int rows) {
+void sum_stages(int stages, const double* weights, const double* base, const double* u, long stride,
+                double* target, int rows) {
   switch (stages) {
     case 1: sum_rows<L, 1>(weights, base, u, stride, target, rows); break;
     case 2: sum_rows<L, 2>(weights, base, u, stride, target, rows); break;

@@ -96,8 +96,7 @@ void judge_step(integrate::LaneBlock& b, int count) {
     const double accepted = error <= error_limit ? finite : 0.0;
     const double bounded = error > 1e-10 ? error : 1e-10;
     const double now = finite > 0.0 ? bounded : 1.0;
-    double factor =
-        c.safety * exp_(fma_(-c.exponent, log_(now), c.memory * log_(before_row[l])));
+    double factor = c.safety * exp_(fma_(-c.exponent, log_(now), c.memory * log_(before_row[l])));
     factor = factor < c.largest_shrink ? c.largest_shrink : factor;
     factor = factor > c.largest_growth ? c.largest_growth : factor;
     const double shrink = factor < 0.9 ? factor : 0.9;

@@ -55,7 +55,8 @@ void Stepper::step(LaneBlock& block, TangentBlock* tangents) const {
 }
 
 void Stepper::state_inside(LaneBlock& block, const double* theta) const {
-  double* states = block.registers + static_cast<std::ptrdiff_t>(block.state_register) * block.lanes;
+  double* states =
+      block.registers + static_cast<std::ptrdiff_t>(block.state_register) * block.lanes;
   KROGH_DISPATCH(interpolate)(block.y, block.y_new, block.dense, theta, block.num_states,
                               block.lanes, states);
   if (family == Family::rosenbrock) KROGH_DISPATCH(rosenbrock_refine)(block, theta);

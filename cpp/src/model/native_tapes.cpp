@@ -23,8 +23,8 @@ NativeTapes::NativeTapes(const Program& program, const TangentProgram* tangents,
   surfaces = ready(tapes.surfaces);
   const int first_stage = tangents != nullptr ? tangents->num_registers : layout.count;
   for (int s = 0; s < num_stages; ++s)
-    stage_tapes_.push_back(expr::moved(s == 0 ? tapes.factor : tapes.stage, layout.solution, n,
-                                       first_stage + s * n));
+    stage_tapes_.push_back(
+        expr::moved(s == 0 ? tapes.factor : tapes.stage, layout.solution, n, first_stage + s * n));
   for (const auto& tape : stage_tapes_) stages.push_back(ready(tape));
   if (tangents == nullptr) return;
   const expr::RegisterRange tangent_temporaries{

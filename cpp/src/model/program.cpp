@@ -9,15 +9,16 @@
 #include <krogh/linalg/sparse_lu.hpp>
 
 #include "model/inputs.hpp"
+#include "model/time_knots.hpp"
 #include "model/native_tapes.hpp"
 
 namespace krogh::model {
 namespace {
 
 using expr::Graph;
+using expr::no_node;
 using expr::Node;
 using expr::NodeId;
-using expr::no_node;
 using expr::Op;
 using expr::RegisterMap;
 using expr::TapeRoot;
@@ -49,6 +50,7 @@ Program::Program(ModelSpec spec)
   replace_divisions();
   build_jacobian();
   build_linear_form();
+  time_knots_ = model::time_knots(spec_.graph, spec_.derivatives);
   compile();
 }
 
@@ -182,9 +184,8 @@ void Program::build_jacobian() {
   std::stable_sort(by_column.begin(), by_column.end(),
                    [](const Entry& a, const Entry& b) { return a.row < b.row; });
   jacobian_ = std::move(by_column);
-  time_derivatives_ = graph.differentiate(spec_.derivatives, [&](const Node& node) {
-    return node.op == Op::time ? one : no_node;
-  });
+  time_derivatives_ = graph.differentiate(
+      spec_.derivatives, [&](const Node& node) { return node.op == Op::time ? one : no_node; });
 }
 
 void Program::build_linear_form() {
@@ -198,10 +199,9 @@ void Program::build_linear_form() {
   const NodeId zero = graph.constant(0.0);
   linear_nodes_.assign(idx(n) * idx(n), zero);
   for (const Entry& e : jacobian_) linear_nodes_[idx(e.row) * idx(n) + idx(e.column)] = e.node;
-  const auto constant_part = graph.substitute(
-      spec_.derivatives, [&](NodeId, const Node& node) {
-        return node.op == Op::state ? zero : no_node;
-      });
+  const auto constant_part = graph.substitute(spec_.derivatives, [&](NodeId, const Node& node) {
+    return node.op == Op::state ? zero : no_node;
+  });
   for (NodeId id : constant_part) {
     is_linear_ = is_linear_ && graph.variability(id) != Variability::dynamic;
     linear_nodes_.push_back(id);
@@ -273,7 +273,8 @@ void Program::compile() {
   for (NodeId& id : stored.entries) id = as_symbol(id);
   for (NodeId& id : stored.inverse_pivots) id = as_symbol(id);
   std::vector<NodeId> stage_rhs;
-  for (int i = 0; i < n; ++i) stage_rhs.push_back(graph.sub(sums[idx(i)], spec_.derivatives[idx(i)]));
+  for (int i = 0; i < n; ++i)
+    stage_rhs.push_back(graph.sub(sums[idx(i)], spec_.derivatives[idx(i)]));
   const std::vector<NodeId> stage_solution = linalg::solve(graph, stored, stage_rhs);
   const std::vector<NodeId> plain_solution = linalg::solve(graph, stored, sums);
 
@@ -386,8 +387,8 @@ void Program::compile() {
   auto region = [&](std::span<const NodeId> nodes, std::int32_t first) {
     std::vector<TapeRoot> roots;
     for (std::size_t i = 0; i < nodes.size(); ++i)
-      roots.push_back({nodes[i] == no_node ? graph.constant(0.0) : nodes[i],
-                       at(first, static_cast<int>(i))});
+      roots.push_back(
+          {nodes[i] == no_node ? graph.constant(0.0) : nodes[i], at(first, static_cast<int>(i))});
     return roots;
   };
   const NodeId zero = graph.constant(0.0);
@@ -412,7 +413,8 @@ void Program::compile() {
       rhs_roots.push_back(root);
   rhs_roots.insert(rhs_roots.end(), jacobian_roots.begin(), jacobian_roots.end());
   tapes_.rhs_jacobian = build(rhs_roots, base_);
-  for (const TapeRoot& root : region(first_solution, layout_.solution)) factor_roots.push_back(root);
+  for (const TapeRoot& root : region(first_solution, layout_.solution))
+    factor_roots.push_back(root);
   tapes_.factor = build(factor_roots, factor_available);
   tapes_.stage = build(region(stage_solution, layout_.solution), solve_available);
   tapes_.solve = build(region(plain_solution, layout_.solution), solve_available);
@@ -420,7 +422,8 @@ void Program::compile() {
   tapes_.surfaces = build(surface_roots, base_);
   layout_.count = static_cast<std::int32_t>(high_water);
 
-  for (NodeId id : linear_nodes_) linear_registers_.push_back(static_cast<std::int32_t>(base_.at(id)));
+  for (NodeId id : linear_nodes_)
+    linear_registers_.push_back(static_cast<std::int32_t>(base_.at(id)));
   for (const DoseAttributes& d : spec_.doses) {
     auto& row = dose_registers_.emplace_back();
     const NodeId nodes[] = {d.bioavailability, d.lag, d.duration, d.rate, d.scale};

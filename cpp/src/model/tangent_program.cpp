@@ -9,9 +9,9 @@
 namespace krogh::model {
 namespace {
 
+using expr::no_node;
 using expr::Node;
 using expr::NodeId;
-using expr::no_node;
 using expr::Op;
 using expr::TapeRoot;
 using expr::Variability;
@@ -158,8 +158,8 @@ TangentProgram::TangentProgram(const Program& program,
   for (int j = 0; j < n; ++j)
     for (std::size_t m = 0; m < spec.outputs.size(); ++m)
       if (output_y[idx(j)][m] != no_node)
-        output_states.push_back({static_cast<std::int32_t>(m), j,
-                                 place(output_y[idx(j)][m], output_roots)});
+        output_states.push_back(
+            {static_cast<std::int32_t>(m), j, place(output_y[idx(j)][m], output_roots)});
   for (std::size_t k = 0; k < count; ++k) {
     auto& out = output_parameters.emplace_back();
     for (std::size_t m = 0; m < spec.outputs.size(); ++m)
@@ -196,8 +196,7 @@ TangentProgram::TangentProgram(const Program& program,
   first_temporary = next;
   const auto lowest = static_cast<std::uint32_t>(next);
   std::uint32_t high_water = lowest;
-  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, lowest,
-                                high_water);
+  prologue = expr::compile_tape(graph, prologue_roots, prologue_available, lowest, high_water);
   first_order = expr::compile_tape(graph, first_roots, base, lowest, high_water);
   second_order = expr::compile_tape(graph, second_roots, base, lowest, high_water);
   outputs = expr::compile_tape(graph, output_roots, base, lowest, high_water);

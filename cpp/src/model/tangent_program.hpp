@@ -39,7 +39,7 @@ class TangentProgram {
 
   int first_temporary = 0;  ///< from here on: intermediate results of a tape
   int num_registers = 0;
-  int direction_register = 0;  ///< (states + 1) rows
+  int direction_register = 0;                   ///< (states + 1) rows
   std::vector<expr::Instruction> prologue;      ///< more expressions of parameters alone
   std::vector<expr::Instruction> first_order;   ///< Jacobian and dF/dp
   std::vector<expr::Instruction> second_order;  ///< their derivative along the direction
@@ -48,12 +48,12 @@ class TangentProgram {
   std::vector<int> rows, columns, jacobian_registers, curvature_registers;
   std::vector<int> source_offsets, source_rows, source_registers, source_curvature_registers;
   std::vector<OutputEntry> output_states;
-  std::vector<std::vector<Source>> output_parameters;   ///< per direction
-  std::vector<std::vector<Source>> initial;             ///< per direction: d(initial)/dp
+  std::vector<std::vector<Source>> output_parameters;  ///< per direction
+  std::vector<std::vector<Source>> initial;            ///< per direction: d(initial)/dp
   /// Registers of dF, dlag, dD, dR per direction and state; -1: zero.
   std::vector<std::vector<std::array<std::int32_t, 5>>> doses;
-  std::vector<CrossingDerivative> surfaces;                   ///< per surface
-  std::vector<std::vector<CrossingDerivative>> assignments;   ///< per event and assignment
+  std::vector<CrossingDerivative> surfaces;                  ///< per surface
+  std::vector<std::vector<CrossingDerivative>> assignments;  ///< per event and assignment
   std::vector<std::pair<std::int32_t, double>> constants;
 };
 

@@ -14,7 +14,7 @@ namespace krogh::simulate {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr int scalar_rows = 19;
+constexpr int scalar_rows = 21;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -34,7 +34,12 @@ LaneEngine::LaneEngine(const PointContext& context)
                     : tangent != nullptr           ? tangent->num_registers
                                                    : layout_.count;
   const int slots = context.stepper.slots;
-  registers_ = AlignedBuffer(idx(count + slots * n_) * width);
+  num_registers_ = count;
+  const int behind = context.drive != nullptr ? context.drive->num_registers : 0;
+  registers_ = AlignedBuffer(idx(std::max(count + slots * n_, behind)) * width);
+  if (context.drive != nullptr)
+    for (const auto& [r, value] : context.drive->constants)
+      for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   for (const auto& [r, value] : program_.constants())
     for (int l = 0; l < lanes_; ++l) reg(r, l) = value;
   if (tangent != nullptr)
@@ -46,11 +51,26 @@ LaneEngine::LaneEngine(const PointContext& context)
 
   rows_ = AlignedBuffer(idx(scalar_rows) * width);
   double* next = rows_.data();
-  for (double** row : {&block_.time, &block_.remaining, &block_.step, &block_.step_used,
-                       &block_.error, &block_.error_before, &block_.restart, &block_.accepted,
-                       &block_.max_step, &block_.stale, &block_.busy, &block_.evaluations, &theta_,
-                       &rows_of_.stop_time, &rows_of_.next_observation, &rows_of_.observe_until,
-                       &rows_of_.num_accepted, &rows_of_.num_rejected,
+  for (double** row : {&block_.time,
+                       &block_.remaining,
+                       &block_.step,
+                       &block_.step_used,
+                       &block_.error,
+                       &block_.error_before,
+                       &block_.restart,
+                       &block_.accepted,
+                       &block_.max_step,
+                       &block_.stale,
+                       &block_.busy,
+                       &block_.evaluations,
+                       &theta_,
+                       &block_.stiff_steps,
+                       &block_.calm_steps,
+                       &rows_of_.stop_time,
+                       &rows_of_.next_observation,
+                       &rows_of_.observe_until,
+                       &rows_of_.num_accepted,
+                       &rows_of_.num_rejected,
                        &rows_of_.num_evaluations}) {
     *row = next;
     next += lanes_;
@@ -77,8 +97,9 @@ LaneEngine::LaneEngine(const PointContext& context)
   block_.solution_register = layout_.solution;
   block_.slope_register = layout_.slopes;
   block_.time_slope_register = layout_.time_slopes;
-  block_.input_states = context.input_states.data();
-  block_.num_input_states = static_cast<int>(context.input_states.size());
+  const auto& inputs = context.drive != nullptr ? context.step_input_states : context.input_states;
+  block_.input_states = inputs.data();
+  block_.num_input_states = static_cast<int>(inputs.size());
   const model::NativeTapes& native = *context.native;
   block_.rhs = &native.rhs;
   block_.rhs_jacobian = &native.rhs_jacobian;
@@ -94,7 +115,7 @@ LaneEngine::LaneEngine(const PointContext& context)
   for (std::size_t k = 0; k < native.stages.size(); ++k)
     (k == 0 ? block_.factor : block_.stage[k]) = &native.stages[k];
   block_.atol = context.atol.data();
-  block_.rtol = context.options->rtol;
+  block_.rtol = context.options->rtol * context.tolerance_share;
   block_.control = context.control;
   rows_of_.max_steps = static_cast<double>(context.options->max_steps);
 
@@ -137,8 +158,7 @@ LaneEngine::~LaneEngine() = default;
 
 void LaneEngine::run_prologue() {
   context_.native->prologue.run(registers_.data());
-  if (context_.tangents != nullptr)
-    context_.native->tangent_prologue.run(registers_.data());
+  if (context_.tangents != nullptr) context_.native->tangent_prologue.run(registers_.data());
   if (context_.linear_form != nullptr)
     expr::run_tape(program_.view(context_.linear_form->prologue), registers_.data(), lanes_);
   prologue_is_stale_ = false;
@@ -148,14 +168,20 @@ void LaneEngine::run_prologue() {
 bool LaneEngine::load(int l) {
   Lane& lane = this->lane(l);
   for (;;) {
-    const std::int64_t subject =
-        context_.next_subject.fetch_add(1, std::memory_order_relaxed);
-    if (subject >= context_.num_subjects) {
-      lane.is_active = false;
-      is_drained_ = true;
-      block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
+    const std::int64_t position = context_.next_subject.fetch_add(1, std::memory_order_relaxed);
+    const auto waiting = static_cast<std::int64_t>(context_.queue.size());
+    const std::int64_t fresh = context_.has_queue ? waiting : context_.num_subjects;
+    if (position >= fresh) {
+      const std::int64_t suspended = position - fresh;
+      if (suspended < static_cast<std::int64_t>(context_.resumed.size())) {
+        resume(l, context_.resumed[idx(suspended)]);
+      } else {
+        make_idle(l);
+        is_drained_ = true;
+      }
       return false;
     }
+    const std::int64_t subject = context_.has_queue ? context_.queue[idx(position)] : position;
     const model::Schedule& schedule = *context_.schedule;
     lane.subject = subject;
     lane.records = schedule.begin(subject);
@@ -163,10 +189,11 @@ bool LaneEngine::load(int l) {
     lane.first_record = lane.records - schedule.records().data();
     lane.cursor = 0;
     const std::int64_t per_subject = schedule.num_observations(subject);
-    lane.observation = schedule.is_shared() ? subject * per_subject
-                                            : schedule.first_observation(subject);
+    lane.observation =
+        schedule.is_shared() ? subject * per_subject : schedule.first_observation(subject);
     lane.orders = lane.crossings = 0;
     rows_of_.num_accepted[l] = rows_of_.num_rejected[l] = rows_of_.num_evaluations[l] = 0.0;
+    block_.stiff_steps[l] = block_.calm_steps[l] = 0.0;
     lane.doses_seen = 0;
     lane.crossing_surface = -1;
     lane.pending.clear();
@@ -175,27 +202,29 @@ bool LaneEngine::load(int l) {
     lane.stats = {};
     if (lane.size > 0) break;
     context_.result->status[idx(subject)] = Status::success;
+    context_.result->methods[idx(subject)] = context_.method;
     context_.finished.fetch_add(1, std::memory_order_relaxed);
   }
   lane.is_active = true;
   block_.busy[l] = 1.0;
   block_.time[l] = lane.records[0].time;
   const auto given = static_cast<int>(context_.num_given_parameters);
-  const double* values = context_.parameters.data() +
-                         (context_.has_one_parameter_set ? 0 : lane.subject * given);
+  const double* values =
+      context_.parameters.data() + (context_.has_one_parameter_set ? 0 : lane.subject * given);
   for (int p = 0; p < given; ++p) reg(layout_.parameters + p, l) = values[p];
   for (int p = given; p < program_.num_parameters(); ++p) reg(layout_.parameters + p, l) = 1.0;
   for (int i = 0; i < n_; ++i) reg(layout_.input_rates + i, l) = 0.0;
   return true;
 }
 
-void LaneEngine::start_lanes(std::vector<int>& starting) {
-  if (starting.empty()) return;
+/// States of lanes that have just been loaded, but for those at rest.
+void LaneEngine::begin(const std::vector<int>& starting) {
   run_prologue();
   for (int l : starting) {
     if (propagators_) propagators_->invalidate(l);
-    reset_states(l);
     start_metrics(l);
+    reset_states(l);
+    if (!lane(l).is_active) continue;
     if (!context_.initial_states.empty()) {
       for (int i = 0; i < n_; ++i)
         at(block_.y, i, l) = context_.initial_states[idx(lane(l).subject * n_ + i)];
@@ -206,10 +235,18 @@ void LaneEngine::start_lanes(std::vector<int>& starting) {
           at(tangents_.s, k * n_ + i, l) =
               direction.kind == Direction::Kind::initial && direction.index == i ? 1.0 : 0.0;
       }
+      if (context_.drive != nullptr) start_drive(l);
       reset_modes(l, -1);
     }
     block_.step[l] = context_.options->first_step > 0.0 ? context_.options->first_step : infinity;
-    if (program_.spec().steady_initial.empty() || !context_.initial_states.empty()) continue;
+  }
+}
+
+void LaneEngine::start_lanes(std::vector<int>& starting) {
+  if (starting.empty()) return;
+  begin(starting);
+  if (program_.spec().steady_initial.empty() || !context_.initial_states.empty()) return;
+  for (int l : starting) {
     if (!steady_initial(l))
       fail(l, Status::steady_state_failed, -1, "the initial steady state was not found");
   }
@@ -227,8 +264,7 @@ void LaneEngine::reset_states(int l) {
     for (int k = 0; k < num_directions_; ++k) {
       const Direction& direction = context_.options->sensitivities[idx(k)];
       for (int i = 0; i < n_; ++i) {
-        const bool is_own =
-            direction.kind == Direction::Kind::initial && direction.index == i;
+        const bool is_own = direction.kind == Direction::Kind::initial && direction.index == i;
         at(tangents_.s, k * n_ + i, l) = is_own ? 1.0 : 0.0;
         at(tangent_rates_, k * n_ + i, l) = 0.0;
       }
@@ -236,6 +272,7 @@ void LaneEngine::reset_states(int l) {
         at(tangents_.s, k * n_ + source.row, l) += reg(source.value, l);
     }
   }
+  if (context_.drive != nullptr && !begin_drive(l)) return;
   reset_modes(l, -1);
   mark_discontinuity(l);
 }
@@ -266,7 +303,10 @@ void LaneEngine::update_stop(int l) {
     stop = position < lane.size ? lane.records[position].time : lane.records[lane.size - 1].time;
   }
   if (!lane.pending.empty()) stop = std::min(stop, lane.pending.front().time);
-  // A step may not straddle the edge of a window.
+  // A step may not straddle a kink of the right-hand side or the edge of a window.
+  const std::vector<double>& knots = program_.time_knots();
+  const auto knot = std::upper_bound(knots.begin(), knots.end(), block_.time[l]);
+  if (knot != knots.end()) stop = std::min(stop, *knot);
   for (const Window& window : windows_of(l))
     for (const double edge : {window.begin, window.end})
       if (edge > block_.time[l] && edge < stop) stop = edge;
@@ -296,10 +336,9 @@ void LaneEngine::expect_observation(int l) {
   const bool is_next =
       lane.cursor < lane.size && lane.records[lane.cursor].kind == model::RecordKind::observe;
   double time = is_next ? lane.records[lane.cursor].time : infinity;
-  // Rounding may put a derived dose just behind an observation that it shares the time with: such an
-  // observation is left for the stop at the dose, which comes first.
-  if (is_next && !lane.pending.empty() &&
-      lane.pending.front().time <= time + coincidence(time))
+  // Rounding may put a derived dose just behind an observation that it shares the time with: such
+  // an observation is left for the stop at the dose, which comes first.
+  if (is_next && !lane.pending.empty() && lane.pending.front().time <= time + coincidence(time))
     time = infinity;
   rows_of_.next_observation[l] = time;
 }
@@ -307,7 +346,9 @@ void LaneEngine::expect_observation(int l) {
 void LaneEngine::finish(int l, Status status) {
   Lane& lane = this->lane(l);
   PointResult& result = *context_.result;
+  if (context_.drive != nullptr && status == Status::success) settle_drive(l);
   result.status[idx(lane.subject)] = status;
+  result.methods[idx(lane.subject)] = context_.method;
   const auto accepted = static_cast<std::int64_t>(rows_of_.num_accepted[l]);
   const auto rejected = static_cast<std::int64_t>(rows_of_.num_rejected[l]);
   lane.stats.accepted += accepted;
@@ -322,26 +363,32 @@ void LaneEngine::finish(int l, Status status) {
           status == Status::success ? at(block_.y, i, l) : std::nan("");
   if (!context_.final_tangents.empty())
     for (int q = 0; q < n_ * num_directions_; ++q)
-      context_.final_tangents[idx(lane.subject * n_ * num_directions_ + q)] =
-          at(tangents_.s, q, l);
+      context_.final_tangents[idx(lane.subject * n_ * num_directions_ + q)] = at(tangents_.s, q, l);
   if (!output.metrics.empty()) {
     const std::size_t size = metrics_[idx(l)].size();
     for (std::size_t k = 0; k < size; ++k)
       output.metrics[idx(lane.subject) * size + k] =
           status == Status::success ? metrics_[idx(l)][k] : std::nan("");
   }
-  lane.is_active = false;
+  make_idle(l);
+  context_.finished.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// The lane holds no subject; its steps have a harmless length.
+void LaneEngine::make_idle(int l) {
+  lane(l).is_active = false;
   block_.busy[l] = 0.0;
   rows_of_.next_observation[l] = infinity;
   block_.remaining[l] = block_.step[l] = block_.max_step[l] = 1.0;
-  context_.finished.fetch_add(1, std::memory_order_relaxed);
 }
 
 void LaneEngine::fail(int l, Status status, int state, const std::string& cause) {
   Lane& lane = this->lane(l);
-  context_.result->failures[idx(lane.subject)] = {
-      .subject = lane.subject, .status = status, .time = block_.time[l], .state = state,
-      .cause = cause};
+  context_.result->failures[idx(lane.subject)] = {.subject = lane.subject,
+                                                  .status = status,
+                                                  .time = block_.time[l],
+                                                  .state = state,
+                                                  .cause = cause};
   finish(l, status);
   if (context_.options->stop_on_failure) context_.stop.store(true, std::memory_order_relaxed);
 }
@@ -408,7 +455,8 @@ void LaneEngine::work_through_due() {
     int count = 0;
     for (int l = 0; l < lanes_; ++l) {
       due[count] = l;
-      count += static_cast<int>(block_.busy[l] > 0.0) & static_cast<int>(block_.remaining[l] <= 0.0);
+      count +=
+          static_cast<int>(block_.busy[l] > 0.0) & static_cast<int>(block_.remaining[l] <= 0.0);
     }
     ready_.clear();
     for (int k = 0; k < count; ++k)
@@ -458,6 +506,7 @@ void LaneEngine::run(const std::function<bool()>& keep_going) {
       work_through_step();
     }
     work_through_due();
+    if (context_.hand_over != nullptr) hand_over_stiff();
   }
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,13 +18,17 @@
 
 #include "integrate/lane_block.hpp"
 #include "integrate/stepper.hpp"
+#include "model/linear_drive.hpp"
 #include "model/linear_form.hpp"
 #include "model/native_tapes.hpp"
 
 namespace krogh::simulate {
 
 class PropagatorCache;
+struct HandOver;
 struct Motion;
+struct StiffnessScreen;
+struct SuspendedLane;
 
 /// Lanes of the blocks that orbits run on: one is used.
 inline constexpr int orbit_lanes = 8;
@@ -37,8 +42,12 @@ inline double coincidence(double time) {
 struct PointContext {
   const model::Program* program = nullptr;
   const model::TangentProgram* tangents = nullptr;  ///< null without sensitivities
-  const model::LinearForm* linear_form = nullptr;   ///< of linear models moved by propagators
-  const model::NativeTapes* native = nullptr;        ///< tapes of both, ready for `lanes`
+  const model::LinearDrive* drive = nullptr;        ///< of models driven by their linear part
+  std::vector<char>* left_to_stepper = nullptr;  ///< (num_subjects): linear part without real modes
+  double tolerance_share = 1.0;  ///< of the norm over all states that the stepped ones may have
+  std::vector<int> step_input_states;              ///< input states that the stepper moves
+  const model::LinearForm* linear_form = nullptr;  ///< of linear models moved by propagators
+  const model::NativeTapes* native = nullptr;      ///< tapes of both, ready for `lanes`
   const model::Schedule* schedule = nullptr;
   const PointOptions* options = nullptr;
   const PointOutput* output = nullptr;
@@ -53,16 +62,21 @@ struct PointContext {
   const model::TangentProgram* orbit_tangents = nullptr;
   const model::NativeTapes* orbit_native = nullptr;  ///< ready for blocks of `orbit_lanes`
   bool has_one_parameter_set = false;
-  std::int64_t num_given_parameters = 0;   ///< per subject; parameters behind them start at 1
-  std::vector<std::int32_t> switches;      ///< parameter that turns a state off, -1: none; or empty
+  std::int64_t num_given_parameters = 0;  ///< per subject; parameters behind them start at 1
+  std::vector<std::int32_t> switches;     ///< parameter that turns a state off, -1: none; or empty
   std::int64_t num_subjects = 0;
   Method method = Method::rodas5p;
   integrate::Stepper stepper;
   int lanes = 32;
   std::vector<double> atol;
-  std::vector<int> input_states;           ///< states that ever receive an infusion
-  std::vector<std::int32_t> next_action;   ///< first record at or after i that is no observation
+  std::vector<int> input_states;          ///< states that ever receive an infusion
+  std::vector<std::int32_t> next_action;  ///< first record at or after i that is no observation
   integrate::StepControl control;
+  HandOver* hand_over = nullptr;  ///< takes stiff subjects for another method; null: all stay
+  bool has_queue = false;         ///< only the subjects of `queue`, then those of `resumed`
+  std::vector<std::int64_t> queue;
+  std::vector<SuspendedLane> resumed;
+  void set_queue(std::vector<std::int64_t> subjects, std::vector<SuspendedLane> under_way);
   mutable std::atomic<std::int64_t> next_subject{0};
   mutable std::atomic<std::int64_t> finished{0};
   mutable std::atomic<bool> stop{false};
@@ -71,8 +85,8 @@ struct PointContext {
 /// A dose with everything known at its record: amount reaching the compartment, rate, duration.
 struct ActiveDose {
   std::int32_t state = 0;
-  double amount = 0.0;    ///< F AMT
-  double rate = 0.0;      ///< 0: bolus
+  double amount = 0.0;  ///< F AMT
+  double rate = 0.0;    ///< 0: bolus
   double duration = 0.0;
   std::vector<double> d_amount, d_time, d_rate, d_duration;  ///< per direction; or empty
 };
@@ -83,11 +97,11 @@ struct Pending {
   double time = 0.0;
   std::int64_t order = 0;
   bool is_end = false;
-  int dose = 0;             ///< index into the lane's doses
-  double base = 0.0;        ///< arrival of the first dose of the train
+  int dose = 0;       ///< index into the lane's doses
+  double base = 0.0;  ///< arrival of the first dose of the train
   double interval = 0.0;
-  std::int32_t next = 0;    ///< doses of the train given so far
-  std::int32_t total = 0;   ///< doses of the train
+  std::int32_t next = 0;   ///< doses of the train given so far
+  std::int32_t total = 0;  ///< doses of the train
 };
 
 /// One lane: which subject it holds and where that subject is in its records.
@@ -101,14 +115,28 @@ struct Lane {
   std::int64_t orders = 0;
   std::int32_t doses_seen = 0;
   double failure_time = 0.0;
-  std::vector<Pending> pending;   ///< sorted by time, then order
+  std::vector<Pending> pending;  ///< sorted by time, then order
   std::vector<ActiveDose> doses;
-  std::vector<int> stored_next;   ///< next slot of stored doses per state
-  std::int64_t crossings = 0;     ///< of switching surfaces at one point in time
+  std::vector<int> stored_next;  ///< next slot of stored doses per state
+  std::int64_t crossings = 0;    ///< of switching surfaces at one point in time
   double crossing_time = 0.0;
-  int crossing_surface = -1;      ///< surface on which the present step shall end
+  int crossing_surface = -1;  ///< surface on which the present step shall end
   SubjectStats stats;
   bool is_active = false;
+};
+
+/// A subject on its way from one engine to another, with all that its lane knows.
+struct SuspendedLane {
+  Lane lane;
+  std::vector<double> registers, rows, states, tangents, metrics, gathered;
+};
+
+/// Subjects sorted by stiffness before they begin, and stiff ones that are under way.
+struct HandOver {
+  std::mutex mutex;
+  std::vector<std::int64_t> calm;
+  std::vector<std::int64_t> stiff;
+  std::vector<SuspendedLane> running;
 };
 
 /// One block of lanes with its memory. Not shared between threads.
@@ -121,21 +149,32 @@ class LaneEngine {
   /// between steps, about every few milliseconds; empty for threads other than the caller's.
   void run(const std::function<bool()>& keep_going);
 
+  /// Sorts all subjects by a first judgement of their stiffness; nothing is integrated.
+  void sort_by_stiffness(const StiffnessScreen& screen, const std::function<bool()>& keep_going);
+
  private:
   // lane_engine.cpp: filling lanes, stepping, finishing
   bool load(int lane);
   bool refill();
   int num_busy() const;
   void work_through_due();
+  void begin(const std::vector<int>& lanes);
   void start_lanes(std::vector<int>& lanes);
   void attempt_step();
   void prepare_dense();
   void finish(int lane, Status status);
   void fail(int lane, Status status, int state, const std::string& cause);
   void name_failure(int lane);
+  void make_idle(int lane);
   void update_stop(int lane);
   std::span<const Window> windows_of(int lane) const;
   void expect_observation(int lane);
+
+  // lane_switch.cpp: subjects that change to another method
+  std::vector<char> find_stiff(const std::vector<int>& lanes, const StiffnessScreen& screen);
+  void hand_over_stiff();
+  void suspend(int lane);
+  void resume(int lane, const SuspendedLane& suspended);
 
   // lane_events.cpp: records, doses, observations
   void work_through_step();
@@ -160,10 +199,17 @@ class LaneEngine {
   void run_prologue();
   ActiveDose resolve_dose(int lane, const model::Record& record, double& lag,
                           std::vector<double>& d_lag);
-  void shift_tangents(int lane, const std::vector<double>& before,
-                      const std::vector<double>& after, const std::vector<double>& d_time);
+  void shift_tangents(int lane, const std::vector<double>& before, const std::vector<double>& after,
+                      const std::vector<double>& d_time);
   std::vector<double> slopes_at(int lane);
   void mark_discontinuity(int lane);
+
+  // lane_drive.cpp: a linear part that drives the rest
+  struct Modes;
+  bool begin_drive(int lane);
+  bool find_modes(int lane);
+  void start_drive(int lane);
+  void settle_drive(int lane);
 
   // lane_exact.cpp: linear models
   void start_propagators();
@@ -197,8 +243,8 @@ class LaneEngine {
   void reset_modes(int lane, int except);
   void locate_crossings();
   void cross(int lane);
-  bool settle_after_jump(int lane, std::vector<int> events, int surface,
-                         std::vector<double> before, const std::vector<double>& d_time);
+  bool settle_after_jump(int lane, std::vector<int> events, int surface, std::vector<double> before,
+                         const std::vector<double>& d_time);
   void assign(int lane, const std::vector<int>& events, const std::vector<double>& before,
               const std::vector<double>& d_time, std::vector<double>& tangents);
   std::vector<double> crossing_time_derivative(int lane, int surface,
@@ -257,9 +303,10 @@ class LaneEngine {
   int n_;
   int num_directions_;
   AlignedBuffer registers_;
-  std::vector<int> entry_rows_, entry_columns_;              ///< of the Jacobian
-  AlignedBuffer rows_;        ///< per-lane scalars
-  AlignedBuffer vectors_;     ///< states, stage values, dense output
+  std::vector<int> entry_rows_, entry_columns_;  ///< of the Jacobian
+  int num_registers_ = 0;                        ///< before the stage values
+  AlignedBuffer rows_;                           ///< per-lane scalars
+  AlignedBuffer vectors_;                        ///< states, stage values, dense output
   AlignedBuffer tangent_memory_;
   integrate::LaneBlock block_;
   integrate::LaneRows rows_of_;
@@ -274,14 +321,15 @@ class LaneEngine {
   std::vector<int> ready_;
   bool dense_is_ready_ = false;
   bool prologue_is_stale_ = false;
-  bool is_drained_ = false;  ///< the queue has no more subjects
+  bool is_drained_ = false;                            ///< the queue has no more subjects
   const std::function<bool()>* keep_going_ = nullptr;  ///< the caller's hook, on its own thread
-  bool is_exact_ = false;  ///< linear model, moved by propagators
+  bool is_exact_ = false;                              ///< linear model, moved by propagators
   std::unique_ptr<PropagatorCache> propagators_;
-  AlignedBuffer exact_rows_;   ///< integrals, values and slopes of outputs at both ends of a panel
+  std::vector<std::shared_ptr<Modes>> modes_;
+  AlignedBuffer exact_rows_;  ///< integrals, values and slopes of outputs at both ends of a panel
   PanelFinding finding_;
   std::vector<double> panel_state_, panel_system_, panel_derivative_, panel_next_;
-  std::vector<double> calm_;   ///< per lane: time since something last happened to it
+  std::vector<double> calm_;  ///< per lane: time since something last happened to it
 };
 
 }  // namespace krogh::simulate

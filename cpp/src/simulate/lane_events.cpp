@@ -62,8 +62,8 @@ void LaneEngine::observe_inside_step() {
     ready_.resize(count);
     if (ready_.empty()) return;
     for (int l : ready_)
-      theta_[l] = std::min(
-          (rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
+      theta_[l] =
+          std::min((rows_of_.next_observation[l] - block_.time[l]) / block_.step_used[l], 1.0);
     prepare_dense();
     for (int l : ready_) reg(layout_.time, l) = rows_of_.next_observation[l];
     context_.stepper.state_inside(block_, theta_);
@@ -80,8 +80,7 @@ void LaneEngine::emit(const std::vector<int>& lanes) {
   const PointOutput& output = *context_.output;
   const int num_outputs = program_.num_outputs();
   const model::TangentProgram* tangent = context_.tangents;
-  if (tangent != nullptr)
-    context_.native->tangent_outputs.run(registers_.data());
+  if (tangent != nullptr) context_.native->tangent_outputs.run(registers_.data());
   for (int l : lanes) {
     Lane& lane = this->lane(l);
     double* row = output.values.data() + lane.observation * num_outputs;
@@ -109,6 +108,7 @@ bool LaneEngine::process_due(int l) {
   Lane& lane = this->lane(l);
   while (lane.is_active) {
     const double now = block_.time[l];
+    if (context_.drive != nullptr) settle_drive(l);
     if (!lane.pending.empty() && lane.pending.front().time <= now + coincidence(now)) {
       fire_pending(l);
       continue;
@@ -136,6 +136,10 @@ bool LaneEngine::process_due(int l) {
           if (propagators_) propagators_->invalidate(l);
         }
         reset_states(l);
+        if (!program_.spec().steady_initial.empty() && !steady_initial(l)) {
+          fail(l, Status::steady_state_failed, -1, "the initial steady state was not found");
+          break;
+        }
         if (record.kind == RecordKind::reset_dose) give_record_dose(l, record);
         break;
       case RecordKind::turn_off: switch_state(l, record.target, false); break;
@@ -153,6 +157,7 @@ void LaneEngine::set_parameter(int l, int parameter, double value) {
   // Rerunning for the whole block changes nothing in lanes whose parameters are as before.
   run_prologue();
   if (propagators_) propagators_->invalidate(l);
+  if (context_.drive != nullptr && !begin_drive(l)) return;
   // Values given at the start are part of the subject, not something that happens to it.
   if (block_.time[l] > lane(l).records[0].time) {
     settle_after_jump(l, {}, -1, {}, {});
@@ -219,11 +224,11 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   }
   const bool is_infusion = record.is_infusion();
   const bool keeps_duration = record.rate == -2.0 || record.duration > 0.0;
-  const bool is_valid =
-      bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) && std::isfinite(lag) &&
-      (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
-                        (is_constant || dose.amount == 0.0 ||
-                         (dose.duration > 0.0 && std::isfinite(dose.duration)))));
+  const bool is_valid = bioavailability >= 0.0 && lag >= 0.0 && std::isfinite(dose.amount) &&
+                        std::isfinite(lag) &&
+                        (!is_infusion || (dose.rate > 0.0 && std::isfinite(dose.rate) &&
+                                          (is_constant || dose.amount == 0.0 ||
+                                           (dose.duration > 0.0 && std::isfinite(dose.duration)))));
   if (!is_valid) {
     const std::string cause = bioavailability >= 0.0 && lag >= 0.0
                                   ? "rate or duration of a dose is not positive and finite"
@@ -239,16 +244,15 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
   for (int k = 0; k < num_directions_; ++k) {
     const Direction& direction = context_.options->sensitivities[idx(k)];
     const auto& rows = context_.tangents->doses[idx(k)][idx(record.target)];
-    auto derivative = [&](int a) { return ignores || rows[idx(a)] < 0 ? 0.0 : reg(rows[idx(a)], l); };
-    const bool is_own = direction.index == ordinal;
-    auto along = [&](Direction::Kind kind) {
-      return is_own && direction.kind == kind ? 1.0 : 0.0;
+    auto derivative = [&](int a) {
+      return ignores || rows[idx(a)] < 0 ? 0.0 : reg(rows[idx(a)], l);
     };
+    const bool is_own = direction.index == ordinal;
+    auto along = [&](Direction::Kind kind) { return is_own && direction.kind == kind ? 1.0 : 0.0; };
     const double d_f = derivative(0) + along(Direction::Kind::bioavailability);
     const double d_scale = derivative(4);
-    const double d_amount =
-        (d_f * scale + bioavailability * d_scale) * record.amount +
-        bioavailability * scale * along(Direction::Kind::amount);
+    const double d_amount = (d_f * scale + bioavailability * d_scale) * record.amount +
+                            bioavailability * scale * along(Direction::Kind::amount);
     const double d_own_duration = along(Direction::Kind::duration);
     d_lag[idx(k)] = derivative(1) + along(Direction::Kind::lag) + along(Direction::Kind::time);
     dose.d_time[idx(k)] = d_lag[idx(k)];
@@ -260,8 +264,9 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
       dose.d_rate[idx(k)] = (d_amount - dose.rate * d_duration) / dose.duration;
     } else {
       const double given = record.rate == -1.0 ? value(3, 0.0) : record.rate;
-      const double d_rate = (record.rate == -1.0 ? derivative(3) * scale : 0.0) + given * d_scale -
-                            d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
+      const double d_rate =
+          (record.rate == -1.0 ? derivative(3) * scale : 0.0) + given * d_scale -
+          d_own_duration * (dose.duration > 0.0 ? dose.rate / dose.duration : 0.0);
       dose.d_rate[idx(k)] = d_rate;
       dose.d_duration[idx(k)] = (d_amount - dose.duration * d_rate) / dose.rate;
     }
@@ -272,7 +277,7 @@ ActiveDose LaneEngine::resolve_dose(int l, const Record& record, double& lag,
 /// A bolus that is there at once and changes nothing but its state: most doses of large batches.
 bool LaneEngine::give_plain_bolus(int l, const Record& record) {
   if (record.is_infusion() || record.steady != 0 || record.additional != 0 || num_directions_ > 0 ||
-      program_.num_surfaces() > 0 || !context_.switches.empty())
+      program_.num_surfaces() > 0 || !context_.switches.empty() || context_.drive != nullptr)
     return false;
   const auto& attributes = program_.spec().doses;
   if (!attributes.empty() && (attributes[idx(record.target)].time_parameter >= 0 ||
@@ -404,8 +409,8 @@ void LaneEngine::arrive(int l, int number, double time) {
   const bool adds = attributes.empty() || attributes[idx(dose.state)].adds_amount;
   if (adds && dose.amount != 0.0) {
     switch_state(l, dose.state, true);
-    const bool moves = std::any_of(dose.d_time.begin(), dose.d_time.end(),
-                                   [](double d) { return d != 0.0; });
+    const bool moves =
+        std::any_of(dose.d_time.begin(), dose.d_time.end(), [](double d) { return d != 0.0; });
     std::vector<double> before;
     if (moves) before = slopes_at(l);
     if (dose.rate == 0.0) {
@@ -413,12 +418,17 @@ void LaneEngine::arrive(int l, int number, double time) {
       for (int k = 0; k < num_directions_; ++k)
         at(tangents_.s, k * n_ + dose.state, l) += dose.d_amount[idx(k)];
     } else {
-      add_pending(l, {.time = time + dose.duration, .order = 0, .is_end = true, .dose = number,
-                      .base = 0.0, .interval = 0.0, .next = 0, .total = 0});
+      add_pending(l, {.time = time + dose.duration,
+                      .order = 0,
+                      .is_end = true,
+                      .dose = number,
+                      .base = 0.0,
+                      .interval = 0.0,
+                      .next = 0,
+                      .total = 0});
       refresh_rates(l);
     }
-    settle_after_jump(l, {}, -1, std::move(before),
-                      moves ? dose.d_time : std::vector<double>());
+    settle_after_jump(l, {}, -1, std::move(before), moves ? dose.d_time : std::vector<double>());
   } else {
     settle_after_jump(l, {}, -1, {}, {});
   }
@@ -431,6 +441,7 @@ void LaneEngine::end_infusion(int l, int number) {
     at(tangents_.s, k * n_ + dose.state, l) +=
         dose.rate * (dose.d_time[idx(k)] + dose.d_duration[idx(k)]);
   refresh_rates(l);
+  if (context_.drive != nullptr) start_drive(l);
   mark_discontinuity(l);
 }
 

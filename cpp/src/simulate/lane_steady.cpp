@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "linalg/dense_lu.hpp"
 #include "simulate/lane_engine.hpp"
@@ -65,16 +66,15 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
     std::vector<double> a(idx(m) * idx(m));
     for (int i = 0; i < m; ++i)
       for (int j = 0; j < m; ++j)
-        a[idx(i) * idx(m) + idx(j)] =
-            (i == j ? inverse_step : 0.0) -
-            jacobian[idx(chosen[idx(i)]) * idx(n_) + idx(chosen[idx(j)])];
+        a[idx(i) * idx(m) + idx(j)] = (i == j ? inverse_step : 0.0) -
+                                      jacobian[idx(chosen[idx(i)]) * idx(n_) + idx(chosen[idx(j)])];
     return a;
   };
   auto residual = [&] {
     double largest = 0.0;
     for (int i : chosen)
-      largest = std::max(largest, std::abs(slopes[idx(i)]) /
-                                      (context_.atol[idx(i)] + std::abs(y[idx(i)])));
+      largest = std::max(largest,
+                         std::abs(slopes[idx(i)]) / (context_.atol[idx(i)] + std::abs(y[idx(i)])));
     return largest;
   };
   evaluate();
@@ -90,9 +90,8 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
     double change = 0.0;
     for (int i = 0; i < m; ++i) {
       y[idx(chosen[idx(i)])] += delta[idx(i)];
-      change = std::max(change, std::abs(delta[idx(i)]) /
-                                    (context_.atol[idx(chosen[idx(i)])] +
-                                     std::abs(y[idx(chosen[idx(i)])])));
+      change = std::max(change, std::abs(delta[idx(i)]) / (context_.atol[idx(chosen[idx(i)])] +
+                                                           std::abs(y[idx(chosen[idx(i)])])));
     }
     evaluate();
     const double now = residual();
@@ -117,8 +116,8 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
     for (int i = 0; i < m; ++i) delta[idx(i)] = slopes[idx(chosen[idx(i)])];
     if (!linalg::solve_dense(a, delta, m, 1)) return false;
     for (int i = 0; i < m; ++i)
-      if (std::abs(delta[idx(i)]) > 1e-9 * (context_.atol[idx(chosen[idx(i)])] +
-                                            std::abs(y[idx(chosen[idx(i)])])))
+      if (std::abs(delta[idx(i)]) >
+          1e-9 * (context_.atol[idx(chosen[idx(i)])] + std::abs(y[idx(chosen[idx(i)])])))
         return false;
   }
   double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
@@ -127,9 +126,8 @@ bool LaneEngine::solve_at_rest(int l, int input_state, double rate, std::vector<
   for (int i = 0; i < m; ++i) delta[idx(i)] = slopes[idx(chosen[idx(i)])];
   if (!linalg::solve_dense(a, delta, m, 1)) return false;
   for (int i = 0; i < m; ++i)
-    recorded = std::max(recorded, std::abs(delta[idx(i)]) /
-                                      (context_.atol[idx(chosen[idx(i)])] +
-                                       std::abs(y[idx(chosen[idx(i)])])));
+    recorded = std::max(recorded, std::abs(delta[idx(i)]) / (context_.atol[idx(chosen[idx(i)])] +
+                                                             std::abs(y[idx(chosen[idx(i)])])));
   if (num_directions_ == 0) return true;
   // Implicit function: J s = -(dF/dp + d(rate)/dp), states that are held keep their tangents.
   context_.native->first_order.run(registers_.data());
@@ -171,14 +169,17 @@ bool LaneEngine::steady_initial(int l) {
 
 /// One stretch of a periodic orbit from just before the dose: `length` of time with the dose at its
 /// start and, where infusions overlap, those still running from earlier periods.
-LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y,
-                                        const ActiveDose& dose, double interval, double length) {
+LaneEngine::Orbit LaneEngine::run_orbit(int l, const std::vector<double>& y, const ActiveDose& dose,
+                                        double interval, double length) {
   const double start = block_.time[l];
   std::vector<Record> records;
   auto give = [&](double amount, double rate) {
     if (amount > 0.0)
-      records.push_back({.time = start, .kind = RecordKind::dose, .target = dose.state,
-                         .amount = amount, .rate = rate});
+      records.push_back({.time = start,
+                         .kind = RecordKind::dose,
+                         .target = dose.state,
+                         .amount = amount,
+                         .rate = rate});
   };
   if (dose.rate == 0.0) {
     give(dose.amount, 0.0);
@@ -247,13 +248,17 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
   }
   double best = 1e300;
   Orbit orbit;
-  auto distance = [&](const std::vector<double>& from) {
+  // States far below their absolute tolerance come out of the integrator with errors of its size,
+  // so that in the end atol/rtol stands beside them.
+  double floor = 1.0;
+  auto size = [&](int i) { return floor * context_.atol[idx(i)] + std::abs(y[idx(i)]); };
+  auto distance = [&] {
     double largest = 0.0;
     for (int i : chosen)
-      largest = std::max(largest, std::abs(orbit.y[idx(i)] - from[idx(i)]) /
-                                      (context_.atol[idx(i)] + std::abs(from[idx(i)])));
+      largest = std::max(largest, std::abs(orbit.y[idx(i)] - y[idx(i)]) / size(i));
     return largest;
   };
+  constexpr int patience = 10;  // Newton steps before that
   const double goal = std::max(20.0 * context_.options->rtol, 1e-13);
   const double tightest = std::max(0.01 * context_.options->rtol, 1e-14);
   const int columns = static_cast<int>(context_.orbit_directions->size());
@@ -266,11 +271,31 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
             orbit.tangents[idx(chosen[idx(j)]) * idx(n_) + idx(chosen[idx(i)])];
     return a;
   };
+  // Whether rounding in one period leaves a state to be found: the correction itself may vanish
+  // where the excess of a period is lost in the states.
+  constexpr double round_off = 64.0 * std::numeric_limits<double>::epsilon();
+  auto is_determined = [&] {
+    std::vector<double> a = monodromy();
+    std::vector<double> inverse(idx(m) * idx(m), 0.0);
+    for (int i = 0; i < m; ++i) inverse[idx(i) * idx(m) + idx(i)] = 1.0;
+    if (!linalg::solve_dense(a, inverse, m, m)) return false;
+    for (int i = 0; i < m; ++i) {
+      double shift = 0.0;
+      for (int j = 0; j < m; ++j)
+        shift += std::abs(inverse[idx(i) * idx(m) + idx(j)]) * round_off * size(chosen[idx(j)]);
+      if (!(shift <= size(chosen[idx(i)]))) return false;
+    }
+    return true;
+  };
   bool is_found = false;
   for (int k = 0; k < most_newton_steps; ++k) {
     orbit = run_orbit(l, y, dose, interval, interval);
     if (!orbit.is_valid) return false;
-    const double now = distance(y);
+    if (k == patience) {
+      floor = 1.0 / std::max(context_.options->rtol, 1e-14);
+      best = 1e300;
+    }
+    const double now = distance();
     std::vector<double> a = monodromy();
     std::vector<double> delta(idx(m));
     for (int i = 0; i < m; ++i)
@@ -281,11 +306,9 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
     // itself (for Michaelis-Menten input at capacity exactly so), tells this from a steady state.
     double correction = 0.0;
     for (int i = 0; i < m; ++i)
-      correction = std::max(correction, std::abs(delta[idx(i)]) /
-                                            (context_.atol[idx(chosen[idx(i)])] +
-                                             std::abs(y[idx(chosen[idx(i)])])));
-    const bool is_small = now <= tightest || (now <= goal && now >= 0.5 * best);
-    if (is_small && is_regular && correction <= 0.01) {
+      correction = std::max(correction, std::abs(delta[idx(i)]) / size(chosen[idx(i)]));
+    const bool is_small = now <= tightest || (now <= goal && (now >= 0.5 * best || k > patience));
+    if (is_small && is_regular && correction <= 0.01 && is_determined()) {
       is_found = true;
       break;
     }
@@ -309,7 +332,7 @@ bool LaneEngine::solve_periodic(int l, const ActiveDose& dose, double interval,
   }
   if (!is_found) return false;
   double& recorded = context_.result->steady_residual[idx(lane(l).subject)];
-  recorded = std::max(recorded, distance(y));
+  recorded = std::max(recorded, distance());
   if (num_directions_ == 0) return true;
   // Tangents: (I - M) s = dP/dp with the dose's own derivatives expressed by amount and duration
   // of the orbit's doses: at fixed rate the amount moves the end, at fixed amount the duration
@@ -392,9 +415,9 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
   double next_arrival = 0.0;
   bool is_found = false;
   if (record.interval == 0.0) {
-    is_found = is_exact_ ? rest_exactly(l, dose.state, dose, states_that_act(l), y, tangents)
-                         : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(l),
-                                         tangents, dose);
+    is_found = is_exact_
+                   ? rest_exactly(l, dose.state, dose, states_that_act(l), y, tangents)
+                   : solve_at_rest(l, dose.state, dose.rate, y, states_that_act(l), tangents, dose);
   } else {
     const double past = lag > 0.0 ? std::ceil(lag / record.interval) - 1.0 : 0.0;
     next_arrival = lag - past * record.interval;
@@ -411,13 +434,24 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     lane.doses.push_back(dose);
     const int number = static_cast<int>(lane.doses.size()) - 1;
     for (double k = 1.0; k <= past; k += 1.0)
-      add_pending(l, {.time = record.time + lag - k * record.interval, .order = 0, .is_end = false,
-                      .dose = number, .base = 0.0, .interval = 0.0, .next = 0, .total = 1});
+      add_pending(l, {.time = record.time + lag - k * record.interval,
+                      .order = 0,
+                      .is_end = false,
+                      .dose = number,
+                      .base = 0.0,
+                      .interval = 0.0,
+                      .next = 0,
+                      .total = 1});
     if (dose.rate > 0.0)
       for (double j = 1.0; next_arrival - j * record.interval + dose.duration > 0.0; j += 1.0)
         add_pending(l, {.time = record.time + next_arrival - j * record.interval + dose.duration,
-                        .order = 0, .is_end = true, .dose = number, .base = 0.0, .interval = 0.0,
-                        .next = 0, .total = 0});
+                        .order = 0,
+                        .is_end = true,
+                        .dose = number,
+                        .base = 0.0,
+                        .interval = 0.0,
+                        .next = 0,
+                        .total = 0});
   }
   if (!is_found && context_.stop.load(std::memory_order_relaxed)) {
     lane.is_active = false;  // stopped on the way, which is the status it has
@@ -427,8 +461,7 @@ bool LaneEngine::steady_dose(int l, const Record& record, const ActiveDose& dose
     fail(l, Status::steady_state_failed, record.target, capacity);
     return false;
   }
-  for (int i = 0; i < n_; ++i)
-    at(block_.y, i, l) = y[idx(i)] + (replaces ? 0.0 : present[idx(i)]);
+  for (int i = 0; i < n_; ++i) at(block_.y, i, l) = y[idx(i)] + (replaces ? 0.0 : present[idx(i)]);
   for (int q = 0; q < n_ * num_directions_; ++q)
     at(tangents_.s, q, l) = tangents[idx(q)] + (replaces ? 0.0 : present_tangents[idx(q)]);
   refresh_rates(l);

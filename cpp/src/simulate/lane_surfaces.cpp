@@ -110,6 +110,7 @@ void LaneEngine::cross(int l) {
   Lane& lane = this->lane(l);
   const int surface = lane.crossing_surface;
   lane.crossing_surface = -1;
+  if (context_.drive != nullptr) settle_drive(l);
   const double now = block_.time[l];
   lane.crossings = now == lane.crossing_time ? lane.crossings + 1 : 1;
   lane.crossing_time = now;
@@ -143,8 +144,8 @@ void LaneEngine::cross(int l) {
 /// an assignment moves the lane away from it. Tangents jump with the slopes and the assignments.
 /// @return false if the lane failed.
 bool LaneEngine::settle_after_jump(int l, std::vector<int> events, int surface,
-                                   std::vector<double> before,
-                                   const std::vector<double>& d_time) {
+                                   std::vector<double> before, const std::vector<double>& d_time) {
+  if (context_.drive != nullptr) start_drive(l);
   const int count = program_.num_surfaces();
   const bool moves = std::any_of(d_time.begin(), d_time.end(), [](double d) { return d != 0.0; });
   std::vector<double> sides(idx(count)), tangents;
@@ -169,8 +170,7 @@ bool LaneEngine::settle_after_jump(int l, std::vector<int> events, int surface,
         for (const auto& [state, value] : program_.spec().events[idx(e)].assignments)
           for (int k = 0; k < num_directions_; ++k)
             at(tangents_.s, k * n_ + state, l) =
-                tangents[idx(k * n_ + state)] -
-                (moves ? after[idx(state)] * d_time[idx(k)] : 0.0);
+                tangents[idx(k * n_ + state)] - (moves ? after[idx(state)] * d_time[idx(k)] : 0.0);
       before = std::move(after);
     }
     const std::vector<int> done = std::move(events);
@@ -262,8 +262,7 @@ std::vector<double> LaneEngine::crossing_time_derivative(int l, int surface,
   for (int k = 0; k < num_directions_; ++k) {
     for (int i = 0; i < n_; ++i) direction[idx(i)] = at(tangents_.s, k * n_ + i, l);
     evaluate_crossing_derivatives(l, direction, 0.0);
-    d_time[idx(k)] =
-        -(value(derivative.along) + value(derivative.by_parameter[idx(k)])) / rate;
+    d_time[idx(k)] = -(value(derivative.along) + value(derivative.by_parameter[idx(k)])) / rate;
   }
   return d_time;
 }

@@ -187,9 +187,12 @@ void validate_options(const model::Program& program, const LineProblem& p,
                  p.num_lines * program.num_states() * p.num_cells);
 }
 
-/// Inner points of the table where some line's input changes its slope.
-std::vector<double> knots_of(const LineProblem& p) {
+/// Where steps must end: kinks of the kinetics in time, and inner points of the table where some
+/// line's input changes its slope.
+std::vector<double> knots_of(const model::Program& program, const LineProblem& p) {
   std::vector<double> knots;
+  for (const double t : program.time_knots())
+    if (t > p.begin) knots.push_back(t);
   const std::size_t points = p.table_times.size();
   const std::span<const double> x = p.table_times;
   for (std::size_t i = 1; i + 1 < points; ++i) {
@@ -200,6 +203,7 @@ std::vector<double> knots_of(const LineProblem& p) {
     }
     if (bends && x[i] > p.begin) knots.push_back(x[i]);
   }
+  std::sort(knots.begin(), knots.end());
   return knots;
 }
 
@@ -263,7 +267,7 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
   if (context.atol.empty()) context.atol.assign(idx(program.num_states()), 0.1 * options.rtol);
   context.may_be_negative.assign(idx(program.num_states()), 0);
   for (const std::int32_t s : options.signed_states) context.may_be_negative[idx(s)] = 1;
-  context.knots = knots_of(problem);
+  context.knots = knots_of(program, problem);
   context.width =
       options.width != 0 ? options.width : width_of(line, program.num_states(), problem.num_cells);
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();

@@ -31,7 +31,7 @@ struct LineContext {
   std::vector<LineFailure>* failures = nullptr;  ///< one per line
   std::vector<double> atol;
   std::vector<char> may_be_negative;
-  std::vector<double> knots;  ///< table points where the slope of some line changes
+  std::vector<double> knots;  ///< kinks of kinetics and table in time, in order
   int width = 0;
   integrate::StepControl control;
 

@@ -9,11 +9,12 @@
 #include <thread>
 
 #include <krogh/base/parallel.hpp>
-#include <krogh/integrate/tableau.hpp>
 
+#include "model/linear_drive.hpp"
 #include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
 #include "simulate/lane_engine.hpp"
+#include "simulate/method_choice.hpp"
 #include "simulate/point_setup.hpp"
 
 namespace krogh::simulate {
@@ -59,12 +60,14 @@ void validate(const model::Program& program, std::span<const double> parameters,
     if (!is_dose(r)) continue;
     if (!program.spec().doses.empty() && !program.spec().doses[idx(r.target)].adds_amount &&
         (r.rate != 0.0 || r.duration > 0.0 || r.steady > 0))
-      throw InvalidInput("record " + std::to_string(i) + ": an input function delivers doses into '" +
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": an input function delivers doses into '" +
                          program.spec().state_names[idx(r.target)] +
                          "'; infusions and steady-state doses are not possible there");
     const auto& registers = program.dose_registers()[idx(r.target)];
     if (r.rate == -1.0 && registers[3] < 0)
-      throw InvalidInput("record " + std::to_string(i) + ": RATE = -1 needs a rate in the model for '" +
+      throw InvalidInput("record " + std::to_string(i) +
+                         ": RATE = -1 needs a rate in the model for '" +
                          program.spec().state_names[idx(r.target)] + "'");
     if (r.rate == -2.0 && registers[2] < 0)
       throw InvalidInput("record " + std::to_string(i) +
@@ -77,18 +80,17 @@ void validate(const model::Program& program, std::span<const double> parameters,
   if (!options.atol.empty() && options.atol.size() != idx(program.num_states()))
     throw InvalidInput("atol: " + shape(options.atol.size(), program.num_states()));
   for (double a : options.atol)
-    if (!(a >= 0.0) || !std::isfinite(a)) throw InvalidInput("atol must be finite and not negative");
+    if (!(a >= 0.0) || !std::isfinite(a))
+      throw InvalidInput("atol must be finite and not negative");
   for (double v : {options.max_step, options.first_step, options.fixed_step})
     if (!(v >= 0.0) || !std::isfinite(v))
       throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
-  if (options.lanes != 0 &&
-      std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts), options.lanes) ==
-          std::end(expr::lane_counts))
+  if (options.lanes != 0 && std::find(std::begin(expr::lane_counts), std::end(expr::lane_counts),
+                                      options.lanes) == std::end(expr::lane_counts))
     throw InvalidInput("lanes must be 0, 8, 16 or 32, found " + std::to_string(options.lanes));
-  const auto observations =
-      schedule.is_shared() ? num_subjects * schedule.total_observations()
-                           : schedule.total_observations();
+  const auto observations = schedule.is_shared() ? num_subjects * schedule.total_observations()
+                                                 : schedule.total_observations();
   const std::int64_t values = observations * program.num_outputs();
   if (output.values.size() != idx(values))
     throw InvalidInput("values: " + shape(output.values.size(), values));
@@ -96,8 +98,7 @@ void validate(const model::Program& program, std::span<const double> parameters,
   if (!output.sensitivities.empty() && output.sensitivities.size() != idx(values * directions))
     throw InvalidInput("sensitivities: " + shape(output.sensitivities.size(), values * directions));
   const bool has_own_windows = options.windows_per_subject > 0;
-  if (has_own_windows &&
-      options.windows.size() != idx(num_subjects * options.windows_per_subject))
+  if (has_own_windows && options.windows.size() != idx(num_subjects * options.windows_per_subject))
     throw InvalidInput("windows: " +
                        shape(options.windows.size(), num_subjects * options.windows_per_subject));
   const auto windows = has_own_windows ? options.windows_per_subject
@@ -134,50 +135,108 @@ void validate(const model::Program& program, std::span<const double> parameters,
                            program.spec().parameter_names[idx(d.index)] +
                            "', to which a sensitivity is asked for; a value that changes in time "
                            "has no single derivative");
-  const bool has_stored = std::any_of(
-      program.spec().doses.begin(), program.spec().doses.end(),
-      [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
+  const bool has_stored =
+      std::any_of(program.spec().doses.begin(), program.spec().doses.end(),
+                  [](const model::DoseAttributes& d) { return d.time_parameter >= 0; });
   for (const Direction& d : options.sensitivities)
     if (has_stored && d.kind != Direction::Kind::parameter && d.kind != Direction::Kind::initial)
-      throw InvalidInput("sensitivities to dose attributes are not available in models whose input "
-                         "function reads stored doses");
+      throw InvalidInput(
+          "sensitivities to dose attributes are not available in models whose input "
+          "function reads stored doses");
   if (options.method == Method::propagator && !program.is_linear())
     throw InvalidInput("propagators need a linear model without events and switches");
   if (options.method == Method::propagator && windows > 0 &&
       !model::LinearForm::has_linear_outputs(program))
-    throw InvalidInput("propagators take metrics of outputs that are sums of states with constant "
-                       "coefficients; use another method for metrics of other outputs");
+    throw InvalidInput(
+        "propagators take metrics of outputs that are sums of states with constant "
+        "coefficients; use another method for metrics of other outputs");
 }
 
-/// Tolerances of the error control: the order at which each pays off (measured, bench/README.md).
-Method choose_method(const model::Program& program, const PointOptions& options) {
-  if (options.method != Method::automatic) return options.method;
-  if (program.is_linear() &&
-      (options.windows.empty() || model::LinearForm::has_linear_outputs(program)))
-    return Method::propagator;
-  return options.rtol > 3e-4 ? Method::rodas4 : Method::rodas5p;
-}
-
-/// Propagators take no steps of their own; they only need the memory of some stepper.
-integrate::Stepper stepper_of(Method method) {
-  switch (method) {
-    case Method::rodas4: return integrate::stepper_of(integrate::rodas4());
-    case Method::rodas5p: return integrate::stepper_of(integrate::rodas5p());
-    case Method::ros34pw2: return integrate::stepper_of(integrate::ros34pw2());
-    case Method::explicit5: return integrate::stepper_of(integrate::tsit5());
-    case Method::rkc2: return integrate::stabilized_stepper();
-    case Method::automatic:
-    case Method::propagator: break;
+void validate_mixed(const model::Program& program, const model::Schedule& schedule,
+                    const PointOptions& options, const std::vector<int>& closed) {
+  const std::string plain = "; use another method";
+  if (closed.empty())
+    throw InvalidInput("method mixed needs a linear part that drives the rest of the model" +
+                       plain);
+  if (!options.sensitivities.empty())
+    throw InvalidInput("method mixed gives values and metrics, no sensitivities" + plain);
+  if (!program.spec().steady_initial.empty())
+    throw InvalidInput("method mixed does not start from steady states" + plain);
+  for (const Record& r : schedule.records()) {
+    if (is_dose(r) && r.steady > 0)
+      throw InvalidInput("method mixed does not take doses at steady state" + plain);
+    if (r.kind == RecordKind::turn_off)
+      throw InvalidInput("method mixed does not turn compartments off" + plain);
   }
-  return integrate::stepper_of(integrate::ros34pw2());
 }
 
-integrate::StepControl control_of(const integrate::Stepper& stepper, const PointOptions& options) {
-  integrate::StepControl control;
-  const double order = std::min(stepper.order, stepper.embedded_order) + 1.0;
-  control.exponent = 1.0 / order;
-  control.fixed_step = options.fixed_step;
-  return control;
+/// Subjects whose linear part has no real, well separated modes, solved by the plain stepper; each
+/// depends on itself alone.
+void run_left_over(const model::Program& program, std::span<const double> parameters,
+                   const model::Schedule& schedule, const PointOptions& options,
+                   const PointOutput& output, const RunControl& control, Method method,
+                   const std::vector<char>& is_left, PointResult& result) {
+  std::vector<std::int64_t> subjects;
+  for (std::size_t s = 0; s < is_left.size(); ++s)
+    if (is_left[s] != 0) subjects.push_back(static_cast<std::int64_t>(s));
+  if (subjects.empty()) return;
+  const auto count = static_cast<std::int64_t>(subjects.size());
+  const std::int64_t np = program.num_parameters();
+  const std::int64_t n = program.num_states();
+  PointOptions rest = options;
+  rest.method = method;
+  auto take = [&](auto& target, const auto& source, std::int64_t size) {
+    target.clear();
+    for (const std::int64_t s : subjects)
+      target.insert(target.end(), source.begin() + s * size, source.begin() + (s + 1) * size);
+  };
+  std::vector<double> own_parameters;
+  if (static_cast<std::int64_t>(parameters.size()) == np) {
+    own_parameters.assign(parameters.begin(), parameters.end());
+  } else {
+    take(own_parameters, parameters, np);
+  }
+  if (!options.initial_states.empty()) take(rest.initial_states, options.initial_states, n);
+  const std::int64_t own_windows = options.windows_per_subject;
+  if (own_windows > 0) take(rest.windows, options.windows, own_windows);
+  const std::int64_t windows =
+      own_windows > 0 ? own_windows : static_cast<std::int64_t>(options.windows.size());
+  std::vector<Record> records;
+  std::vector<std::int64_t> offsets = {0};
+  for (const std::int64_t s : subjects) {
+    records.insert(records.end(), schedule.begin(s), schedule.end(s));
+    offsets.push_back(static_cast<std::int64_t>(records.size()));
+  }
+  const model::Schedule own(std::move(records), std::move(offsets), false);
+  const std::int64_t num_outputs = program.num_outputs();
+  const std::int64_t num_metric_values = windows * num_outputs * num_metrics;
+  std::vector<double> values(idx(own.total_observations() * num_outputs));
+  std::vector<double> metrics(idx(count * num_metric_values));
+  std::vector<double> final_states(output.final_states.empty() ? 0 : idx(count * n));
+  PointOutput room;
+  room.values = values;
+  room.metrics = metrics;
+  room.final_states = final_states;
+  const PointResult found =
+      simulate_point(program, own_parameters, count, own, rest, room, control);
+  for (std::int64_t k = 0; k < count; ++k) {
+    const std::int64_t s = subjects[idx(k)];
+    const std::int64_t first =
+        schedule.is_shared() ? s * schedule.num_observations(s) : schedule.first_observation(s);
+    std::copy_n(values.begin() + own.first_observation(k) * num_outputs,
+                own.num_observations(k) * num_outputs, output.values.begin() + first * num_outputs);
+    std::copy_n(metrics.begin() + k * num_metric_values, num_metric_values,
+                output.metrics.begin() + s * num_metric_values);
+    if (!final_states.empty())
+      std::copy_n(final_states.begin() + k * n, n, output.final_states.begin() + s * n);
+    result.status[idx(s)] = found.status[idx(k)];
+    result.stats[idx(s)] = found.stats[idx(k)];
+    result.methods[idx(s)] = found.methods[idx(k)];
+  }
+  for (Failure failure : found.failures) {
+    failure.subject = subjects[idx(failure.subject)];
+    result.failures[idx(failure.subject)] = failure;
+  }
 }
 
 /// The model with switches for the states that records turn off; null where there are none.
@@ -231,6 +290,7 @@ void prepare_run(PointContext& context, const model::Program& program,
     context.next_action[i] = next;
   }
   result.status.assign(idx(num_subjects), Status::stopped);
+  result.methods.assign(idx(num_subjects), Method::automatic);
   result.stats.assign(idx(num_subjects), {});
   result.steady_residual.assign(idx(num_subjects), 0.0);
   result.failures.assign(idx(num_subjects), {});
@@ -245,12 +305,34 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   PointContext context;
   context.num_given_parameters = given.num_parameters();
   const std::unique_ptr<model::Program> switched = with_switches(given, schedule, context);
-  const model::Program& program = switched ? *switched : given;
+  std::unique_ptr<model::LinearDrive> drive;
+  std::vector<char> left_to_stepper;
+  if (options.method == Method::mixed) {
+    std::vector<int> closed = model::LinearDrive::closed_states(given);
+    validate_mixed(given, schedule, options, closed);
+    drive = std::make_unique<model::LinearDrive>(given, std::move(closed));
+    left_to_stepper.assign(idx(num_subjects), 0);
+    context.left_to_stepper = &left_to_stepper;
+  }
+  const model::Program& program = drive ? *drive->program : switched ? *switched : given;
   prepare_run(context, program, parameters, num_subjects, schedule, options, output, result);
   context.method = choose_method(program, options);
-  context.stepper = stepper_of(context.method);
+  const Method plain = options.rtol > 3e-4 ? Method::rodas4 : Method::rodas5p;
+  context.stepper = stepper_of(drive ? plain : context.method);
+  if (drive) {
+    drive->compile(program.layout().count + context.stepper.slots * program.num_states());
+    context.drive = drive.get();
+    // The norm of the error is a mean over all states, of which the linear ones have no error.
+    const auto all = static_cast<double>(program.num_states());
+    context.tolerance_share = std::sqrt((all - static_cast<double>(drive->states.size())) / all);
+    for (double& a : context.atol) a *= context.tolerance_share;
+    for (const int state : context.input_states)
+      if (std::find(drive->states.begin(), drive->states.end(), state) == drive->states.end())
+        context.step_input_states.push_back(state);
+  }
   context.control = control_of(context.stepper, options);
-  context.lanes = options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
+  context.lanes =
+      options.lanes != 0 ? options.lanes : program.preferred_lanes(context.stepper.slots);
 
   auto parameters_of = [](const std::vector<Direction>& directions) {
     std::vector<std::int32_t> indices;
@@ -261,7 +343,8 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   std::unique_ptr<model::TangentProgram> tangents, orbit_tangents;
   std::vector<Direction> orbit_directions;
   if (!options.sensitivities.empty()) {
-    tangents = std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
+    tangents =
+        std::make_unique<model::TangentProgram>(program, parameters_of(options.sensitivities));
     context.tangents = tangents.get();
     if (options.lanes == 0) context.lanes = std::min(context.lanes, 16);
   }
@@ -278,19 +361,18 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
     for (int i = 0; i < program.num_states(); ++i)
       orbit_directions.push_back({Direction::Kind::initial, i});
     for (const Direction& d : options.sensitivities)
-      orbit_directions.push_back(d.kind == Direction::Kind::parameter
-                                     ? d
-                                     : Direction{Direction::Kind::amount, 1 << 30});
+      orbit_directions.push_back(
+          d.kind == Direction::Kind::parameter ? d : Direction{Direction::Kind::amount, 1 << 30});
     for (std::int32_t dose : {0, 1})
       for (auto kind : {Direction::Kind::amount, Direction::Kind::duration})
         orbit_directions.push_back({kind, dose});
-    orbit_tangents = std::make_unique<model::TangentProgram>(program, parameters_of(orbit_directions));
+    orbit_tangents =
+        std::make_unique<model::TangentProgram>(program, parameters_of(orbit_directions));
   }
   context.orbit_directions = &orbit_directions;
   context.orbit_tangents = orbit_tangents.get();
-  const int num_stages = context.stepper.family == integrate::Stepper::Family::rosenbrock
-                             ? context.stepper.slots
-                             : 0;
+  const int num_stages =
+      context.stepper.family == integrate::Stepper::Family::rosenbrock ? context.stepper.slots : 0;
   std::vector<std::unique_ptr<const model::NativeTapes>> made;
   auto native = [&](const model::TangentProgram* derivatives, int lanes) {
     if (derivatives == nullptr) return &program.native_cache().get(program, lanes, num_stages);
@@ -302,33 +384,77 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   if (has_steady) context.orbit_native = native(context.orbit_tangents, orbit_lanes);
 
   const int wanted = granted_threads(control.num_threads);
-  const auto blocks = static_cast<int>(
-      std::min<std::int64_t>((num_subjects + context.lanes - 1) / context.lanes, 1 << 20));
-  const int num_threads = std::max(1, std::min(wanted, blocks));
   const auto start = std::chrono::steady_clock::now();
-  auto report = [&]() -> bool {
-    if (!control.keep_going) return true;
-    const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return control.keep_going({.done = context.finished.load(std::memory_order_relaxed),
-                               .total = num_subjects,
-                               .elapsed_seconds = elapsed});
-  };
-  parallel_run(num_threads, [&](int thread) {
-    try {
-      LaneEngine engine(context);
-      engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
-      // The caller's thread has nothing left to do but to listen while others finish theirs.
-      while (thread == 0 && context.finished.load() < num_subjects && !context.stop.load()) {
-        if (!report()) context.stop.store(true);
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
+  std::int64_t finished = 0;
+  auto run = [&](PointContext& phase, std::int64_t count, auto&& work) {
+    auto report = [&]() -> bool {
+      if (!control.keep_going) return true;
+      const double elapsed =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const std::int64_t done = phase.finished.load(std::memory_order_relaxed) + finished;
+      return control.keep_going({.done = done, .total = num_subjects, .elapsed_seconds = elapsed});
+    };
+    const auto blocks =
+        static_cast<int>(std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
+    const int num_threads = std::max(1, std::min(wanted, blocks));
+    std::atomic<int> others{num_threads - 1};
+    parallel_run(num_threads, [&](int thread) {
+      try {
+        LaneEngine engine(phase);
+        work(engine, thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
+        if (thread > 0) --others;
+        // The caller's thread has nothing left to do but to listen while others finish theirs.
+        while (thread == 0 && others.load() > 0 && !phase.stop.load()) {
+          if (!report()) phase.stop.store(true);
+          std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+      } catch (...) {  // an interrupt, for instance: nobody goes on alone
+        phase.stop.store(true);
+        throw;
       }
-    } catch (...) {  // an interrupt, for instance: nobody goes on alone
-      context.stop.store(true);
-      throw;
+    });
+    finished += phase.finished.load(std::memory_order_relaxed);
+    result.num_threads = std::max(result.num_threads, num_threads);
+    return !phase.stop.load(std::memory_order_relaxed);
+  };
+  auto integrate = [](LaneEngine& engine, const std::function<bool()>& keep_going) {
+    engine.run(keep_going);
+  };
+  bool goes_on = true;
+  if (may_start_explicitly(context.method, options, schedule)) {
+    const StiffnessScreen screen = make_screen(schedule, program.num_states(), options.rtol);
+    HandOver hand_over;
+    PointContext sorting, first;
+    for (PointContext* phase : {&sorting, &first}) {
+      phase->num_given_parameters = context.num_given_parameters;
+      phase->switches = context.switches;
+      prepare_run(*phase, program, parameters, num_subjects, schedule, options, output, result);
+      phase->method = Method::explicit5;
+      phase->stepper = stepper_of(phase->method);
+      phase->control = control_of(phase->stepper, options);
+      phase->lanes = context.lanes;
+      phase->tangents = context.tangents;
+      phase->native = context.native;
+      phase->hand_over = &hand_over;
     }
-  });
+    goes_on = run(sorting, num_subjects,
+                  [&](LaneEngine& engine, const std::function<bool()>& keep_going) {
+                    engine.sort_by_stiffness(screen, keep_going);
+                  });
+    first.set_queue(std::move(hand_over.calm), {});
+    const auto calm = static_cast<std::int64_t>(first.queue.size());
+    if (goes_on && calm > 0) goes_on = run(first, calm, integrate);
+    context.set_queue(std::move(hand_over.stiff), std::move(hand_over.running));
+  }
+  const auto left = context.has_queue
+                        ? static_cast<std::int64_t>(context.queue.size() + context.resumed.size())
+                        : num_subjects;
+  if (goes_on && left > 0) run(context, left, integrate);
+  result.lanes = context.lanes;
 
+  if (drive && !context.stop.load())
+    run_left_over(given, parameters, schedule, options, output, control, plain, left_to_stepper,
+                  result);
   const int num_outputs = program.num_outputs();
   std::vector<Failure> failures;
   for (std::int64_t s = 0; s < num_subjects; ++s) {
@@ -345,9 +471,11 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
       failures.push_back(result.failures[idx(s)]);
   }
   result.failures = std::move(failures);
-  result.method = context.method;
-  result.lanes = context.lanes;
-  result.num_threads = num_threads;
+  const auto differs = [&](Method m) { return m != result.methods.front(); };
+  const bool is_one = std::none_of(result.methods.begin(), result.methods.end(), differs);
+  result.method = options.method != Method::automatic ? context.method
+                  : is_one                            ? result.methods.front()
+                                                      : Method::automatic;
   return result;
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 
 __all__ = ["dosing_from", "model_from", "pairs_from", "rows_where"]
 
@@ -89,7 +89,13 @@ def dosing_from(text: str, units: dict[str, str], covariates: dict[str, str]) ->
             ' such as "6 mg/kg over 30 min every 3 weeks x 6".'
         )
     if path.is_file():
-        return EventTable.read(path, units=units or None, covariates=covariates or None)
+        try:
+            return EventTable.read(path, units=units or None, covariates=covariates or None)
+        except UnitError as error:
+            if error.code != "KG-126":
+                raise
+            hint = "--units TIME=h,AMT=mg,DV=mg/L (and --covariates WT=kg)"
+            raise UnitError(f"{error}\n  On the command line: {hint}.", error.code) from None
     if units or covariates:
         raise SpecError(
             "KG-132: --units and --covariates describe the columns of a table; in a dosing"

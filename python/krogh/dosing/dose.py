@@ -103,7 +103,7 @@ def basis_of(unit: str) -> tuple[Basis, DoseUnit | None]:
         return "auc", None
     raise UnitError(
         f"KG-121: {unit!r} is not the unit of a dose but {describe(unit)}.\n"
-        "  A dose is an amount (mg, nmol, MBq, IU), an amount per body weight (mg/kg) or body"
+        "  A dose is an amount (mg, nmol, MBq, IU, Gy), an amount per body weight (mg/kg) or body"
         " surface (mg/m2), or a target AUC (mg/mL*min)."
     )
 

@@ -73,6 +73,14 @@ class Options:
             )
         if self.blq not in (None, "drop"):
             raise SpecError(f"KG-103: blq must be None or 'drop', not {self.blq!r}.")
+        stated = {"units": self.units, "covariates": self.covariates, "names": self.names}
+        examples = {"units": "{'AMT': 'mg'}", "covariates": "{'WT': 'kg'}", "names": "{'Y': 'DV'}"}
+        for option, value in (stated | {"compartments": self.compartments}).items():
+            if value is not None and not isinstance(value, Mapping):
+                example = examples.get(option, "{'1': 'depot'}")
+                raise SpecError(
+                    f"KG-103: {option} must be a mapping such as {example}, not {value!r}."
+                )
 
 
 @dataclass

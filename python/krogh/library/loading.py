@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from krogh.errors import Error, SpecError, did_you_mean
 from krogh.library.published import ModelInfo, PublishedModel
 from krogh.library.schema import ModelFile
-from krogh.model import systemic
+from krogh.model import effect, systemic
 from krogh.model.components import Covariate, DoseInput, Parameter, Rule
 from krogh.model.fields import as_measure
 from krogh.model.network import Model
@@ -28,8 +28,9 @@ __all__ = ["info", "load_file", "model", "models", "names"]
 
 _BLOCKS: dict[str, Callable[..., Model]] = {
     name: function
-    for name in systemic.__all__
-    if callable(function := getattr(systemic, name))
+    for package in (systemic, effect)
+    for name in package.__all__
+    if callable(function := getattr(package, name))
     and "Model" in str(inspect.signature(function).return_annotation)
 }
 

@@ -123,7 +123,7 @@ class ModelFile(_Entry):
         ``"published"`` parameter table, ``"typical"`` values chosen to fit published figures, or
         ``"estimated"`` from data.
     structure
-        Blocks of `krogh.model.systemic` by name, with their options.
+        Blocks of `krogh.model.systemic` and `krogh.model.effect` by name, with their options.
     verification
         How the numbers were checked.
     """

@@ -57,7 +57,7 @@ from krogh.model.grammar import parse
 from krogh.model.network import Model
 
 if TYPE_CHECKING:
-    from krogh.model import systemic
+    from krogh.model import effect, systemic
 
 __all__ = [
     "Compartment",
@@ -75,6 +75,7 @@ __all__ = [
     "Table",
     "Variability",
     "call",
+    "effect",
     "json_schema",
     "number",
     "parse",
@@ -85,6 +86,6 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Load the building blocks when they are first used."""
-    if name == "systemic":
-        return import_module("krogh.model.systemic")
+    if name in ("effect", "systemic"):
+        return import_module(f"krogh.model.{name}")
     raise AttributeError(f"module 'krogh.model' has no attribute {name!r}")

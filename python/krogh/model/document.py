@@ -179,6 +179,9 @@ def load(path: str | os.PathLike[str]) -> Model:
     source = Path(path)
     try:
         document = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        why = error.strerror or error
+        raise SpecError(f"KG-114: the model document '{source}' cannot be read: {why}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SpecError(f"KG-114: {source} is not JSON: {error}") from None
     try:

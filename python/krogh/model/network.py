@@ -105,6 +105,16 @@ class Model:
         return self._partial
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all it uses is defined and agrees; so is a sum of blocks that lacks nothing."""
+        if self._partial and self._analysis is None:
+            try:
+                self._analysis = Analysis(self._parts)
+            except InvalidInput:
+                return False
+        return True
+
+    @property
     def components(self) -> tuple[Component, ...]:
         """All components in order."""
         return self._parts.components

@@ -9,6 +9,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from krogh.errors import InvalidInput
 from krogh.model import notation
 from krogh.model.components import Covariate, DoseInput, Parameter, Species
 from krogh.model.expression import Expression, Number
@@ -143,9 +144,18 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
+def _why(model: Model) -> str:
+    """Return what keeps a block from being a whole model, unless names of others are missing."""
+    try:
+        _ = model.analysis
+    except InvalidInput as error:
+        return "" if error.code == "KG-103" else f": {str(error).splitlines()[0]}"
+    return ""
+
+
 def to_text(model: Model) -> str:
     """Return the model as sections of plain text."""
-    lines = [f"Model {model.name!r}" + (" (partial)" if model.is_partial else "")]
+    lines = [f"Model {model.name!r}" + ("" if model.is_complete else f" (partial{_why(model)})")]
     lines += [f"  {line}" for line in model.note.splitlines()]
 
     def section(title: str, content: list[str]) -> None:
@@ -167,7 +177,7 @@ def to_text(model: Model) -> str:
             ]
         ),
     )
-    if model.is_partial:
+    if not model.is_complete:
         section("Rates", [f"  d({r.species})/dt: {r.law}" for r in model.rates])
         section("Reactions", [f"  {r.equation}: {_laws(r)}" for r in model.reactions])
         section("Rules", [f"  {r.name} = {r.expression}" for r in model.rules.values()])
@@ -298,7 +308,7 @@ def to_html(model: Model) -> str:
             "Random effects", ("name", "variance", "level", "remark"), values(_effect_rows(model))
         ),
     ]
-    if not model.is_partial:
+    if model.is_complete:
         equations = [
             (
                 f"d{name(s.name)}/d<i>t</i>",

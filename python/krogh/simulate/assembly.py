@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -34,6 +34,7 @@ from krogh.result import SimulationResult
 from krogh.simulate.cases import Case
 from krogh.simulate.directions import NamedDirection
 from krogh.simulate.engine import EngineRun, Options
+from krogh.simulate.pending import has_pending_input
 from krogh.simulate.tail import linear_tail, tail_of_window
 from krogh.units import factor
 
@@ -132,13 +133,17 @@ def _exposure(a: Assembly, unit: float) -> Exposure:
             for position, values in plan.final_parameters.items():
                 last[:, position] = values
         size = np.maximum(a.options.atol / (1e-3 * a.options.rtol), 1e-300)
-        tail = linear_tail(compiled, last, run.final_states, size)
+        tail = linear_tail(compiled, last, run.final_states, size, plan.ends())
+        if tail is not None:  # what has yet to come in is not in the states
+            pending = has_pending_input(compiled, plan, last)
+            tail = replace(tail, area=np.where(pending[:, None], np.nan, tail.area))
     else:
-        tail = tail_of_window(metrics[:, -1])
+        tail = tail_of_window(metrics[:, -1], windows[..., -1, 1])
         metrics, windows = metrics[:, :-1], windows[..., :-1, :]
     scale = np.asarray(compiled.output_factors)
     if tail is not None:
-        tail = Tail(tail.half_life / unit, tail.area * scale / unit, tail.how)
+        half_life, area = tail.half_life / unit, tail.area * scale / unit
+        tail = Tail(half_life, area, tail.begin / unit, tail.how)
     factors = np.ones((len(scale), metrics.shape[-1]))
     factors *= scale[:, None]
     factors[:, INTEGRAL] = scale / unit
@@ -162,6 +167,13 @@ def _exposure(a: Assembly, unit: float) -> Exposure:
     )
 
 
+def _reason(sentence: str, cause: str) -> str:
+    """Join what the status says and the cause, which may say the same and more."""
+    if not cause or cause.startswith(sentence):
+        return cause or sentence
+    return f"{sentence}: {cause}"
+
+
 def _failures(a: Assembly, unit: float) -> tuple[SubjectFailure, ...]:
     names = a.case.compiled.state_names
     ids = a.case.subjects.ids
@@ -171,7 +183,7 @@ def _failures(a: Assembly, unit: float) -> tuple[SubjectFailure, ...]:
             time=when / unit,
             time_unit=a.case.time_unit,
             species=names[state] if state >= 0 else "",
-            reason=f"{sentence}: {cause}" if cause else sentence,
+            reason=_reason(sentence, cause),
             code=status,
         )
         for subject, status, sentence, when, state, cause in a.run.failures

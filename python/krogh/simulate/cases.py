@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
-from krogh.errors import DataError, SpecError
+from krogh.errors import DataError, SpecError, UnitError
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.population import ParameterUncertainty
@@ -22,6 +22,7 @@ from krogh.simulate.effects import draw_effects, has_occasions
 from krogh.simulate.grid import grid_of, time_unit_of, times_of
 from krogh.simulate.subjects import Subjects, basis_of, resolve_subjects
 from krogh.simulate.table_plan import prepare_table, table_plan
+from krogh.simulate.varying import require_constant_volumes
 from krogh.simulate.windows import WHOLE, shared_windows, with_tail
 
 __all__ = ["Case", "Request", "case_of"]
@@ -128,6 +129,7 @@ def _has_modes(compiled: CompiledModel) -> bool:
 
 def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Request) -> Case:
     subjects = resolve_subjects(request.who, compiled, request.seed)
+    _require_once("values", request.values, "subjects", subjects.overrides)
     grid, end = grid_of(request.times, request.until, request.every, regimen)
     named = request.windows is not None and request.windows not in ("doses", WHOLE)
     if request.metrics and named:
@@ -156,6 +158,8 @@ def _regimen_case(compiled: CompiledModel, regimen: Regimen | None, request: Req
     for name in (*request.values, *subjects.overrides):  # what is stated is not drawn
         if name in compiled.model.random_effects:
             of_occasions.pop(compiled.parameter_index(name), None)
+    if moments.size > 1 and has_occasions(compiled, request.levels):
+        require_constant_volumes(compiled, of_occasions)
     plan = regimen_plan(
         compiled,
         given,
@@ -214,6 +218,13 @@ def _moments(occasions: Any, starts: NDArray[np.float64]) -> NDArray[np.float64]
     return times_of(occasions)
 
 
+def _require_once(first: str, given: Iterable[str], second: str, also_given: Iterable[str]) -> None:
+    """Refuse a name that is given in two places, of which one would be passed over."""
+    twice = sorted(set(given) & set(also_given))
+    if twice:
+        raise SpecError(f"KG-119: {twice[0]!r} is given twice, by {first} and by {second}.")
+
+
 def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str]) -> None:
     """Refuse a column that is a covariate of the model but was read without its unit.
 
@@ -226,7 +237,7 @@ def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str])
             continue
         column = columns[name.upper()]
         what = covariate.categories or covariate.unit or "1"
-        raise DataError(
+        raise UnitError(
             f"KG-126: {table.source}: column {column} is a covariate of model"
             f" {compiled.model.name!r}, but its unit is not stated; read the table with"
             f" covariates={{{column!r}: {what!r}}} (on the command line --covariates"
@@ -235,8 +246,21 @@ def _require_stated(compiled: CompiledModel, table: EventTable, known: set[str])
 
 
 def _table_case(compiled: CompiledModel, table: EventTable, request: Request) -> Case:
-    prepared = prepare_table(compiled, table, request.who, request.seed, request.occasions)
+    occasions = request.occasions
+    if occasions is None and "OCC" not in table.columns and has_occasions(compiled, request.levels):
+        occasions = "doses"
+    prepared = prepare_table(compiled, table, request.who, request.seed, occasions)
     table = prepared.table
+    columns = {name.upper() for name in table.covariates}
+    in_table = [name for name in compiled.model.covariates if name.upper() in columns]
+    _require_once("values", request.values, f"a column of {table.source}", in_table)
+    _require_once("values", request.values, "subjects", prepared.subjects.overrides)
+    for name, given in request.keywords.items():
+        if given is not None:
+            raise SpecError(
+                f"KG-119: {name} is for doses per weight, surface or target AUC in sentences; the"
+                " doses of an event table are amounts already.  A covariate goes into a column."
+            )
     _require_stated(compiled, table, {*request.values, *prepared.subjects.overrides})
     compiled = with_room(prepared.compiled, prepared.counts)
     prepared.compiled = compiled
@@ -261,7 +285,7 @@ def _table_case(compiled: CompiledModel, table: EventTable, request: Request) ->
         grid=grid,
         end=end,
         levels=request.levels,
-        occasions=request.occasions,
+        occasions=occasions,
         seed=request.seed,
         takes_metrics=request.metrics,
         windows=request.windows,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from krogh import _core
 from krogh.errors import SpecError
 from krogh.schedule import Plan
+from krogh.threads import granted_threads
 
 __all__ = ["EngineRun", "Options", "run_engine", "run_exactly_with_metrics"]
 
@@ -142,7 +143,7 @@ def run_engine(
         steady_residual=np.zeros(n),
         stats={
             name: np.zeros(n, dtype=np.int64)
-            for name in ("accepted", "rejected", "rhs_evaluations", "jacobians")
+            for name in ("accepted", "rejected", "rhs_evaluations", "jacobians", "switches")
         },
         failures=[],
     )
@@ -176,7 +177,7 @@ def run_engine(
                 thresholds=options.thresholds,
                 final_states=options.wants_states,
                 stop_on_failure=options.stops_on_failure,
-                num_threads=options.num_threads,
+                num_threads=granted_threads(options.num_threads),
                 progress=watch.report,
                 out=room,
             )
@@ -289,7 +290,13 @@ def _gather(
         if getattr(run, name) is None:
             setattr(run, name, np.full((num_subjects, *part.shape[1:]), np.nan))
         getattr(run, name)[span] = part
-    run.method, run.lanes = answer.method, answer.lanes
+    # The explicit method may have served some subjects, an implicit one others.
+    found = [answer.method]
+    if answer.method == "auto":
+        found = [_core.METHODS[code] for code in np.unique(answer.methods)]
+    names = {*filter(None, run.method.split(" and ")), *found} - {"auto"}
+    run.method = " and ".join(sorted(names)) or answer.method
+    run.lanes = answer.lanes
     run.num_threads = max(run.num_threads, answer.num_threads)
 
 

@@ -34,6 +34,18 @@ _ADVICE: Final[Mapping[int, str]] = {
     ),
 }
 
+_CAUSES: Final[Mapping[str, str]] = {
+    "slides along a switching surface": (
+        "A condition switches back and forth there.  Give it a width: hill(x, k, n) in place of"
+        " if(x > k, ...), or two events with thresholds that lie apart."
+    ),
+    "outside the range of a table": (
+        "Give the table points as far as its argument goes, or hold the argument inside by min and"
+        " max."
+    ),
+}
+"""Advice for causes that the status alone does not tell apart."""
+
 
 def handle_failures(result: SimulationResult, on_failure: str) -> SimulationResult:
     """Raise, warn, or do nothing, as the user chose.
@@ -64,7 +76,8 @@ def _message(failure: SubjectFailure, count: int) -> str:
     who = f", subject {failure.subject} (of {count:,})" if count > 1 else (
         f", subject {failure.subject}"
     )  # fmt: skip
-    advice = _ADVICE.get(failure.code, "")
+    special = [text for words, text in _CAUSES.items() if words in failure.reason]
+    advice = special[0] if special else _ADVICE.get(failure.code, "")
     more = "" if count == 1 else (
         "\n  on_failure='return' keeps the other subjects and lists all failures."
     )  # fmt: skip

@@ -34,7 +34,7 @@ from krogh.units import parse_quantity, require_dimension
 
 __all__ = ["METHODS", "simulate"]
 
-METHODS = ("auto", "rodas4", "rodas5p", "ros34pw2", "explicit5", "rkc2", "propagator")
+METHODS = ("auto", "rodas4", "rodas5p", "ros34pw2", "explicit5", "rkc2", "propagator", "mixed")
 
 
 def simulate(
@@ -80,11 +80,12 @@ def simulate(
         `EventTable`, whose subjects are then simulated.
     subjects
         A number; a mapping or data frame of covariates, one row each (an ID column keeps its IDs);
-        a `VirtualPopulation`.  Left out with an event table; a mapping or frame beside a table adds
-        covariates by ID.
+        a `krogh.population.VirtualPopulation`.  Left out with an event table; a mapping or frame
+        beside a table adds covariates by ID.
     times
-        Observation times with unit: ``([0, 7, 14], "d")`` or ``["0 h", "30 min"]``.  With an event
-        table they stand in place of its observation rows.
+        Observation times with unit: ``([0, 7, 14], "d")`` or ``["0 h", "30 min"]``; the result has
+        them in increasing order, each once.  With an event table they stand in place of its
+        observation rows.
     until, every
         End and step of a regular grid: ``until="84 d", every="1 d"``.  By default the run ends one
         interval after the last dose, on 201 points and the times of doses.  A repeated dose that
@@ -102,8 +103,10 @@ def simulate(
         Selects the random numbers.  Subject i is the same person for every number and order of
         subjects.
     weight, surface, gfr
-        For doses per weight, per body surface, or for a target AUC, where the subjects' columns
-        (WT, BSA, GFR) and the model's covariates do not say: ``"70 kg"`` or ``(array, "kg")``.
+        For doses per weight, per body surface, or for a target AUC: ``"70 kg"`` or
+        ``(array, "kg")``, before the subjects' columns (WT, BSA, GFR) and the model's covariates.
+        They concern the doses alone; a covariate of the model keeps its own value (with a warning
+        in the log where it was not stated).
     metrics
         Whether to take exposure metrics (Cmax, AUC, ...) in the solver.
     windows
@@ -122,8 +125,9 @@ def simulate(
         `krogh.simulate.tolerance`.
     method
         ``"auto"``, ``"rodas4"``, ``"rodas5p"``, ``"ros34pw2"``, ``"explicit5"``, ``"rkc2"`` or
-        ``"propagator"``.  ``"auto"`` takes exact propagators for linear models (and Rodas5P beside
-        them for the metrics), otherwise what stiffness and tolerance ask for.
+        ``"propagator"`` or ``"mixed"`` (a closed linear part exactly, the rest stepped).
+        ``"auto"`` takes exact propagators for linear models, otherwise what stiffness and tolerance
+        ask for.
     max_steps
         Per subject.
     num_threads
@@ -160,6 +164,7 @@ def simulate(
     """
     began = time.perf_counter()
     _check_options(rtol, method, max_steps, num_threads, on_failure)
+    _check_kinds(values, thresholds, sensitivities, uncertainty)
     require_seed(seed)
     keywords = {"weight": weight, "surface": surface, "gfr": gfr}
     case = case_of(
@@ -244,6 +249,26 @@ def _check_options(
     if on_failure not in ("auto", "raise", "return", "nan"):
         raise SpecError(
             f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."
+        )
+
+
+def _check_kinds(values: Any, thresholds: Any, sensitivities: Any, uncertainty: Any) -> None:
+    for what, given, example in (
+        ("values", values, "{'CL': '0.3 L/d'}"),
+        ("thresholds", thresholds, "{'Cp': '10 mg/L'}"),
+    ):
+        if given is not None and not isinstance(given, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping such as {example}, not {given!r}.")
+    names = [sensitivities] if isinstance(sensitivities, str) else sensitivities
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise SpecError(
+            "KG-119: sensitivities must be names such as ['CL', 'dose[0].amount'], not"
+            f" {sensitivities!r}."
+        )
+    if uncertainty is not None and not isinstance(uncertainty, ParameterUncertainty):
+        raise SpecError(
+            "KG-119: uncertainty must be a krogh.population.ParameterUncertainty, not"
+            f" {type(uncertainty).__name__}."
         )
 
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,7 @@ from krogh.units import convert, dimension, parse_quantity
 
 __all__ = ["Subjects", "basis_of", "resolve_subjects"]
 
+_LOG = logging.getLogger("krogh")
 _ID_NAMES: Final = ("ID", "SUBJECT", "SUBJID")
 _BASIS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "weight": (("WT", "WEIGHT", "BW", "BODYWEIGHT", "BODY_WEIGHT", "BWT"), "kg"),
@@ -205,6 +207,8 @@ def basis_of(
     basis = Basis(subjects.ids)
     for what, (names, unit) in _BASIS.items():
         value = given.get(what)
+        if value is not None:
+            _warn_of_unlike_covariate(subjects, compiled, what, values)
         if value is None:
             value = _from_subjects(subjects, names, unit)
         if value is None:
@@ -218,6 +222,20 @@ def basis_of(
             )
         setattr(basis, what, numbers.reshape(()) if numbers.size == 1 else numbers)
     return basis
+
+
+def _warn_of_unlike_covariate(
+    subjects: Subjects, compiled: CompiledModel, what: str, values: Mapping[str, Any]
+) -> None:
+    """Tell in the log that a model's covariate does not follow the keyword."""
+    for name, covariate in compiled.model.covariates.items():
+        is_stated = name in values or name in subjects.overrides
+        if _BASIS_OF.get(name.upper()) == what and not is_stated:
+            _LOG.warning(
+                "%s is used for doses alone: covariate %s of model %r stays at %s; give"
+                " subjects={%r: ...} for both",
+                what, name, compiled.model.name, covariate.value, name,
+            )  # fmt: skip
 
 
 def _from_subjects(subjects: Subjects, names: tuple[str, ...], unit: str) -> Any:
@@ -245,5 +263,8 @@ def _in_unit(value: Any, unit: str, what: str) -> NDArray[np.float64]:
     numbers, given = _pair(value)
     if given is None:
         raise UnitError(f"KG-124: {what} needs its unit, for example {what}='70 {unit}'.")
-    array = np.asarray(_array(numbers), dtype=np.float64)
+    try:
+        array = np.asarray(_array(numbers), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"KG-242: {what} needs numbers, not {numbers!r}.") from None
     return np.asarray(convert(array, given, unit))

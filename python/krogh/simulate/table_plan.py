@@ -24,6 +24,7 @@ from krogh.schedule import (
     DOSE,
     OBSERVE,
     OTHER,
+    RESET,
     RESET_DOSE,
     SET_PARAMETER,
     TURN_OFF,
@@ -33,7 +34,12 @@ from krogh.schedule import (
     require_modeled,
 )
 from krogh.simulate.subjects import Subjects
-from krogh.simulate.varying import Varying, apply_covariates, occasion_columns
+from krogh.simulate.varying import (
+    Varying,
+    apply_covariates,
+    occasion_columns,
+    require_constant_volumes,
+)
 from krogh.simulate.windows import own_windows, with_tail
 from krogh.units import factor
 
@@ -184,6 +190,7 @@ def table_plan(
         )
     plan = ListPlan(n, grid=grid)
     varying = prepared.varying + occasion_columns(prepared, levels, occasions, seed, stated)
+    require_constant_volumes(compiled, (v.position for v in varying))
     begins, ends = _spans(prepared, grid, end)
     table_windows, plan.window_labels = np.zeros((0, 2)), ()
     if takes_metrics and restarts:
@@ -381,7 +388,30 @@ def _dose_times(prepared: Prepared) -> tuple[NDArray[np.int64], NDArray[np.float
     number = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
     interval = np.asarray(table["II"]) * factor(str(table.units["TIME"]))
     time = prepared.time[source] + number * interval[source]
-    return table.subject_index[source], time
+    kept = (number == 0) | (time < _next_reset(prepared)[source])
+    return table.subject_index[source[kept]], time[kept]
+
+
+def _next_reset(prepared: Prepared) -> NDArray[np.float64]:
+    """Return for each row when a later row takes pending doses away, s; inf for never.
+
+    EVID 3 and 4 and doses with SS = 1 do.  Where the clock starts anew there, it is just after the
+    last moment of the row's own clock.
+    """
+    table, time, segment = prepared.table, prepared.time, prepared.segment
+    evid, steady = np.asarray(table["EVID"]), np.asarray(table["SS"])
+    resets = (evid == RESET) | (evid == RESET_DOSE) | ((evid == DOSE) & (steady == 1))
+    found = np.full(len(table), np.inf)
+    rows = np.flatnonzero(resets)
+    if rows.size == 0:
+        return found
+    place = np.searchsorted(rows, np.arange(len(table)), side="right")
+    following = rows[np.minimum(place, rows.size - 1)]
+    same = (place < rows.size) & (table.subject_index[following] == table.subject_index)
+    one_clock = segment[following] == segment
+    last = np.nextafter(time[following - 1], np.inf)
+    found[same] = np.where(one_clock, time[following], last)[same]
+    return found
 
 
 def _describe_doses(plan: ListPlan, prepared: Prepared, compiled: CompiledModel) -> None:

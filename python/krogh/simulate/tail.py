@@ -30,13 +30,15 @@ _ROUND_OFF: Final = 1e-12
 Floats = NDArray[np.float64]
 
 
-def tail_of_window(metrics: Floats) -> Tail:
+def tail_of_window(metrics: Floats, begin: Floats) -> Tail:
     """Return half-lives (s) and areas from the metrics of the last twentieth of a window.
 
     Parameters
     ----------
     metrics
         Shape (num_subjects, num_outputs, num_metrics), internal units.
+    begin
+        End of that window, s, shape () or (num_subjects,).
     """
     high, low = metrics[..., MAXIMUM], metrics[..., MINIMUM]
     first, last = metrics[..., TIME_OF_MAXIMUM], metrics[..., TIME_OF_MINIMUM]
@@ -44,11 +46,12 @@ def tail_of_window(metrics: Floats) -> Tail:
         rate = np.log(high / low) / (last - first)
         decays = (last > first) & (low > 0.0) & np.isfinite(rate) & (rate > 0.0)
         rate = np.where(decays, rate, np.nan)
-        return Tail(np.log(2.0) / rate, low / rate, "decay over the last part of the run")
+        how = "decay over the last part of the run"
+        return Tail(np.log(2.0) / rate, low / rate, begin, how)
 
 
 def linear_tail(
-    compiled: CompiledModel, parameters: Floats, states: Floats, scale: Floats
+    compiled: CompiledModel, parameters: Floats, states: Floats, scale: Floats, begin: Floats
 ) -> Tail | None:
     """Return half-lives (s) and areas of a linear model, or None for others.
 
@@ -60,6 +63,8 @@ def linear_tail(
         At the end of the run, shape (num_subjects, num_states).
     scale
         Size of each state, shape (num_states,): where the linear form is probed.
+    begin
+        Last moment simulated, s, shape () or (num_subjects,).
     """
     if not compiled.program.is_linear or compiled.stored:
         return None
@@ -74,7 +79,7 @@ def linear_tail(
         own = parameters if parameters.shape[0] == 1 else parameters[rows]
         form = _linear_form(probe, own, states[rows], scale)
         half_life[rows], area[rows] = _modes(*form, states[rows], size)
-    return Tail(half_life, area, "slowest mode")
+    return Tail(half_life, area, begin, "slowest mode")
 
 
 def _with_slopes(compiled: CompiledModel) -> CompiledModel:

@@ -27,7 +27,7 @@ from krogh.units import factor, require_dimension
 if TYPE_CHECKING:
     from krogh.simulate.table_plan import Prepared
 
-__all__ = ["Varying", "apply_covariates", "occasion_columns"]
+__all__ = ["Varying", "apply_covariates", "occasion_columns", "require_constant_volumes"]
 
 
 @dataclass
@@ -93,6 +93,13 @@ def _add_columns(prepared: Prepared, who: Any, seed: int) -> None:
         raise SpecError(
             f"KG-119: the event table brings its {ids.size:,} subjects; leave subjects out."
         )
+    columns = {name.upper(): name for name in prepared.table.covariates}
+    twice = [name for name in extra.overrides if name.upper() in columns]
+    if twice:
+        raise SpecError(
+            f"KG-119: {twice[0]!r} is given twice, by subjects and by column"
+            f" {columns[twice[0].upper()]} of {prepared.table.source}."
+        )
     place = {str(i): k for k, i in enumerate(extra.ids.tolist())}
     missing = [i for i in ids.tolist() if str(i) not in place]
     if missing:
@@ -156,7 +163,7 @@ def _run_linearly(prepared: Prepared, changing: dict[str, NDArray[np.float64]]) 
         raise DataError(
             f"KG-245: {table.source}: {', '.join(changing)} cannot run linearly between records,"
             " because something that must not change between them depends on it (a volume of a"
-            " compartment, for example); use interpolation='nocb' or 'locf'.\n"
+            " compartment, for example, for which species that are amounts help).\n"
             f"  {text}"
         ) from None
     prepared.compiled = new
@@ -234,7 +241,56 @@ def _with_lines(model: Model, parts: dict[str, tuple[str, str, str, str]]) -> Mo
     return Model(model.name, *items, note=model.note)
 
 
+def require_constant_volumes(compiled: CompiledModel, positions: Iterable[int]) -> None:
+    """Refuse values that change in time and move the volume of a compartment with concentrations.
+
+    The concentrations would stay as they are at the change, and amounts would appear or vanish.
+
+    Parameters
+    ----------
+    positions
+        Of the parameters that change in time.
+
+    Raises
+    ------
+    DataError
+        KG-245.
+    """
+    changing = {compiled.parameter_names[position] for position in positions}
+    model = compiled.model
+    definitions = {name: rule.expression for name, rule in model.rules.items()}
+    for species in model.species.values():
+        volume = model.analysis.volume_of(species)
+        if not changing or volume is None:
+            continue
+        pending, seen = [volume], set[str]()
+        while pending:
+            new = {*symbols_of(pending.pop())} - seen
+            seen |= new
+            pending += [definitions[name] for name in new if name in definitions]
+        if seen & changing:
+            raise DataError(
+                f"KG-245: {sorted(seen & changing)[0]} changes in time, and the volume of"
+                f" compartment {species.compartment!r} depends on it: the concentration"
+                f" {species.name!r} would stay as it is and drug appear or vanish.  Write"
+                f" {species.name!r} as an amount and its concentration as a rule."
+            )
+
+
 # --- occasions ------------------------------------------------------------------------------------
+
+
+def _numbered(labels: NDArray[Any], subject: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the occasions of each subject from 0 in the order of their labels.
+
+    The numbers, and so the draws, do not depend on the occasions of other subjects.
+    """
+    _, label = np.unique(labels, return_inverse=True)
+    label = label.reshape(-1)
+    pairs, place = np.unique(subject * (int(label.max()) + 1) + label, return_inverse=True)
+    first = np.searchsorted(pairs, np.arange(int(subject.max()) + 1) * (int(label.max()) + 1))
+    numbers: NDArray[np.int64] = place.reshape(-1) - first[subject]
+    return numbers
 
 
 def occasion_columns(
@@ -270,8 +326,7 @@ def occasion_columns(
                 f"KG-243: {table.source} has no column {occasions!r} of occasions."
                 f"{did_you_mean(occasions, known)}"
             )
-        _, inverse = np.unique(table[occasions], return_inverse=True)
-        codes = inverse.reshape(-1).astype(np.int64)
+        codes = _numbered(table[occasions], table.subject_index)
     else:
         raise SpecError(
             "KG-119: beside an event table occasions is 'doses' or the name of a column, not"

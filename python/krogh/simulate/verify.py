@@ -26,6 +26,7 @@ _SECOND: Final[dict[str, tuple[str, ...]]] = {
     "rodas5p": ("rkc2", "rodas4"),
     "ros34pw2": ("rkc2", "rodas5p"),
     "explicit5": ("rodas5p", "rkc2"),
+    "auto": ("rkc2", "rodas4"),  # explicit5 for some subjects, an implicit method for others
     "rkc2": ("rodas5p", "rodas4"),
     "propagator": ("rodas5p", "explicit5"),
 }

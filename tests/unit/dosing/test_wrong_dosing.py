@@ -241,6 +241,8 @@ TABLES = [
     ("ID,TIME,AMT\n1,0,1\n", {"interpolation": "spline"}, "KG-103", "'nocb', 'locf' or 'linear'"),
     ("ID,TIME,AMT\n1,0,1\n", {"classic_evid": "yes"}, "KG-103", "True, False or 'auto'"),
     ("ID,TIME,AMT\n1,0,1\n", {"blq": "keep"}, "KG-103", "None or 'drop'"),
+    ("ID,TIME,AMT,WT\n1,0,1,70\n", {"covariates": ["WT"]}, "KG-103", "mapping such as {'WT'"),
+    ("ID,TIME,AMT\n1,0,1\n", {"compartments": "depot"}, "KG-103", "mapping such as {'1'"),
     ("ID,TIME,AMT\n1,0,1\n", {"separator": ",,"}, "KG-200", "one character"),
     ("ID,TIME,AMT,MDV,DV\n1,0,1,0,.\n", {}, "KG-216", "MDV is 0 on a record with EVID 1"),
     ("ID,TIME,AMT,MDV,DV\n1,0,1,1,.\n1,1,.,2,3\n", {}, "KG-216", "MDV = 2 is neither"),

@@ -132,6 +132,24 @@ def test_partial_blocks_wait_for_what_they_use():
         loss.analysis  # noqa: B018
 
 
+def test_blocks_that_lack_nothing_print_as_a_whole():
+    loss = Model("loss", Rate("A", "-k*A"), partial=True)
+    blocks = loss + Model("rest", K, A, partial=True)
+    assert not loss.is_complete
+    assert "(partial)" in str(loss)
+    assert "Equations" not in loss._repr_html_()
+    assert blocks.is_complete
+    assert "(partial)" not in str(blocks)
+    assert "d(A)/dt = -k*A" in str(blocks)
+    assert "Equations" in blocks._repr_html_()
+
+
+def test_a_sum_of_blocks_that_is_wrong_says_what_is_wrong():
+    wrong = Model("wrong", K, A, Rate("A", "-k*k*A"), partial=True)
+    first = str(wrong).splitlines()[0]
+    assert first.startswith("Model 'wrong' (partial: KG-121: rate of 'A'")
+
+
 # --- changes --------------------------------------------------------------------------------------
 
 

@@ -90,3 +90,25 @@ def test_stated_effects_are_not_drawn(oral):
     assert result["Cp"].values[:, 0] == pytest.approx(2 * np.exp(-10 * rates))
     with_table = kg.simulate(oral, "100 mg iv", values={"kappa_CL": 0.0}, metrics=False, **options)
     assert with_table.parameters["kappa_CL"].values.tolist() == [0.0, 0.0]
+
+
+def test_every_dose_of_a_table_is_an_occasion_also_additional_ones(oral):
+    """As in the sentence that says the same."""
+    frame = {"ID": [1, 1, 1], "TIME": [0, 5, 30], "AMT": [100, 0, 0], "II": [12, 0, 0],
+             "ADDL": [2, 0, 0], "EVID": [1, 0, 0]}  # fmt: skip
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    grid = ([5.0, 17.0, 30.0], "h")
+    options = {"times": grid, "variability": True, "seed": 4, "metrics": False}
+    by_table = kg.simulate(oral, table, **options)["Cp"].values
+    by_sentence = kg.simulate(oral, "100 mg every 12 h x 3", **options)["Cp"].values
+    assert by_table == pytest.approx(by_sentence, rel=1e-12)
+
+
+def test_occasions_of_a_subject_do_not_depend_on_those_of_others(oral):
+    frame = {"ID": [1, 1, 1, 2, 2], "TIME": [0, 5, 30, 0, 5], "AMT": [100, 0, 100, 100, 0],
+             "EVID": [1, 0, 1, 1, 0], "OCC": [1, 3, 3, 2, 2]}  # fmt: skip
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    options = {"variability": True, "seed": 4, "metrics": False}
+    both = kg.simulate(oral, table, **options)["Cp"].values
+    alone = kg.simulate(oral, table.subject(1), **options)["Cp"].values
+    assert both[: alone.size].tolist() == alone.tolist()

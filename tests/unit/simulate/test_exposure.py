@@ -172,3 +172,22 @@ def test_no_metrics(bolus):
     with pytest.raises(kg.SpecError, match="need metrics"):
         kg.simulate(bolus, "100 mg", until="24 h", metrics=False, thresholds={"Cp": "1 mg/L"})
     assert "last" in str(result)
+
+
+def test_an_area_to_infinity_needs_a_window_that_meets_the_end_of_the_run(bolus):
+    """The tail begins where the run ends: a window that ends earlier must not get it."""
+    windows = {"early": ("0 h", "24 h"), "all": ("0 h", "30 h")}
+    result = kg.simulate(bolus, "100 mg every 12 h x 4", until="30 h", windows=windows)
+    table = result.exposure("Cp")
+    early, whole = table.where(window="early"), table.where(window="all")
+    assert np.isnan(early["AUC_inf"][0])
+    clearance = result.exposures.metric("AUC_inf", "Cp", "all").values[0] / 300
+    single = kg.simulate(bolus, "100 mg", until="1 h")
+    alone = single.exposures.metric("AUC_inf", "Cp", "whole").values[0] / 100
+    assert clearance == pytest.approx(alone, rel=1e-6)  # three doses until 30 h
+    assert 0.0 < whole["extrapolated"][0] < 1.0
+    only_early = kg.simulate(
+        bolus, "100 mg every 12 h x 4", until="30 h", windows={"early": ("0 h", "24 h")}
+    )
+    assert "AUC_inf" not in only_early.exposure("Cp").columns
+    assert "half_life" in only_early.exposure("Cp").columns

@@ -13,7 +13,7 @@ import threading
 import krogh as kg
 import numpy as np
 import pytest
-from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species
+from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species, Table
 from krogh.simulate.progress import ProgressBar, chosen_progress
 
 
@@ -136,3 +136,31 @@ def test_too_large_for_the_machine(bolus):
         kg.simulate(
             bolus, "100 mg", subjects=200_000, times=(np.arange(1_000_000), "s"), metrics=False
         )
+
+
+def test_the_advice_fits_the_cause():
+    sliding = Model(
+        "sliding", Species("A", "mg"), Rate("A", "if(A > 2[mg], -1[mg/h], 1[mg/h])"),
+        Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    with pytest.raises(kg.SolverError, match=r"slides along[^$]*hill"):
+        kg.simulate(sliding, None, until="5 h")
+    short = Model(
+        "short", Table("input", x=[0, 1], y=[1, 1], x_unit="h", y_unit="mg/h"), Species("A", "mg"),
+        Rate("A", "input(t)"), Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    with pytest.raises(kg.SolverError, match=r"outside the range of a table[^$]*min and max"):
+        kg.simulate(short, None, until="5 h")
+
+
+def test_a_cause_is_said_once():
+    full = Model(
+        "full", Species("A", "mg"), Rate("A", "-20[mg/h]*A/(50[mg] + A)"), DoseInput("A"),
+        Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    frame = {"ID": [1, 1], "TIME": [0, 3], "AMT": [100, 0], "II": [4, 0], "SS": [1, 0],
+             "EVID": [1, 0]}  # fmt: skip
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    with pytest.raises(kg.SolverError) as caught:
+        kg.simulate(full, table)
+    assert str(caught.value).count("no steady state was found") == 1

@@ -39,7 +39,7 @@ def rows(**more):
 
 def test_a_covariate_of_the_model_is_not_passed_over_in_a_table(scaled):
     table = kg.EventTable.from_frame(rows(wt=[140, 140]), units=UNITS)
-    with pytest.raises(kg.DataError, match=r"KG-126.*column wt.*covariates=\{'wt': 'kg'\}"):
+    with pytest.raises(kg.UnitError, match=r"KG-126.*column wt.*covariates=\{'wt': 'kg'\}"):
         kg.simulate(scaled, table)
     stated = kg.EventTable.from_frame(rows(wt=[140, 140]), units=UNITS, covariates={"wt": "kg"})
     assert kg.simulate(scaled, stated)["CLout"].values == pytest.approx([4.0])
@@ -51,7 +51,7 @@ def test_a_covariate_of_the_model_is_not_passed_over_in_a_table(scaled):
 
 def test_the_advice_for_a_category_names_it(scaled):
     table = kg.EventTable.from_frame(rows(SEX=[1, 1]), units=UNITS)
-    with pytest.raises(kg.DataError, match=r"covariates=\{'SEX': \{'female': 0"):
+    with pytest.raises(kg.UnitError, match=r"covariates=\{'SEX': \{'female': 0"):
         kg.simulate(scaled, table)
 
 
@@ -83,6 +83,11 @@ def test_a_route_that_no_dose_input_states_is_refused(scaled):
         ({"num_threads": -1}, "KG-119"),
         ({"num_threads": True}, "KG-119"),
         ({"seed": "a"}, "KG-117"),
+        ({"values": ["CL"]}, "KG-119: values"),
+        ({"thresholds": ["Cp"]}, "KG-119: thresholds"),
+        ({"sensitivities": [3]}, "KG-119: sensitivities"),
+        ({"sensitivities": 3}, "KG-119: sensitivities"),
+        ({"uncertainty": 5}, "KG-119: uncertainty"),
         ({"seed": -1}, "KG-117"),
     ],
 )
@@ -115,3 +120,35 @@ def test_no_metrics_where_a_clock_starts_anew_and_the_message_says_so(scaled):
     result = kg.simulate(scaled, kg.EventTable.from_frame(frame, units=UNITS))
     with pytest.raises(kg.SpecError, match=r"KG-118.*starts anew"):
         result.exposure()
+
+
+def test_a_weight_that_is_no_number(scaled):
+    with pytest.raises(kg.DataError, match="KG-242: weight needs numbers"):
+        kg.simulate(scaled, "1 mg/kg", until="1 h", weight=(["heavy"], "kg"))
+
+
+def test_a_weight_for_doses_alone_is_told(scaled, caplog):
+    kg.simulate(scaled, "1 mg/kg into central", until="1 h", weight="140 kg")
+    assert "covariate WT of model 'scaled' stays at 70 kg" in caplog.text
+    caplog.clear()
+    both = kg.simulate(scaled, "1 mg/kg into central", until="1 h", subjects={"WT": "140 kg"})
+    assert caplog.text == ""
+    assert both["Cp"].values[0, 0] == pytest.approx(14.0)
+    assert both["CLout"].values[0, 0] == pytest.approx(4.0)
+
+
+def test_what_is_given_twice_is_refused(scaled):
+    twice = {"until": "1 h", "values": {"CL": "3 L/h"}, "subjects": {"CL": ([4.0], "L/h")}}
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'CL' is given twice, by values and by subje"):
+        kg.simulate(scaled, "100 mg", **twice)
+    table = kg.EventTable.from_frame(rows(WT=[70, 80]), units=UNITS, covariates={"WT": "kg"})
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' .* values and by a column of table"):
+        kg.simulate(scaled, table, values={"WT": "60 kg"})
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' .* subjects and by column WT of table"):
+        kg.simulate(scaled, table, subjects={"ID": [1], "WT": ([60.0], "kg")})
+    plain = kg.EventTable.from_frame(rows(), units=UNITS)
+    both = {"values": {"WT": "60 kg"}, "subjects": {"ID": [1], "WT": ([60.0], "kg")}}
+    with pytest.raises(kg.SpecError, match=r"KG-119: 'WT' is given twice"):
+        kg.simulate(scaled, plain, **both)
+    with pytest.raises(kg.SpecError, match="KG-119: weight is for doses per weight"):
+        kg.simulate(scaled, plain, weight="60 kg")

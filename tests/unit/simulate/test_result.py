@@ -13,6 +13,7 @@ import pickle
 import krogh as kg
 import numpy as np
 import pytest
+from krogh.model import DoseInput, Model, Output, Parameter, Rate, Species
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +186,29 @@ def test_final_states(result):
     expected = 100 * np.exp(-12.0) + 100 * np.exp(-24.0)
     # the run ends one interval after the last dose
     assert depot.values == pytest.approx(np.full(12, expected), rel=1e-4)
+
+
+def test_the_printed_table_says_what_its_numbers_are(bolus):
+    one = kg.simulate(bolus, "100 mg", until="1 h")
+    assert "of the subjects" not in str(one)
+    many = kg.simulate(bolus, "100 mg", until="1 h", subjects=3)
+    assert "median (5 % .. 95 % of the subjects)" in str(many)
+    frame = {"ID": [1] * 4, "TIME": [0, 5, 0, 5], "AMT": [100, 0, 100, 0], "EVID": [1, 0, 4, 0]}
+    table = kg.EventTable.from_frame(frame, units={"TIME": "h", "AMT": "mg"})
+    rows = str(kg.simulate(bolus, table))  # a clock that starts anew: no metrics, no common last
+    assert "of the rows" in rows
+    assert "last" not in rows
+
+
+def test_the_methods_that_served_are_named():
+    """Some subjects are stiff and some are not: both methods are named, not "auto"."""
+    model = Model(
+        "two speeds", Parameter("k", "1 1/h"), Species("A", "mg"),
+        Rate("A", "-k*A*(1 + 0.01*A/(A + 1[mg]))"), DoseInput("A"), Output("Ao", "A", unit="mg"),
+    )  # fmt: skip
+    people = {"k": ([0.1, 1e5], "1/h")}
+    result = kg.simulate(model, "1 mg every 12 h x 4", until="48 h", subjects=people)
+    names = result.provenance.method.split(" and ")
+    assert len(names) == 2
+    assert names[0] == "explicit5"
+    assert "auto" not in names

@@ -255,3 +255,22 @@ def test_categories_of_a_covariate():
     )
     values = at(model, "100 mg", 10.0, subjects={"SEX": ["female", "male"]})
     assert values == pytest.approx([2 * np.exp(-1.0), 2 * np.exp(-1.5)])
+
+
+def test_a_train_at_steady_state_takes_away_what_earlier_trains_had_to_give(bolus):
+    """The same meaning as SS = 1 in a table, into which the sentence converts."""
+    text = (
+        "100 mg every 8 h x 4 + 50 mg every 6 h x 3 at steady state starting at 12 h"
+        " + 10 mg every 4 h x 6 starting at 2 h"
+    )
+    regimen = kg.Regimen(text)
+    grid = (np.arange(0.5, 40.0), "h")
+    sentence = kg.simulate(bolus, regimen, times=grid)
+    table = kg.simulate(bolus, regimen.to_table(), times=grid)
+    assert sentence["Cp"].values == pytest.approx(table["Cp"].values, rel=1e-12)
+    alone = kg.simulate(bolus, "50 mg every 6 h x 3 at steady state starting at 12 h", times=grid)
+    late = grid[0] > 12.0
+    assert sentence["Cp"].values[:, late] == pytest.approx(alone["Cp"].values[:, late], rel=1e-12)
+    doses = kg.simulate(bolus, regimen, until="30 h", windows="doses").exposures
+    given = [0.0, 2.0, 6.0, 8.0, 10.0, 12.0, 18.0, 24.0]
+    assert doses.begin[:-1] == pytest.approx(given)

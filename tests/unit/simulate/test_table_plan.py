@@ -18,6 +18,7 @@ from krogh.model import (
     Rate,
     Rule,
     Species,
+    Variability,
 )
 from scipy.integrate import solve_ivp
 
@@ -127,7 +128,8 @@ def test_linear_covariate_in_a_volume_is_refused():
     rows = {"TIME": [0.0, 20.0], "EVID": [1, 0], "AMT": [100.0, 0.0], "WT": [50.0, 90.0]}
     with pytest.raises(kg.DataError, match=r"KG-245.*WT cannot run linearly"):
         kg.simulate(model, table(rows, {"WT": "kg"}, "linear"))
-    assert kg.simulate(model, table(rows, {"WT": "kg"})).num_failed == 0
+    with pytest.raises(kg.DataError, match=r"KG-245: WT changes in time.*as an amount"):
+        kg.simulate(model, table(rows, {"WT": "kg"}))
 
 
 def test_covariate_outside_the_models_range_names_the_row(oral):
@@ -290,3 +292,93 @@ def test_windows_of_every_dose_of_every_subject(bolus):
         [2 * e, 2 * (e + e**2), 2 * (e + e**2 + e**3)], rel=1e-8
     )
     assert rows[4]["AUC"] == pytest.approx(20 * (1 - e**2), rel=1e-8)
+
+
+def test_windows_leave_out_doses_that_a_reset_takes_away(weighted):
+    """ADDL reaches beyond EVID 3 and SS = 1; the doses after them are never given."""
+    rows = {
+        "TIME": [0.0, 20.0, 24.0, 40.0],
+        "AMT": [100.0, 0.0, 60.0, 0.0],
+        "II": [8.0, 0.0, 6.0, 0.0],
+        "ADDL": [5, 0, 1, 0],
+        "SS": [0, 0, 1, 0],
+        "EVID": [1, 3, 1, 0],
+    }
+    result = kg.simulate(weighted, table(rows), windows="doses")
+    begins = result.exposures.begin
+    begins = begins[:-1] if begins.ndim == 1 else begins[0, :-1]
+    assert begins == pytest.approx([0.0, 8.0, 16.0, 24.0, 30.0])
+    steady = kg.simulate(weighted, table(rows | {"EVID": [1, 2, 1, 0]}), windows="doses")
+    begins = steady.exposures.begin
+    begins = begins[:-1] if begins.ndim == 1 else begins[0, :-1]
+    assert begins == pytest.approx([0.0, 8.0, 16.0, 24.0, 30.0])
+
+
+def test_marks_of_doses_on_a_clock_that_starts_anew(weighted):
+    rows = {"TIME": [0.0, 20.0, 0.0, 9.0], "AMT": [100.0, 0.0, 60.0, 0.0], "II": [8.0, 0, 0, 0],
+            "ADDL": [5, 0, 0, 0], "EVID": [1, 0, 4, 0]}  # fmt: skip
+    result = kg.simulate(weighted, table(rows))
+    assert result.dose_times["dose"] == pytest.approx([0.0, 8.0, 16.0])
+
+
+def test_a_volume_that_changes_under_a_concentration_is_refused():
+    """The concentration would stay and drug appear; an amount in the same place is fine."""
+    common = (Covariate("VV", "3 L"), Compartment("p", volume="VV"))
+    molar = Model(
+        "concentration", *common, Species("C", "nM", compartment="p"), Rate("C", "-0.1[1/h]*C"),
+        DoseInput("C"), Output("A", "C*VV", unit="nmol"),
+    )  # fmt: skip
+    amount = Model(
+        "amount", *common, Species("A0", "nmol", compartment="p"), Rate("A0", "-0.1[1/h]*A0"),
+        DoseInput("A0"), Output("A", "A0", unit="nmol"),
+    )  # fmt: skip
+    frame = {"ID": [1] * 3, "TIME": [0, 1, 2], "AMT": [30, 0, 0], "EVID": [1, 0, 0]}
+    units = {"TIME": "h", "AMT": "nmol"}
+
+    def read(volumes):
+        return kg.EventTable.from_frame(
+            frame | {"VV": volumes}, units=units, covariates={"VV": "L"}
+        )
+
+    with pytest.raises(kg.DataError, match=r"KG-245: VV changes in time.*'C'"):
+        kg.simulate(molar, read([3, 3, 6]))
+    expected = 30 * np.exp(-0.1 * np.array([1.0, 2.0]))
+    assert kg.simulate(molar, read([6, 6, 6]))["A"].values == pytest.approx(expected, rel=1e-9)
+    assert kg.simulate(amount, read([3, 3, 6]))["A"].values == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_volume_of_occasions_under_a_concentration_is_refused():
+    model = Model(
+        "concentration", Parameter("V", "3 L"), Variability("kappa", 0.04, level="occasion"),
+        Rule("VO", "V*exp(kappa)"), Compartment("p", volume="VO"),
+        Species("C", "nM", compartment="p"), Rate("C", "-0.1[1/h]*C"), DoseInput("C"),
+        Output("A", "C*VO", unit="nmol"),
+    )  # fmt: skip
+    with pytest.raises(kg.DataError, match=r"KG-245: kappa changes in time"):
+        kg.simulate(model, "10 nmol every 12 h x 2", until="24 h", variability=True)
+    once = kg.simulate(model, "10 nmol", until="24 h", variability=True)  # one occasion
+    assert once["A"].values[0, 0] == pytest.approx(10.0)
+    kg.simulate(model, "10 nmol every 12 h x 2", until="24 h", variability="subject")
+
+
+@pytest.mark.parametrize("initial", ["steady", "kin/kout", "50"])
+@pytest.mark.parametrize("bend", ["", "*(1 + A/1e12[mg])"])
+def test_a_reset_brings_initial_values_back(initial, bend):
+    """EVID 3 and 4 start anew, also where a species starts at rest; solved exactly and stepped."""
+    model = Model(
+        "turnover",
+        Parameter("kin", "10 1/h"),
+        Parameter("kout", "0.2 1/h"),
+        Species("A", "mg"),
+        Species("R", "", initial=initial),
+        Rate("A", f"-0.1[1/h]*A{bend}"),
+        Rate("R", "kin - 0.05[1/mg/h]*A - kout*R"),
+        DoseInput("A"),
+        Output("Re", "R", unit=""),
+    )
+    times, doses = [0.0, 5.0, 5.0, 9.0, 9.0, 12.0], [100.0, 0.0, 0.0, 0.0, 100.0, 0.0]
+    rows = {"TIME": times, "AMT": doses, "EVID": [1, 3, 0, 0, 4, 0]}
+    found = kg.simulate(model, table(rows), rtol=1e-9)["Re"].values
+    t = 3.0  # R = 50 - 5 (exp(-0.1 t) - exp(-0.2 t))/(0.2 - 0.1)
+    fallen = 50.0 - 5.0 * (np.exp(-0.1 * t) - np.exp(-0.2 * t)) / 0.1
+    assert found == pytest.approx([50.0, 50.0, fallen], rel=1e-7)

@@ -26,7 +26,7 @@ class KROGH_EXPORT InvalidInput : public Error {
 /// How a computation ended.
 enum class Status : std::uint8_t {
   success,
-  stopped,              ///< by the caller's hook
+  stopped,  ///< by the caller's hook
   max_steps_reached,
   step_too_small,
   not_finite,

@@ -29,12 +29,12 @@ KROGH_EXPORT std::string_view name_of(InstructionSet set);
 #if defined(__x86_64__) || defined(_M_X64)
 #define KROGH_FOR_EACH_ISA(macro) macro(x86_v2) macro(x86_v3) macro(x86_v4)
 /// Pointer to the function of that name for the selected set.
-#define KROGH_DISPATCH(function)                                                              \
-  (::krogh::selected_instruction_set() == ::krogh::InstructionSet::x86_v4                     \
-       ? &::krogh::x86_v4::function                                                           \
-       : ::krogh::selected_instruction_set() == ::krogh::InstructionSet::x86_v3               \
-             ? &::krogh::x86_v3::function                                                     \
-             : &::krogh::x86_v2::function)
+#define KROGH_DISPATCH(function)                                            \
+  (::krogh::selected_instruction_set() == ::krogh::InstructionSet::x86_v4   \
+       ? &::krogh::x86_v4::function                                         \
+   : ::krogh::selected_instruction_set() == ::krogh::InstructionSet::x86_v3 \
+       ? &::krogh::x86_v3::function                                         \
+       : &::krogh::x86_v2::function)
 #else
 #define KROGH_FOR_EACH_ISA(macro) macro(plain)
 #define KROGH_DISPATCH(function) (&::krogh::plain::function)

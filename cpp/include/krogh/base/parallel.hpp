@@ -13,8 +13,8 @@ namespace krogh {
 /// 1 inside another parallel region.
 KROGH_EXPORT int granted_threads(int wanted);
 
-/// Runs `work(thread)` for thread = 0 .. num_threads - 1 at the same time and waits; thread 0 is the
-/// calling thread. The first exception is rethrown after all have come to rest.
+/// Runs `work(thread)` for thread = 0 .. num_threads - 1 at the same time and waits; thread 0 is
+/// the calling thread. The first exception is rethrown after all have come to rest.
 /// @throws InvalidInput if num_threads < 1.
 KROGH_EXPORT void parallel_run(int num_threads, const std::function<void(int)>& work);
 

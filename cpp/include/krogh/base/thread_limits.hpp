@@ -10,15 +10,14 @@ namespace krogh {
 struct ThreadLimits {
   int processors = 1;  ///< that the scheduler allows (affinity), else all of the machine
   int cgroup = 0;      ///< processor quota of the control group (containers), rounded up
-  int openmp = 0;      ///< OMP_NUM_THREADS, its first number
-  int slurm = 0;       ///< SLURM_CPUS_PER_TASK
 
   /// The smallest of the limits; at least 1.
   KROGH_EXPORT int smallest() const;
 };
 
-/// The limits as they stand. The control group is looked up once per process, the rest every time.
-/// @note Environment values that are not positive numbers count as not set.
+/// The limits as they stand. The control group is looked up once per process, the affinity every
+/// time. The core reads no environment variables: a program that honours OMP_NUM_THREADS or a batch
+/// system's variables passes a number of threads (the Python package does).
 KROGH_EXPORT ThreadLimits thread_limits();
 
 }  // namespace krogh

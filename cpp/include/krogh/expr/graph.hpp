@@ -53,7 +53,8 @@ enum class Op : std::uint8_t {
   abs,
   lgamma,
   digamma,
-  log_positive,  ///< log(x) for x > 0, else 0: the factor in d(x^p)/dp, whose product with x^p has limit 0
+  log_positive,  ///< log(x) for x > 0, else 0: the factor in d(x^p)/dp, whose product with x^p has
+                 ///< limit 0
   pivot,         ///< 1/a, or NaN where |a| < 1e-10 |b|: a pivot too small for elimination in order
   select,        ///< operand a where the surface c is positive, else operand b
   choose,        ///< as select, without a switching surface: derivative of min, max, abs
@@ -128,7 +129,8 @@ class KROGH_EXPORT Graph {
   std::vector<NodeId> reachable(std::span<const NodeId> roots) const;
 
   /// Value of one node for given symbols; not finite where the expression has no value. For tests
-  /// and for naming the cause of a failure, not for speed. A select goes by the sign of its condition.
+  /// and for naming the cause of a failure, not for speed. A select goes by the sign of its
+  /// condition.
   double evaluate(NodeId root, std::span<const double> states, std::span<const double> parameters,
                   double time) const;
 

@@ -18,8 +18,8 @@ inline constexpr int lane_counts[] = {8, 16, 32};
 /// Operation codes of the tape: the values of Op, and the fused ones that follow.
 enum class Code : std::uint32_t {
   copy = 64,
-  multiply_add,        ///< a b + c
-  multiply_subtract,   ///< a b - c
+  multiply_add,           ///< a b + c
+  multiply_subtract,      ///< a b - c
   negative_multiply_add,  ///< c - a b
 };
 

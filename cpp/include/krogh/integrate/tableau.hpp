@@ -31,7 +31,8 @@ struct RosenbrockTableau {
   double h[3][8];
 };
 
-/// RODAS of Hairer & Wanner (1996): 6 stages, order 4(3), stiffly accurate, dense output of order 3.
+/// RODAS of Hairer & Wanner (1996): 6 stages, order 4(3), stiffly accurate, dense output of
+/// order 3.
 KROGH_EXPORT const RosenbrockTableau& rodas4();
 
 /// Rodas5P of Steinebach (2023), BIT 63:27, doi 10.1007/s10543-023-00967-x: 8 stages, order 5(4),
@@ -54,6 +55,7 @@ struct ExplicitTableau {
   int order;
   int embedded_order;
   int dense_order;
+  double stability_interval;  ///< |R(z)| <= 1 for -stability_interval <= z <= 0
   double a[8][8];
   double alpha[8];
   double e[8];

@@ -48,8 +48,8 @@ struct ModelSpec {
   std::vector<expr::NodeId> derivatives;     ///< dy/dt, shape (num_states,)
   std::vector<expr::NodeId> initial;         ///< y(t0), functions of parameters, (num_states,)
   std::vector<char> steady_initial;  ///< 1: start where dy/dt = 0, `initial` is the guess; or empty
-  std::vector<expr::NodeId> outputs;         ///< shape (num_outputs,)
-  std::vector<DoseAttributes> doses;         ///< shape (num_states,) or empty
+  std::vector<expr::NodeId> outputs;  ///< shape (num_outputs,)
+  std::vector<DoseAttributes> doses;  ///< shape (num_states,) or empty
   std::vector<Event> events;
 };
 
@@ -58,16 +58,16 @@ struct RegisterLayout {
   std::int32_t parameters = 0;
   std::int32_t time = 0;
   std::int32_t states = 0;
-  std::int32_t modes = 0;        ///< +1 or -1 per switching surface
-  std::int32_t input_rates = 0;  ///< infusion rate into each state
-  std::int32_t inverse_step = 0; ///< 1/(h gamma)
-  std::int32_t sums = 0;         ///< negative right-hand side of a stage, without F
-  std::int32_t solution = 0;     ///< u_i of a stage; results of the initial-value tape
-  std::int32_t slopes = 0;       ///< F at the start of the step
-  std::int32_t time_slopes = -1; ///< dF/dt, if the model depends on time explicitly
-  std::int32_t jacobian = 0;     ///< entries of the Jacobian that are not constant in a step
-  std::int32_t outputs = 0;      ///< model outputs
-  std::int32_t surfaces = 0;     ///< values of the switching surfaces
+  std::int32_t modes = 0;            ///< +1 or -1 per switching surface
+  std::int32_t input_rates = 0;      ///< infusion rate into each state
+  std::int32_t inverse_step = 0;     ///< 1/(h gamma)
+  std::int32_t sums = 0;             ///< negative right-hand side of a stage, without F
+  std::int32_t solution = 0;         ///< u_i of a stage; results of the initial-value tape
+  std::int32_t slopes = 0;           ///< F at the start of the step
+  std::int32_t time_slopes = -1;     ///< dF/dt, if the model depends on time explicitly
+  std::int32_t jacobian = 0;         ///< entries of the Jacobian that are not constant in a step
+  std::int32_t outputs = 0;          ///< model outputs
+  std::int32_t surfaces = 0;         ///< values of the switching surfaces
   std::int32_t first_temporary = 0;  ///< from here on: intermediate results of a tape
   std::int32_t count = 0;            ///< registers in all
 };
@@ -85,9 +85,9 @@ struct ModelTapes {
   std::vector<expr::Instruction> initial;       ///< -> solution
   std::vector<expr::Instruction> rhs;           ///< time, states -> slopes
   std::vector<expr::Instruction> rhs_jacobian;  ///< time, states -> slopes, time_slopes, jacobian
-  std::vector<expr::Instruction> factor;  ///< jacobian, inverse_step, sums -> factors, solution
-  std::vector<expr::Instruction> stage;   ///< time, states, sums, factors -> solution
-  std::vector<expr::Instruction> solve;   ///< sums, factors -> solution
+  std::vector<expr::Instruction> factor;    ///< jacobian, inverse_step, sums -> factors, solution
+  std::vector<expr::Instruction> stage;     ///< time, states, sums, factors -> solution
+  std::vector<expr::Instruction> solve;     ///< sums, factors -> solution
   std::vector<expr::Instruction> outputs;   ///< time, states -> outputs
   std::vector<expr::Instruction> surfaces;  ///< time, states -> surfaces
 };
@@ -131,6 +131,8 @@ class KROGH_EXPORT Program {
   const std::vector<std::int32_t>& jacobian_registers() const { return jacobian_registers_; }
   /// Whether F depends on time other than through switching.
   bool depends_on_time() const { return layout_.time_slopes >= 0; }
+  /// Times at which F has kinks, for linear tables of time; steps end there.
+  const std::vector<double>& time_knots() const { return time_knots_; }
   /// Constants and the registers they are to be placed in.
   const std::vector<std::pair<std::int32_t, double>>& constants() const { return constants_; }
   /// Registers of dose attributes of each state: F, lag, D, R, scale; -1 where there is none.
@@ -171,6 +173,7 @@ class KROGH_EXPORT Program {
   std::vector<std::int32_t> linear_registers_;
   std::vector<std::int32_t> jacobian_registers_;
   bool is_linear_ = false;
+  std::vector<double> time_knots_;
   RegisterLayout layout_;
   expr::RegisterMap base_;
   std::vector<std::pair<std::int32_t, double>> constants_;

@@ -25,11 +25,20 @@ enum class Method : std::uint8_t {
   explicit5,
   rkc2,
   propagator,
+  mixed,  ///< the closed linear part of a model exactly, the rest by Rodas4 or Rodas5P
 };
 
 /// One direction of differentiation.
 struct Direction {
-  enum class Kind : std::uint8_t { parameter, initial, amount, time, duration, bioavailability, lag };
+  enum class Kind : std::uint8_t {
+    parameter,
+    initial,
+    amount,
+    time,
+    duration,
+    bioavailability,
+    lag
+  };
   Kind kind = Kind::parameter;
   std::int32_t index = 0;  ///< parameter, state, or position of the dose among the subject's doses
 };
@@ -43,15 +52,16 @@ struct Window {
 struct PointOptions {
   Method method = Method::automatic;
   double rtol = 1e-6;
-  std::vector<double> atol;        ///< per state, in its unit, shape (num_states,); empty: rtol 1e-3
-  double max_step = 0.0;           ///< 0: no limit
-  double first_step = 0.0;         ///< 0: from the size of the derivatives
-  double fixed_step = 0.0;         ///< > 0: no error control (order tests)
+  std::vector<double> atol;  ///< per state, in its unit, shape (num_states,); empty: rtol 1e-3
+  double max_step = 0.0;     ///< 0: no limit
+  double first_step = 0.0;   ///< 0: from the size of the derivatives
+  double fixed_step = 0.0;   ///< > 0: no error control (order tests)
   std::int64_t max_steps = 1'000'000;  ///< per subject
-  int lanes = 0;                   ///< 0: by the size of the model; else 8, 16 or 32
-  std::vector<double> initial_states;  ///< (num_subjects, num_states) in place of the model's; or empty
+  int lanes = 0;                       ///< 0: by the size of the model; else 8, 16 or 32
+  std::vector<double>
+      initial_states;  ///< (num_subjects, num_states) in place of the model's; or empty
   std::vector<Direction> sensitivities;
-  std::vector<Window> windows;     ///< metrics are taken over these
+  std::vector<Window> windows;  ///< metrics are taken over these
   /// > 0: every subject has windows of its own, `windows` has shape (num_subjects, this); a window
   /// of NaN is none.
   std::int64_t windows_per_subject = 0;
@@ -65,6 +75,8 @@ struct SubjectStats {
   std::int64_t rejected = 0;
   std::int64_t rhs_evaluations = 0;
   std::int64_t jacobians = 0;
+  std::int64_t switches =
+      0;  ///< 1: an automatic choice went from the explicit to an implicit method
 };
 
 /// What went wrong with one subject.
@@ -76,18 +88,20 @@ struct Failure {
   std::string cause;        ///< "division by zero", "logarithm of a negative number", ...
 };
 
-/// Metrics of one output over one window: maximum, its time, minimum, its time, integral, time above
-/// the threshold, last value, first time at or above the threshold (NaN if never).
+/// Metrics of one output over one window: maximum, its time, minimum, its time, integral, time
+/// above the threshold, last value, first time at or above the threshold (NaN if never).
 inline constexpr int num_metrics = 8;
 
 struct PointResult {
-  Method method = Method::automatic;  ///< the method that ran
+  Method method = Method::automatic;  ///< the method of all subjects, `automatic` where they differ
+  std::vector<Method> methods;        ///< the method that finished each subject, (num_subjects,)
   int lanes = 0;
   int num_threads = 0;
-  std::vector<Status> status;        ///< shape (num_subjects,)
-  std::vector<SubjectStats> stats;   ///< shape (num_subjects,)
-  std::vector<double> steady_residual;  ///< largest relative residual of a steady state, (num_subjects,)
-  std::vector<Failure> failures;     ///< in order of subjects
+  std::vector<Status> status;       ///< shape (num_subjects,)
+  std::vector<SubjectStats> stats;  ///< shape (num_subjects,)
+  std::vector<double>
+      steady_residual;            ///< largest relative residual of a steady state, (num_subjects,)
+  std::vector<Failure> failures;  ///< in order of subjects
 };
 
 /// Where results go; the caller owns the memory.
@@ -99,7 +113,8 @@ struct PointOutput {
   std::span<double> sensitivities;
   /// shape (num_subjects, num_windows, num_outputs, num_metrics); or empty.
   std::span<double> metrics;
-  /// Parameters' time unit is the records' time unit. Final states (num_subjects, num_states); or empty.
+  /// Parameters' time unit is the records' time unit. Final states (num_subjects, num_states); or
+  /// empty.
   std::span<double> final_states;
 };
 
