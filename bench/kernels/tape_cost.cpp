@@ -1,5 +1,6 @@
-// Cost of a law on the tape beside the same law written by hand: right-hand side and Jacobian of
-// full-binding TMDD on blocks of lanes. The values are compared before anything is timed.
+// Cost of a law on the tape, as machine code and interpreted, beside the same law written by hand:
+// right-hand side and Jacobian of full-binding TMDD on blocks of lanes. The values are compared
+// before anything is timed.
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Usage: krogh_bench_tape        Prints one JSON object; times are medians of interleaved rounds.
@@ -17,6 +18,7 @@
 #include <krogh/expr/tape.hpp>
 #include <krogh/model/program.hpp>
 
+#include "expr/native_code.hpp"
 #include "hand_law.hpp"
 
 namespace {
@@ -106,13 +108,26 @@ void run(int lanes, const char* end) {
   krogh::expr::run_tape(program.view(program.tapes().prologue), registers.data(), lanes);
   const krogh::expr::TapeView tape = program.view(program.tapes().rhs_jacobian);
   const HandLaw law = hand_law_of(krogh::selected_instruction_set());
-  auto by_tape = [&] { krogh::expr::run_tape(tape, registers.data(), lanes); };
+  const krogh::expr::NativeTape native(tape, lanes,
+                                       {static_cast<std::uint32_t>(layout.first_temporary),
+                                        static_cast<std::uint32_t>(layout.count)});
+  auto by_interpreter = [&] { krogh::expr::run_tape(tape, registers.data(), lanes); };
+  auto by_tape = [&] { native.run(registers.data()); };
   double* slopes = hand.data() + 15 * lanes;
   double* jacobian = hand.data() + 20 * lanes;
   auto by_hand = [&] { law(hand.data(), hand.data() + 10 * lanes, slopes, jacobian, lanes); };
 
+  by_interpreter();
+  const std::vector<double> interpreted(registers.data(), registers.data() + registers.size());
   by_tape();
   by_hand();
+  for (int i = 0; i < 5; ++i)
+    for (int l = 0; l < lanes; ++l)
+      if (interpreted[static_cast<std::size_t>((layout.slopes + i) * lanes + l)] !=
+          row(layout.slopes + i)[l]) {
+        std::fprintf(stderr, "machine code and interpreter differ\n");
+        std::exit(1);
+      }
   const int pattern[5][2] = {{1, 1}, {1, 3}, {4, 1}, {3, 3}, {4, 3}};
   auto require_equal = [](double a, double b, const char* what) {
     if (std::abs(a - b) <= 1e-13 * (std::abs(a) + std::abs(b))) return;
@@ -130,20 +145,24 @@ void run(int lanes, const char* end) {
                         "a Jacobian entry");
   }
   constexpr int repeats = 20'000;
-  std::vector<double> tape_times, hand_times;
+  std::vector<double> tape_times, interpreter_times, hand_times;
   for (int round = -1; round < 21; ++round) {
     const double t = seconds_of(by_tape, repeats);
+    const double i = seconds_of(by_interpreter, repeats);
     const double h = seconds_of(by_hand, repeats);
     if (round < 0) continue;  // warm-up
     tape_times.push_back(t / repeats / lanes * 1e9);
+    interpreter_times.push_back(i / repeats / lanes * 1e9);
     hand_times.push_back(h / repeats / lanes * 1e9);
   }
   const double flop = operations(program.tapes().rhs_jacobian);
   std::printf(
-      "    {\"lanes\": %d, \"tape_ns_per_lane\": %.4g, \"hand_ns_per_lane\": %.4g, "
-      "\"ratio\": %.4g, \"tape_instructions\": %zu, \"tape_gflops\": %.4g}%s\n",
-      lanes, median(tape_times), median(hand_times), median(tape_times) / median(hand_times),
-      program.tapes().rhs_jacobian.size(), flop / median(tape_times), end);
+      "    {\"lanes\": %d, \"tape_ns_per_lane\": %.4g, \"interpreter_ns_per_lane\": %.4g, "
+      "\"hand_ns_per_lane\": %.4g, \"tape_to_hand\": %.3g, \"interpreter_to_hand\": %.3g, "
+      "\"instructions\": %zu, \"native\": %d, \"tape_gflops\": %.4g}%s\n",
+      lanes, median(tape_times), median(interpreter_times), median(hand_times),
+      median(tape_times) / median(hand_times), median(interpreter_times) / median(hand_times),
+      program.tapes().rhs_jacobian.size(), native.num_native(), flop / median(tape_times), end);
 }
 
 }  // namespace
