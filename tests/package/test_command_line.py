@@ -28,6 +28,12 @@ ENVIRONMENT = {
 LOADING = "8 mg/kg over 90 min then 6 mg/kg over 30 min every 3 weeks x 6"
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are written beside where the command is called."""
+    monkeypatch.chdir(tmp_path)
+
+
 def krogh(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "krogh", *arguments],
@@ -125,6 +131,35 @@ def test_a_table_of_the_user_with_units_on_the_command_line(tmp_path: Path) -> N
     assert "20 subjects" in population.stdout
 
 
+def test_subjects_of_a_table_are_taken_in_turn_by_a_cohort(tmp_path: Path) -> None:
+    table = tmp_path / "events.csv"
+    table.write_text("id,time,amt\n7,0,100\n7,168,.\n9,0,300\n9,168,.\n", encoding="utf-8")
+    done = krogh(
+        *("simulate", str(table), "--model", "antibody_davda_2014", "--subjects", "31"),
+        *("--typical", "--profiles", "--units", "TIME=h,AMT=mg"),
+    )
+    assert done.returncode == 0, done.stderr
+    # Without --output the folder bears the model's name.
+    folder = tmp_path / "krogh-antibody_davda_2014"
+    assert (folder / "concentration.png").is_file()
+    largest: dict[str, float] = {}
+    for row in rows_of(folder / "profiles.csv"):
+        value = float(row["DV [mg/L]"] if "DV [mg/L]" in row else row["Cp [mg/L]"])
+        largest[row["ID"]] = max(largest.get(row["ID"], 0.0), value)
+    assert len(largest) == 31
+    for subject, peak in largest.items():
+        times = 1.0 if int(subject) % 2 == 1 else 3.0
+        assert peak == pytest.approx(times * largest["1"], rel=1e-9)
+
+
+def test_nothing_is_written_where_nothing_is_wanted(tmp_path: Path) -> None:
+    done = krogh(
+        *("simulate", "100 mg iv", "--model", "antibody_davda_2014", "--until", "7 d"), "--no-files"
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_table_without_units_is_told_the_options_of_the_command_line(tmp_path: Path) -> None:
     table = tmp_path / "events.csv"
     table.write_text("id,time,amt,wt\n1,0,100,90\n1,24,.,90\n", encoding="utf-8")
@@ -167,7 +202,6 @@ WRONG = [
     ("simulate '5 mg' --model erlotinib_mous", "KG-103", "'erlotinib_mouse'"),
     (f"{TABLE} --where GROP=1", "KG-132", "'GROUP'"),
     (f"{TABLE} --where GROUP=9", "KG-132", "no row"),
-    (f"{TABLE} --subjects 9", "KG-132", "50 subjects"),
     (f"{TABLE} --until 3mg", "KG-121", "time"),
     (f"{DOSE} --where ID=1", "KG-132", "sentence"),
     (f"{DOSE} --units TIME=h", "KG-132", "sentence"),

@@ -118,7 +118,10 @@ def simulate(
         typer.Option(help="Name in the library (krogh models), or a saved model (.json, .toml)."),
     ],
     subjects: Annotated[
-        int | None, typer.Option(help="Size of the virtual population (sentences).")
+        int | None,
+        typer.Option(
+            help="Size of the virtual population; the doses of a table's subjects go round in turn."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Selects the random numbers.")] = 0,
     until: Annotated[str | None, typer.Option(help='End of the run, such as "84 d".')] = None,
@@ -158,8 +161,15 @@ def simulate(
     level: Annotated[float, typer.Option(help="Width of the interval.")] = 0.9,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for curves.csv, exposure.csv and the picture."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for curves.csv, exposure.csv and the picture; krogh-MODEL if left out.",
+        ),
     ] = None,
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Write files, or only to the screen.")
+    ] = True,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="Also write every subject's curve.")
     ] = False,
@@ -190,7 +200,7 @@ def simulate(
         verify=verify,
         log=log,
         level=level,
-        folder=output,
+        folder=(output or Path(f"krogh-{Path(model).stem}")) if files else None,
         profiles=profiles,
         progress=progress,
     )

@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from krogh.cli.options import dosing_from, model_from, pairs_from, rows_where
 from krogh.cli.screen import exposure_tables
+from krogh.dosing.cohort import in_turn
 from krogh.errors import MissingExtra, SpecError, did_you_mean
 from krogh.table import ResultTable
 from krogh.units import convert, parse_quantity, require_dimension, same_dimension
@@ -51,7 +52,7 @@ class Study:
     verify: bool = False
     log: bool = False
     level: float = 0.9
-    folder: Path | None = None
+    folder: Path | None = None  # None: nothing is written
     profiles: bool = False
     progress: bool = True
 
@@ -77,7 +78,7 @@ def run_study(study: Study, console: Console) -> int:
         pairs_from(study.covariates, "--covariates", "WT=kg"),
     )
     conditions = pairs_from(study.where, "--where", "GROUP=1")
-    dosing, subjects = _who(study, dosing, conditions)
+    given, (dosing, subjects) = dosing, _who(study, dosing, conditions)
     is_table = not hasattr(dosing, "doses")
     population = dosing.num_subjects if is_table else subjects
     variability = population > 1 if study.variability is None else study.variability
@@ -111,7 +112,9 @@ def run_study(study: Study, console: Console) -> int:
         result = result.sel(subject=finished)
     outputs = study.outputs or list(result.outputs)
     _print_result(result, outputs, study, console)
-    measured = _measurements(dosing, result, outputs[0], console) if is_table else None
+    if is_table and conditions:
+        given = rows_where(given, conditions)
+    measured = _measurements(given, result, outputs[0], console) if is_table else None
     _write_files(result, outputs, study, measured, console)
     return 0 if result.is_complete else 130
 
@@ -129,13 +132,7 @@ def _who(study: Study, dosing: Any, conditions: dict[str, str]) -> tuple[Any, in
         dosing = rows_where(dosing, conditions)
     if study.subjects is None or study.subjects == dosing.num_subjects:
         return dosing, dosing.num_subjects
-    if dosing.num_subjects > 1:
-        raise SpecError(
-            f"KG-132: the table has {dosing.num_subjects} subjects, who are simulated as they"
-            f" stand; leave --subjects out, or choose one of them (--where ID=...) whose doses the"
-            f" {study.subjects} subjects then get."
-        )
-    return dosing.to_regimen(), study.subjects
+    return in_turn(dosing, study.subjects), study.subjects
 
 
 def _grid(study: Study, table: Any) -> dict[str, Any]:
