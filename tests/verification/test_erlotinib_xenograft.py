@@ -62,6 +62,9 @@ def test_the_values_are_those_of_least_squares():
     best = np.sum(residuals**2)
     assert np.sqrt(best / (residuals.size - 33)) == pytest.approx(0.4723, abs=5e-4)
     assert np.median(np.exp(starts)) == pytest.approx(0.1343, abs=5e-4)
+    np.testing.assert_allclose(
+        np.percentile(np.exp(starts), [5, 95]), [0.0481, 0.297], rtol=5e-3
+    )  # as the library states the range of w0
     for name in ("lambda0", "lambda1", "k2"):
         value = model.parameters[name].value.value
         worse = [np.sum(volumes.fitted(**{name: value * f})[1] ** 2) for f in (0.95, 1.05)]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from krogh.errors import Error, SpecError, did_you_mean
 from krogh.library.published import ModelInfo, PublishedModel
+from krogh.library.ranges import value_ranges
 from krogh.library.schema import ModelFile
 from krogh.model import effect, systemic
 from krogh.model.components import Covariate, DoseInput, Parameter, Rule
@@ -77,7 +78,7 @@ def _field_names() -> set[str]:
     from krogh.library import schema
 
     entries = [getattr(schema, name) for name in schema.__all__]
-    return {field for entry in entries for field in entry.model_fields}
+    return {field for entry in entries for field in getattr(entry, "model_fields", ())}
 
 
 def _block(options: Mapping[str, Any], where: str) -> Model:
@@ -110,13 +111,14 @@ def _build(file: ModelFile, where: str) -> PublishedModel:
         for block in blocks
         for c in block.components
     ]
+    ranges = value_ranges(file, where)
     for name, entry in file.parameters.items():
         unit = as_measure(entry.value, f"{where}, parameter {name!r}").unit
         note = "; ".join(
             text
             for text in (
                 entry.note,
-                entry.range,
+                f"range {ranges[name]}",
                 f"between subjects {entry.iiv}" if entry.iiv else "",
             )
             if text
@@ -197,8 +199,13 @@ def info(name: str) -> ModelInfo:
 
 
 def models() -> ResultTable:
-    """Return the models of the library: name, drug, kind, subjects, verified numbers, title."""
+    """Return the models of the library: name, drug, kind, subjects, verified numbers, title.
+
+    ``with range`` counts the numbers with a published uncertainty or a range between subjects; each
+    of the others says why it has none.
+    """
     entries = [_file(name) for name in names()]
+    ranges = [info(name).ranges.values() for name in names()]
     return ResultTable(
         {
             "name": [f.name for f in entries],
@@ -209,6 +216,7 @@ def models() -> ResultTable:
                 f"{sum(p.verified for p in f.parameters.values())} of {len(f.parameters)}"
                 for f in entries
             ],
+            "with range": [f"{sum(r.kind != 'none' for r in rs)} of {len(rs)}" for rs in ranges],
             "title": [f.title for f in entries],
         },
         title="Models of the library; krogh.library.model(name) loads one, .info tells more",

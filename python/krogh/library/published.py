@@ -9,6 +9,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
+from krogh.library.ranges import ValueRange, value_ranges
 from krogh.library.schema import ModelFile
 from krogh.model.fields import Component
 from krogh.model.network import Model
@@ -49,14 +50,25 @@ class ModelInfo:
         """Parameters that were not checked against a source."""
         return tuple(n for n, p in self.file.parameters.items() if not p.verified)
 
+    @property
+    def ranges(self) -> dict[str, ValueRange]:
+        """The range of every parameter and what it rests on, or that there is none and why."""
+        return value_ranges(self.file, f"library model {self.file.name!r}")
+
     def parameter_table(self) -> ResultTable:
-        """Return every number with its range, its source and whether it was verified."""
+        """Return every number with its range, its source and whether it was verified.
+
+        The column ``range`` has the uncertainty of the value, else the 90 % range between subjects,
+        else why there is none; ``basis`` says which.
+        """
         entries = self.file.parameters
+        ranges = self.ranges
         return ResultTable(
             {
                 "parameter": list(entries),
                 "value": [p.value for p in entries.values()],
-                "range": [p.range or "-" for p in entries.values()],
+                "range": [r.text for r in ranges.values()],
+                "basis": [r.basis for r in ranges.values()],
                 "between subjects": [p.iiv or "-" for p in entries.values()],
                 "verified": ["yes" if p.verified else "NO" for p in entries.values()],
                 "source": [p.source for p in entries.values()],
@@ -71,11 +83,10 @@ class ModelInfo:
             f"{n}: {c.description}; reference {_reference(c)}{f'; {c.range}' if c.range else ''}"
             for n, c in f.covariates.items()
         ]
+        ranges = self.ranges
         parameters = [
-            f"{n} = {p.value}"
-            + "".join(
-                f"; {x}" for x in (p.range, f"between subjects {p.iiv}" if p.iiv else "") if x
-            )
+            f"{n} = {p.value}; range {ranges[n]}"
+            + (f"; between subjects {p.iiv}" if p.iiv else "")
             + (f"; {p.note}" if p.note else "")
             + ("" if p.verified else "; NOT VERIFIED")
             + f"  ({p.source})"

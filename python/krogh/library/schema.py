@@ -5,19 +5,77 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
+    "BETWEEN_SUBJECTS",
+    "NO_RANGE",
     "CovariateEntry",
     "ModelFile",
     "ParameterEntry",
+    "PublishedRange",
     "ReferenceEntry",
     "RegimenEntry",
     "ResidualEntry",
     "VariabilityEntry",
 ]
+
+
+BETWEEN_SUBJECTS: Final = "between subjects"
+"""As `ParameterEntry.range`: computed from the variability of the file."""
+
+NO_RANGE: Final = (
+    "not reported in the source read",
+    "not estimated, fixed in the source read",
+    "not determined, value chosen here",
+)
+"""As `ParameterEntry.range`: there is none, and why."""
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_PUBLISHED = re.compile(
+    rf"(?P<kind>{_NUMBER} % CI|interval) (?P<low>{_NUMBER})(?:-| to )(?P<high>{_NUMBER})(?:, .+)?"
+    rf"|(?P<error>SE|RSE) {_NUMBER}(?P<percent> %)?"
+)
+
+
+@dataclass(frozen=True)
+class PublishedRange:
+    """A range as a publication states it: ``90 % CI 1-2``, ``interval 1-2, of what``, ``SE 1``.
+
+    Attributes
+    ----------
+    kind
+        ``"90 % CI"`` (or another level), ``"interval"``, ``"SE"`` or ``"RSE"``.
+    ends
+        Lower and upper end in the unit of the value; None for a standard error.
+    """
+
+    kind: str
+    ends: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, text: str) -> PublishedRange:
+        """Return the range that a text states.
+
+        Raises
+        ------
+        ValueError
+            For a text of another form.
+        """
+        found = _PUBLISHED.fullmatch(text)
+        if found is None or (found["error"] == "RSE") != (found["percent"] is not None):
+            raise ValueError(
+                "a range is '90 % CI 1-2', 'SE 0.1', 'RSE 10 %', 'interval 1-2, of what', "
+                + ", ".join(repr(t) for t in (BETWEEN_SUBJECTS, *NO_RANGE))
+                + f"; not {text[:60]!r}"
+            )
+        if found["error"]:
+            return cls(found["error"], None)
+        return cls(found["kind"], (float(found["low"]), float(found["high"])))
 
 
 class _Entry(BaseModel):
@@ -36,7 +94,11 @@ class ParameterEntry(_Entry):
     lower, upper
         Bounds, in the unit of the value.
     range
-        Standard error or confidence interval as published.
+        Required: a standard error, confidence interval or interval as published
+        (`PublishedRange`), `BETWEEN_SUBJECTS` where it is to be computed from the variability of
+        `effect`, or one of `NO_RANGE`.  It is no bound: simulations do not depend on it.
+    effect
+        The random effect between subjects that acts on this value.
     iiv
         Variability between subjects as published.
     source
@@ -50,11 +112,19 @@ class ParameterEntry(_Entry):
     value: str
     lower: float | None = None
     upper: float | None = None
-    range: str = ""
+    range: str
+    effect: str | None = None
     iiv: str = ""
     source: str = Field(min_length=1)
     verified: bool = True
     note: str = ""
+
+    @field_validator("range")
+    @classmethod
+    def _known_range(cls, text: str) -> str:
+        if text not in (BETWEEN_SUBJECTS, *NO_RANGE):
+            PublishedRange.of(text)
+        return text
 
 
 class CovariateEntry(_Entry):

@@ -20,6 +20,7 @@ from krogh.model import Model
 from krogh.model import systemic as pk
 
 NAMES = kg.library.names()
+_SOURCE = files("krogh.library").joinpath("models", "infliximab_fasanmade_2009.toml")
 
 
 def test_the_wanted_models_are_there():
@@ -125,6 +126,60 @@ def test_listing_and_info_print():
     assert table["range"][list(table["parameter"]).index("Km")] == "90 % CI 38.2-163.3"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_has_a_range_or_says_why_not(name):
+    info, model = kg.library.info(name), kg.library.model(name)
+    assert set(info.ranges) == set(info.parameters)
+    omegas = {}
+    for effects in info.variability:
+        spread = effects.variance or [np.log(1 + v * v) for v in effects.cv]
+        omegas.update(zip(effects.names, np.sqrt(spread), strict=True))
+    for parameter, found in info.ranges.items():
+        entry = info.parameters[parameter]
+        assert found.text
+        assert found.basis
+        assert f"range {found}" in model.parameters[parameter].note
+        assert f"{parameter} = {entry.value}; range {found}" in str(info)
+        assert (found.kind == "none") == found.text.startswith("not ")
+        if found.subjects is not None:
+            value = model.parameters[parameter].value.value
+            half = 1.6448536 * omegas[entry.effect]
+            additive = (name, parameter) == ("nivolumab_bajaj_2017", "Emax_pop")
+            ends = value + np.array([-half, half])
+            if not additive:
+                ends = value * np.exp([-half, half])
+            np.testing.assert_allclose(
+                [found.subjects.lower, found.subjects.upper], ends, rtol=1e-6
+            )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('range = "SE 0.16", ', "", "parameters.V2.range"),
+        ('range = "SE 0.16"', 'range = ""', "a range is"),
+        ('range = "SE 0.16"', 'range = "wide"', "a range is"),
+        ('range = "SE 0.16"', 'range = "RSE 0.16"', "a range is"),
+        ('range = "SE 0.16"', 'range = "90 % CI 5-6"', "outside its range"),
+        ('range = "SE 0.16"', 'range = "between subjects"', "needs 'effect'"),
+        ('effect = "eta_V1"', 'effect = "eta_V"', "names the unknown random effect"),
+        ('effect = "eta_V1", ', "", "no parameter names the random effect 'eta_V1'"),
+        ('range = "SE 0.0679"', 'range = "not reported in the source read"', "its range is"),
+        ('effect = "eta_V1"', 'effect = "eta_CL"', "no rule multiplies parameter 'V1_pop'"),
+    ],
+)
+def test_wrong_ranges_are_named(tmp_path, old, new, text):
+    content = _SOURCE.read_text(encoding="utf-8")
+    assert old in content
+    path = tmp_path / "own.toml"
+    changed = content.replace(old, new, 1)
+    if text.startswith("no rule"):  # both effects stay named
+        changed = changed.replace('range = "SE 0.16"', 'range = "SE 0.16", effect = "eta_V1"')
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(kg.InvalidInput, match=re.escape(text)):
+        load_file(path)
+
+
 def test_values_may_be_changed_and_keep_the_info():
     model = kg.library.model("tdm1_lu_2014").with_values(CL_pop="0.8 L/d")
     assert model.parameters["CL_pop"].value.value == 0.8
@@ -151,9 +206,6 @@ def test_library_models_compose_with_blocks():
 def test_unknown_names_are_corrected(name, hint):
     with pytest.raises(SpecError, match=f"KG-103.*Did you mean '{hint}'"):
         kg.library.model(name)
-
-
-_SOURCE = files("krogh.library").joinpath("models", "infliximab_fasanmade_2009.toml")
 
 
 @pytest.mark.parametrize(
