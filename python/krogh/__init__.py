@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Rule,
         Species,
         Table,
+        Transport,
         Variability,
         symbol,
     )
@@ -77,6 +78,7 @@ __all__ = [
     "SpecError",
     "Species",
     "Table",
+    "Transport",
     "UnitError",
     "Variability",
     "__version__",
@@ -126,6 +128,7 @@ _NAMES = {
         "Rule",
         "Species",
         "Table",
+        "Transport",
         "Variability",
         "symbol",
     ),

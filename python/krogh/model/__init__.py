@@ -49,6 +49,7 @@ from krogh.model.components import (
     Rule,
     Species,
     Table,
+    Transport,
     Variability,
 )
 from krogh.model.document import json_schema
@@ -73,6 +74,7 @@ __all__ = [
     "Rule",
     "Species",
     "Table",
+    "Transport",
     "Variability",
     "call",
     "effect",
