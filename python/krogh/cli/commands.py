@@ -209,6 +209,36 @@ def simulate(
 
 @app.command()
 @_guarded
+def demo(
+    part: Annotated[
+        str,
+        typer.Argument(help="tdm1 (which co-dose reaches every cell), erlotinib (data), or all."),
+    ] = "all",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the CSV files and pictures.")
+    ] = Path("krogh-demo"),
+    growth: Annotated[
+        str,
+        typer.Option(
+            help="Growth law of the xenografts: koch, simeoni, linear-exponential, exponential,"
+            " logistic, gompertz, claret."
+        ),
+    ] = "koch",
+    tumours: Annotated[int, typer.Option(help="Virtual tumors per regimen in the decision.")] = 500,
+    seed: Annotated[int, typer.Option(help="Selects the random numbers.")] = 0,
+    progress: Annotated[
+        bool, typer.Option("--progress/--quiet", help="A bar with the time left.")
+    ] = True,
+) -> None:
+    """Show the way from dose to response on two cases: tables, pictures, CSV files."""
+    from krogh.cli.demo import DemoOptions, run_demo
+
+    options = DemoOptions(part, out, growth, tumours, seed, progress)
+    raise typer.Exit(run_demo(options, _console()))
+
+
+@app.command()
+@_guarded
 def models(
     name: Annotated[
         str | None, typer.Argument(help="A model to show in full; all are listed if left out.")

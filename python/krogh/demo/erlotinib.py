@@ -146,18 +146,21 @@ class ErlotinibAnswer:
         return float(np.median(self.starts))
 
     @property
-    def shared(self) -> ResultTable:
-        """Estimates of plasma and growth that all animals share, with their precision."""
+    def plasma_and_growth(self) -> ResultTable:
+        """All estimates of both fits with their precision; those of an animal have its ID."""
         columns: dict[str, list[Any]] = {}
-        for what, result, names in (
-            ("plasma", self.plasma, self.plasma.names),
-            ("growth", self.growth, self.law.estimated),
-        ):
+        for what, result in (("plasma", self.plasma), ("growth", self.growth)):
             for row in result.parameters.rows():
-                if row["parameter"] in names:
-                    for name, cell in {"fit": what, **row}.items():
-                        columns.setdefault(name, []).append(cell)
+                for name, cell in {"fit": what, **row}.items():
+                    columns.setdefault(name, []).append(cell)
         return ResultTable(columns, {"RSE": "%"})
+
+    @property
+    def shared(self) -> ResultTable:
+        """Those of `plasma_and_growth` that all animals share."""
+        table = self.plasma_and_growth
+        own = np.char.startswith(table["parameter"].astype(str), f"{self.law.start}[")
+        return ResultTable({name: table[name][~own] for name in table}, table.units, table.title)
 
     def dose_table(self, doses: Floats) -> ResultTable:
         """Return net growth and doubling time under daily doses."""

@@ -182,7 +182,7 @@ LAWS: Final[Mapping[str, GrowthLaw]] = {
 
 def _switched(rate: float, linear: float, size: float, psi: float = 20.0) -> float:
     """Return Simeoni's rate of growth (2004, doi 10.1158/0008-5472.CAN-03-2524, Equation 5)."""
-    return rate / (1.0 + (rate * size / linear) ** psi) ** (1.0 / psi)
+    return float(rate / (1.0 + (rate * size / linear) ** psi) ** (1.0 / psi))
 
 
 def growth_law(name: str) -> GrowthLaw:
