@@ -58,7 +58,7 @@ from krogh.model.grammar import parse
 from krogh.model.network import Model
 
 if TYPE_CHECKING:
-    from krogh.model import effect, systemic
+    from krogh.model import effect, engagement, systemic, tissue
 
 __all__ = [
     "Compartment",
@@ -78,16 +78,18 @@ __all__ = [
     "Variability",
     "call",
     "effect",
+    "engagement",
     "json_schema",
     "number",
     "parse",
     "symbol",
     "systemic",
+    "tissue",
 ]
 
 
 def __getattr__(name: str) -> ModuleType:
     """Load the building blocks when they are first used."""
-    if name in ("effect", "systemic"):
+    if name in ("effect", "engagement", "systemic", "tissue"):
         return import_module(f"krogh.model.{name}")
     raise AttributeError(f"module 'krogh.model' has no attribute {name!r}")

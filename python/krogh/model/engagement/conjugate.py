@@ -13,8 +13,8 @@ from krogh.model.components import Output, Rate, Reaction, Rule, Species
 from krogh.model.engagement.binding import Fate, internalization
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
+from krogh.model.tissue.extravasation import mobile
 from krogh.model.tissue.naming import fraction
-from krogh.model.transport import Transport
 
 __all__ = ["conjugate_chain", "deconjugation", "ratio_labels"]
 
@@ -57,8 +57,8 @@ def deconjugation(
     """
     if not forms or conjugate == naked:
         raise SpecError(
-            f"KG-101: deconjugation({conjugate!r}, {naked!r}) needs two different drugs and one form"
-            " at least."
+            f"KG-101: deconjugation({conjugate!r}, {naked!r}) needs two different drugs and at"
+            " least one form."
         )
     block = Block("deconjugation", conjugate, "loss of payload outside cells [burton_2020]")
     k = block.parameter("deconjugation_rate", deconjugation_rate, "1/d", f"loss of {conjugate}")
@@ -188,9 +188,8 @@ def conjugate_chain(
     surface, inside, carried = f"S_{target}", block.name("I"), block.name("carried_I")
     for n, label in enumerate(labels):
         free, bound = f"F_{label}", f"B_{label}"
+        mobile(block, free, plasma=plasma[n] if plasma else None, names=names)
         block.add(
-            Species(free, "nM", note=block.note),
-            Transport(free, plasma=plasma[n] if plasma else None, **names),
             Species(bound, "nM", note=block.note),
             Reaction(
                 f"{free} + {surface} <-> {bound}",
@@ -231,8 +230,12 @@ def conjugate_chain(
         k_lys, k_deg = block.name("lysosomal_rate"), block.name("degradation_rate")
         block.add(
             Species(payload_there, "nM", note=f"payload on antibody in {lysosome}"),
-            Reaction(f"{carried} -> {payload_there}", f"{k_lys}*{carried}", name=f"to_{payload_there}"),
-            Reaction(f"{payload_there} ->", f"{k_deg}*{payload_there}", name=f"free_{payload_there}"),
+            Reaction(
+                f"{carried} -> {payload_there}", f"{k_lys}*{carried}", name=f"to_{payload_there}"
+            ),
+            Reaction(
+                f"{payload_there} ->", f"{k_deg}*{payload_there}", name=f"free_{payload_there}"
+            ),
         )
     free = " + ".join(f"F_{x}" for x in labels)
     held = " + ".join(f"{n}*(F_{x} + B_{x})" for n, x in enumerate(labels) if n)

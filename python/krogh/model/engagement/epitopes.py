@@ -9,6 +9,7 @@ from krogh.errors import SpecError
 from krogh.model.components import Output, Reaction, Rule, Species
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
+from krogh.model.tissue.naming import ratio
 
 __all__ = ["two_epitopes"]
 
@@ -59,10 +60,8 @@ def two_epitopes(
     """
     if first == second:
         raise SpecError(f"KG-101: two_epitopes({target!r}) needs two different drugs.")
-    if isinstance(cooperativity, int | float) and cooperativity < 0:
-        raise SpecError(f"KG-108: the cooperativity is 0 or more, not {cooperativity!r}.")
     block = Block("two epitopes", target, "two drugs on two epitopes")
-    a = block.parameter("cooperativity", cooperativity, "", "of association to occupied target")
+    a = ratio(block, "cooperativity", cooperativity, "of association to occupied target")
     k_e = block.parameter(
         "internalization_rate_both", internalization_rate, "1/h", "internalization with both"
     )
@@ -78,9 +77,7 @@ def two_epitopes(
             )
         )
     block.add(
-        Reaction(
-            f"{both} -> I_{first} + I_{second}", f"{k_e}*{both}", name=f"internalize_{both}"
-        )
+        Reaction(f"{both} -> I_{first} + I_{second}", f"{k_e}*{both}", name=f"internalize_{both}")
     )
     whole = f"{empty} + B_{first} + B_{second} + {both}"
     for which, drug in (("first", first), ("second", second)):

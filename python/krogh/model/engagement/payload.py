@@ -10,6 +10,7 @@ from krogh.model.effect.signal import Signal, refuse, written
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 from krogh.model.tissue.extravasation import mobile
+from krogh.model.tissue.naming import ratio
 
 __all__ = ["payload"]
 
@@ -117,13 +118,13 @@ def payload(
         permeability=permeability,
         free_in_plasma=free_in_plasma,
     )
-    ratio = block.parameter("drug_antibody_ratio", drug_antibody_ratio, "", "payloads per antibody")
+    carried = ratio(block, "drug_antibody_ratio", drug_antibody_ratio, "payloads per antibody")
     k_in = block.parameter("payload_uptake_rate", uptake_rate, "1/h", "passage into cells")
     k_out = block.parameter("payload_efflux_rate", efflux_rate, "1/h", "passage out of cells")
     part, outer, inner = (block.name(f"payload_{n}") for n in ("cells", "free", "inside"))
     released = block.text("{degradation_rate}*{L}") if source is None else written(source)
     if source is None:
-        released = f"{ratio}*{released}"
+        released = f"{carried}*{released}"
     block.add(
         Rule(part, f"1 - {void}", note="part of the volume that is cells"),
         Rule(outer, f"{out}/{void}", unit="nM", note="payload outside cells"),
@@ -141,12 +142,16 @@ def payload(
     if binding:
         _target(block, part, inner, target_density, association_rate, dissociation_rate)
     if saturable_efflux:
-        v = block.parameter("payload_efflux_capacity", efflux_capacity, "nM/h", "capacity of efflux")
+        v = block.parameter(
+            "payload_efflux_capacity", efflux_capacity, "nM/h", "capacity of efflux"
+        )
         k = block.parameter("payload_efflux_constant", efflux_constant, "nM", "half-saturation")
         law = f"{part}*michaelis_menten({inner}, {v}, {k})"
         block.add(Reaction(f"{inside} -> {out}", law, name=block.name("payload_pump")))
     if saturable_uptake:
-        v = block.parameter("payload_uptake_capacity", uptake_capacity, "nM/h", "capacity of uptake")
+        v = block.parameter(
+            "payload_uptake_capacity", uptake_capacity, "nM/h", "capacity of uptake"
+        )
         k = block.parameter("payload_uptake_constant", uptake_constant, "nM", "half-saturation")
         law = f"{part}*michaelis_menten({outer}, {v}, {k})"
         block.add(Reaction(f"{out} -> {inside}", law, name=block.name("payload_carrier")))

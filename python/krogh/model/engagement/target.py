@@ -14,7 +14,7 @@ from krogh.model.effect.signal import Signal, refuse, written
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 from krogh.model.tissue.extravasation import mobile
-from krogh.model.tissue.naming import fraction
+from krogh.model.tissue.naming import fraction, ratio
 
 __all__ = ["masking", "soluble_target", "steric_exclusion", "surface_target"]
 
@@ -47,7 +47,7 @@ def surface_target(
     (+ :math:`k_{shed} S_0`) without recycling, :math:`s = k_{deg} R(0)` (+ ...) with it, so that
     the net loss constant of the surface is :math:`k_e k_{deg}/(k_{rec} + k_{deg})`.  Thurber,
     Schmidt & Wittrup 2008, doi 10.1016/j.addr.2008.04.012; trafficking with recycling: Scheuher et
-    al. 2024, doi 10.1007/s10928-023-09884-6.
+    al. 2023, doi 10.1007/s10928-023-09884-6.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def masking(
             f"masking({target!r}) without a modifier",
         )
     else:
-        largest = block.parameter("largest_effect", largest_effect, "", "largest unmasking")
+        largest = ratio(block, "largest_effect", largest_effect, "largest unmasking")
         half = block.parameter("half_effect", half_effect, "nM", "modifier with half the effect")
         free = f"free_{modifier}"
         unmask = f"{k_u}*(1 + {largest}*{free}/({half} + {free}))"
@@ -321,9 +321,7 @@ def steric_exclusion(target: str, drugs: Sequence[str], *, hidden: Value = None)
     if not drugs:
         raise SpecError(f"KG-101: steric_exclusion({target!r}) needs at least one drug.")
     block = Block("steric exclusion", target, "targets hidden by bound carriers")
-    if isinstance(hidden, int | float) and hidden < 0:
-        raise SpecError(f"KG-108: a bound carrier hides 0 or more targets, not {hidden!r}.")
-    h = block.parameter("hidden", hidden, "", f"{target} hidden by a bound carrier")
+    h = ratio(block, "hidden", hidden, f"{target} hidden by a bound carrier")
     bound = " + ".join(f"B_{d}" for d in drugs)
     block.add(
         Rule(block.name("open"), f"max({block.name('S')} - {h}*({bound}), 0[nM])", note=block.note)

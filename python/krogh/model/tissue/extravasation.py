@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from krogh.model.components import Output, Rule, Species
@@ -34,6 +34,7 @@ def mobile(
     void_fraction: Value = None,
     permeability: Value = None,
     free_in_plasma: Value = 1.0,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Add a species that moves, with its transport, to a block; return its void fraction's name.
 
@@ -53,28 +54,31 @@ def mobile(
         As in `krogh.model.transport.Transport`.
     diffusivity, void_fraction, permeability, free_in_plasma
         Values of the parameters; see `free_drug`.
+    names
+        Expressions of those that are no parameters of their own.
     """
-    names = {
-        "diffusivity": block.parameter(
+    used = dict(names or {})
+    if "diffusivity" not in used:
+        used["diffusivity"] = block.parameter(
             f"{prefix}diffusivity", diffusivity, "um^2/s", f"diffusivity of {what} in the tissue"
-        ),
-        "void_fraction": fraction(
+        )
+    if "void_fraction" not in used:
+        used["void_fraction"] = fraction(
             block, f"{prefix}void_fraction", void_fraction, f"part of the tissue open to {what}"
-        ),
-    }
-    if wall in (None, "membrane"):
-        names["permeability"] = block.parameter(
+        )
+    if wall in (None, "membrane") and "permeability" not in used:
+        used["permeability"] = block.parameter(
             f"{prefix}permeability", permeability, "um/s", f"permeability of the wall for {what}"
         )
-    if plasma is not None:
-        names["free_in_plasma"] = fraction(
+    if plasma is not None and "free_in_plasma" not in used:
+        used["free_in_plasma"] = fraction(
             block, f"{prefix}free_in_plasma", free_in_plasma, f"free part of {what} in plasma"
         )
     block.add(
         Species(species, unit, initial=initial, note=block.note),
-        Transport(species, plasma=plasma, wall=wall, retardation=retardation, **names),
+        Transport(species, plasma=plasma, wall=wall, retardation=retardation, **used),
     )
-    return names["void_fraction"]
+    return used["void_fraction"]
 
 
 def free_drug(

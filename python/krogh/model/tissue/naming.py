@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from krogh.errors import SpecError
 from krogh.model.components import Parameter
 from krogh.model.expression import Expression
-from krogh.model.fields import as_measure
+from krogh.model.fields import as_measure, require_unit
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 
-__all__ = ["FORMS", "fraction", "forms_of", "plasma_name"]
+__all__ = ["FORMS", "forms_of", "fraction", "plasma_name", "ratio"]
 
 FORMS = ("F", "N", "A", "B", "I", "L", "G", "C", "K", "Y")
 """First letters of the species that hold a drug.
@@ -46,10 +46,34 @@ def fraction(block: Block, base: str, value: Value, note: str) -> str:
     UnitError
         KG-121 for a value with a dimension.
     """
+    return _bounded(block, base, value, note, 1.0)
+
+
+def ratio(block: Block, base: str, value: Value, note: str) -> str:
+    """Define a dimensionless parameter of 0 or more if a value is given; return its name.
+
+    Parameters
+    ----------
+    block, base, value, note
+        As in `fraction`.
+
+    Raises
+    ------
+    SpecError
+        KG-108 for a negative value.
+    UnitError
+        KG-121 for a value with a dimension.
+    """
+    return _bounded(block, base, value, note, None)
+
+
+def _bounded(block: Block, base: str, value: Value, note: str, upper: float | None) -> str:
     if value is None or isinstance(value, Expression | Parameter):
         return block.parameter(base, value, "", note)
-    measure = as_measure(value, f"parameter {block.name(base)!r}")
-    return block.parameter(base, Parameter(block.name(base), measure, lower=0, upper=1), "", note)
+    name = block.name(base)
+    measure = as_measure(value, f"parameter {name!r}")
+    require_unit(measure.unit, "", f"parameter {name!r}")
+    return block.parameter(base, Parameter(name, measure, lower=0, upper=upper), "", note)
 
 
 def plasma_name(block: Block, plasma: str | None) -> str | None:
