@@ -1,0 +1,25 @@
+"""Targets, and the search for the lowest dose that reaches them.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from krogh.dose.attainment import Attainment
+    from krogh.dose.target import Target
+
+__all__ = ["Attainment", "Target"]
+
+_HOME = {"Target": "target", "Attainment": "attainment"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'krogh.dose' has no attribute {name!r}")
+    value = getattr(import_module(f"krogh.dose.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
