@@ -33,7 +33,7 @@ std::span<double> room(py::array_t<double>& array) {
 /// A finished call: arrays owned by Python, counters and failures.
 struct LineRun {
   LineResult result;
-  py::object values, contents, entered, final_states;
+  py::object values, contents, entered, final_states, plasma;
 };
 
 /// Concentrations outside the walls, as arrays of the binding's caller.
@@ -65,6 +65,40 @@ struct Inputs {
   }
 };
 
+/// mobile state, wall, state of the plasma
+using ExchangeArgument = std::tuple<std::int32_t, std::int32_t, std::int32_t>;
+
+/// The plasma, as arrays of the binding's caller.
+struct PlasmaArguments {
+  const model::Program* program = nullptr;
+  Given parameters, initial, outside_factor, uptake_factor;
+  std::vector<ExchangeArgument> exchange;
+  std::optional<Array<std::int64_t>> dose_offsets;
+  Given dose_times, dose_amounts;
+  std::optional<Array<std::int32_t>> dose_states;
+  std::optional<Array<std::int8_t>> dose_kinds;
+  std::vector<simulate::DoseKind> kinds;
+
+  void put(LineProblem& problem) {
+    simulate::LinePlasmaProblem& p = problem.plasma;
+    p.program = program;
+    p.parameters = view_of(parameters);
+    p.initial = view_of(initial);
+    p.outside_factor = view_of(outside_factor);
+    p.uptake_factor = view_of(uptake_factor);
+    for (const auto& [mobile, wall, state] : exchange)
+      p.exchange.push_back({.mobile = mobile, .wall = wall, .state = state});
+    if (dose_offsets) p.dose_offsets = view(*dose_offsets);
+    p.dose_times = view_of(dose_times);
+    p.dose_amounts = view_of(dose_amounts);
+    if (dose_states) p.dose_states = view(*dose_states);
+    if (dose_kinds)
+      for (const std::int8_t kind : view(*dose_kinds))
+        kinds.push_back(static_cast<simulate::DoseKind>(kind));
+    p.dose_kinds = kinds;
+  }
+};
+
 LineRun run_line(const model::Program& program, const LineProblem& problem,
                  const LineOptions& options, bool final_states, int num_threads,
                  py::object progress) {
@@ -79,10 +113,14 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   py::array_t<double> contents(Shape{lines, records, states});
   py::array_t<double> entered(Shape{lines, records, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
+  const bool has_plasma = problem.plasma.program != nullptr;
+  const py::ssize_t blood = has_plasma ? problem.plasma.program->num_states() : 0;
+  py::array_t<double> plasma(Shape{lines, records, blood});
   LineOutput output{.values = room(values),
                     .contents = room(contents),
                     .entered = room(entered),
-                    .final_states = {}};
+                    .final_states = {},
+                    .plasma = room(plasma)};
   if (final_states) output.final_states = room(finals);
   LineRun run;
   Watcher watcher(std::move(progress));
@@ -96,6 +134,7 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.contents = contents;
   run.entered = entered;
   run.final_states = final_states ? py::object(finals) : py::none();
+  run.plasma = has_plasma ? py::object(plasma) : py::none();
   return run;
 }
 
@@ -142,6 +181,7 @@ void register_line(py::module_& module) {
       .def_readonly("contents", &LineRun::contents)
       .def_readonly("entered", &LineRun::entered)
       .def_readonly("final_states", &LineRun::final_states)
+      .def_readonly("plasma", &LineRun::plasma)
       .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
       .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -157,7 +197,8 @@ void register_line(py::module_& module) {
         py::list failures;
         for (const auto& f : r.result.failures)
           failures.append(py::make_tuple(f.line, static_cast<int>(f.status),
-                                         std::string(sentence(f.status)), f.time, f.state, f.cell));
+                                         std::string(sentence(f.status)), f.time, f.state, f.cell,
+                                         f.is_plasma));
         return failures;
       });
 
@@ -172,7 +213,13 @@ void register_line(py::module_& module) {
          double begin, std::int64_t num_lines, double rtol, std::vector<double> atol,
          double max_step, double first_step, double fixed_step, std::int64_t max_steps, int width,
          std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
-         bool final_states, int num_threads, py::object progress) {
+         bool final_states, int num_threads, py::object progress, const model::Program* plasma,
+         Given plasma_parameters, Given plasma_initial, std::vector<ExchangeArgument> exchange,
+         Given outside_factor, Given uptake_factor, std::vector<double> plasma_atol,
+         std::vector<std::int32_t> plasma_signed_states,
+         std::optional<Array<std::int64_t>> dose_offsets, Given dose_times,
+         std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
+         std::optional<Array<std::int8_t>> dose_kinds) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -194,6 +241,19 @@ void register_line(py::module_& module) {
         const Inputs inputs{std::move(rates), std::move(pulse_times), std::move(pulse_amplitudes),
                             std::move(table_times), std::move(table_values)};
         inputs.put(p);
+        PlasmaArguments blood{.program = plasma,
+                              .parameters = std::move(plasma_parameters),
+                              .initial = std::move(plasma_initial),
+                              .outside_factor = std::move(outside_factor),
+                              .uptake_factor = std::move(uptake_factor),
+                              .exchange = std::move(exchange),
+                              .dose_offsets = std::move(dose_offsets),
+                              .dose_times = std::move(dose_times),
+                              .dose_amounts = std::move(dose_amounts),
+                              .dose_states = std::move(dose_states),
+                              .dose_kinds = std::move(dose_kinds),
+                              .kinds = {}};
+        blood.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
         LineOptions options{.rtol = rtol,
@@ -204,7 +264,9 @@ void register_line(py::module_& module) {
                             .max_steps = max_steps,
                             .width = width,
                             .signed_states = std::move(signed_states),
-                            .recorded = std::move(recorded)};
+                            .recorded = std::move(recorded),
+                            .plasma_atol = std::move(plasma_atol),
+                            .plasma_signed = std::move(plasma_signed_states)};
         return run_line(program, p, options, final_states, num_threads, std::move(progress));
       },
       py::arg("program"), py::arg("parameters").noconvert(), py::arg("geometry"),
@@ -222,7 +284,19 @@ void register_line(py::module_& module) {
       py::arg("max_steps") = 1'000'000, py::arg("width") = 0,
       py::arg("signed_states") = std::vector<std::int32_t>{},
       py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("final_states") = false,
-      py::arg("num_threads") = 0, py::arg("progress") = py::none());
+      py::arg("num_threads") = 0, py::arg("progress") = py::none(), py::arg("plasma") = py::none(),
+      py::arg("plasma_parameters").noconvert() = py::none(),
+      py::arg("plasma_initial").noconvert() = py::none(),
+      py::arg("exchange") = std::vector<ExchangeArgument>{},
+      py::arg("outside_factor").noconvert() = py::none(),
+      py::arg("uptake_factor").noconvert() = py::none(),
+      py::arg("plasma_atol") = std::vector<double>{},
+      py::arg("plasma_signed_states") = std::vector<std::int32_t>{},
+      py::arg("dose_offsets").noconvert() = py::none(),
+      py::arg("dose_times").noconvert() = py::none(),
+      py::arg("dose_states").noconvert() = py::none(),
+      py::arg("dose_amounts").noconvert() = py::none(),
+      py::arg("dose_kinds").noconvert() = py::none());
 }
 
 }  // namespace krogh::bindings
