@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from krogh import data, dosing, errors, library, model, units
+    from krogh import data, dosing, errors, library, model, tumour, units
     from krogh._core import __version__
     from krogh.data import cmake_dir
     from krogh.dosing import Dose, EventTable, Regimen
@@ -93,10 +93,11 @@ __all__ = [
     "simulate",
     "steady_state",
     "symbol",
+    "tumour",
     "units",
 ]
 
-_MODULES = ("data", "dosing", "errors", "library", "model", "units")
+_MODULES = ("data", "dosing", "errors", "library", "model", "tumour", "units")
 
 _NAMES = {
     "krogh._core": ("__version__",),
