@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from krogh.dose.attainment import Attainment
+    from krogh.dose.files import load
+    from krogh.dose.plan import Plan
     from krogh.dose.target import Target
 
-__all__ = ["Attainment", "Target"]
+__all__ = ["Attainment", "Plan", "Target", "load"]
 
-_HOME = {"Target": "target", "Attainment": "attainment"}
+_HOME = {"Attainment": "attainment", "Plan": "plan", "Target": "target", "load": "files"}
 
 
 def __getattr__(name: str) -> Any:

@@ -320,6 +320,5 @@ def _statistic(name: str, values: Floats, volumes: Floats) -> Floats:
         return highest
     weights = np.broadcast_to(volumes[:, None, :], values.shape)
     if name == "mean":
-        mean: Floats = np.sum(values * weights, axis=-1) / np.sum(weights, axis=-1)
-        return mean
+        return shares.mean_of_cells(values, weights)
     return shares.quantile_of_cells(values, weights, 0.5)

@@ -173,7 +173,7 @@ def load(path: str | Path) -> Plan:
         return plan_of(content, arrays)
     except FileNotFoundError:
         raise SpecError(f"{_CODE}: there is no file {source}.") from None
-    except (OSError, KeyError, TypeError, ValueError, zlib.error) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
         if isinstance(error, SpecError):
             raise
         raise SpecError(f"{_CODE}: {source} cannot be read as a plan: {error}.") from None

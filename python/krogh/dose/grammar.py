@@ -68,7 +68,7 @@ _KEYWORDS: Final = frozenset(
     {"in", "of", "at", "for", "after", "until", "between", "and", "above", "below", "over"}
     | {"under", "exceeds", "least", "most", "percent", "per", "the", "all", "every", "each"}
     | {"cell", "cells", "viable", "time", "times", "end", "some", "any", "level", "output"}
-    | {"reaches", "from", "to"}
+    | {"reaches", "from", "to", "is"}
 )
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w.\-]*\w)?(?: [^\W\d_](?:[\w.\-]*\w)?)*")
 _CODE: Final = "KG-150"
@@ -483,9 +483,14 @@ class _Parser:
             )
         if measure.largest is None:
             return
+        shown = str(value)
+        if value.unit == "1":
+            shown = format_number(number)
+            if number > 1.0:
+                shown = f"{shown} (without '%': {100.0 * number:g} %)"
         if more and number >= measure.largest and measure.word == "occupancy":
             fail(
-                f"an occupancy of {value} cannot be reached: bound target is always below 100 %.",
+                f"an occupancy of {shown} cannot be reached: bound target is always below 100 %.",
                 start,
                 stop,
                 "KG-152",
@@ -493,7 +498,7 @@ class _Parser:
         if number > measure.largest or (more and math.isclose(number, measure.largest)):
             word = "cannot be reached" if more else "is always met"
             fail(
-                f"{measure.word} {relation} {value} {word}: it is a share, at most 100 %.",
+                f"{measure.word} {relation} {shown} {word}: it is a share, at most 100 %.",
                 start,
                 stop,
                 "KG-152",

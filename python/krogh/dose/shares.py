@@ -16,6 +16,7 @@ __all__ = [
     "area",
     "at_time",
     "depth_of_half",
+    "mean_of_cells",
     "quantile_of_cells",
     "share_of_cells",
     "share_of_time",
@@ -23,6 +24,12 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+
+
+def _total(x: Floats) -> Floats:
+    """Sum over the last axis, in an order that does not depend on the other axes."""
+    total: Floats = np.ascontiguousarray(x).sum(axis=-1)
+    return total
 
 
 def _above(d: Floats) -> Floats:
@@ -53,15 +60,22 @@ def share_of_cells(excess: Floats, weights: Floats) -> Floats:
         Shape (...), 0 to 1; 1 where all weights are zero (no cell is left that lacks anything).
     """
     w = np.broadcast_to(weights, excess.shape)
-    total = w.sum(axis=-1)
+    total = _total(w)
     with np.errstate(invalid="ignore"):
         ends = np.where(np.isnan(excess), np.nan, excess >= 0.0)
     met = 0.5 * (w[..., 0] * ends[..., 0] + w[..., -1] * ends[..., -1])
     if excess.shape[-1] > 1:
-        met = met + np.sum(0.5 * (w[..., :-1] + w[..., 1:]) * _above(excess), axis=-1)
+        met = met + _total(0.5 * (w[..., :-1] + w[..., 1:]) * _above(excess))
     with np.errstate(invalid="ignore", divide="ignore"):
         share: Floats = np.where(total > 0.0, met / total, 1.0)
     return share
+
+
+def mean_of_cells(values: Floats, weights: Floats) -> Floats:
+    """Return the weighted mean over the last axis."""
+    w = np.broadcast_to(weights, values.shape)
+    mean: Floats = _total(values * w) / _total(w)
+    return mean
 
 
 def quantile_of_cells(values: Floats, weights: Floats, level: float) -> Floats:
@@ -93,7 +107,7 @@ def share_of_time(excess: Floats, times: Floats) -> Floats:
         Shape (times,), increasing; at least two.
     """
     steps = np.diff(times)
-    share: Floats = np.sum(_above(excess) * steps, axis=-1) / steps.sum()
+    share: Floats = _total(_above(excess) * steps) / steps.sum()
     return share
 
 
@@ -129,8 +143,7 @@ def area(values: Floats, times: Floats) -> Floats:
         ratio = np.log(left / right)
         falling = (right > 0.0) & (left > right) & (ratio > 1e-6)
         mean = np.where(falling, (left - right) / ratio, 0.5 * (left + right))
-    total: Floats = np.sum(mean * np.diff(times), axis=-1)
-    return total
+    return _total(mean * np.diff(times))
 
 
 def depth_of_half(profile: Floats, distance: Floats, farthest: Floats) -> Floats:

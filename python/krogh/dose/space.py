@@ -256,7 +256,7 @@ class _Text:
 
     def checked(self, unit: str, place: int) -> str:
         read = self.read
-        if unit == "x":
+        if unit == "x" and self.kind == "added":
             return unit
         try:
             parse_unit(unit)
@@ -353,7 +353,8 @@ class _Text:
             inner = [first * (last / first) ** share for share in shares[1:-1]]
         else:
             inner = [first + (last - first) * share for share in shares[1:-1]]
-        values = [first, *(_rounded(value, 3 if is_log else 12) for value in inner), last]
+        is_coarse = is_log and (last / first) ** shares[1] > 1.02  # then 3 digits tell values apart
+        values = [first, *(_rounded(value, 3 if is_coarse else 12) for value in inner), last]
         return values, unit, is_log
 
 
