@@ -49,6 +49,7 @@ TIME: Final = dimension("s")
 VOLUME: Final = dimension("m^3")
 MOLAR_MASS: Final = dimension("kDa")
 _LENGTH_INDEX: Final = next(i for i, p in enumerate(dimension("m")) if p)
+_PRESSURE: Final = dimension("mmHg")
 
 
 class Term:
@@ -458,9 +459,10 @@ class Analysis:
     def _check_transport(self, transport: Transport) -> None:
         name = transport.species
         unit = self.parts.species[name].unit
-        if self.dimensions[name][_LENGTH_INDEX] != -3:
+        found = self.dimensions[name]
+        if found[_LENGTH_INDEX] != -3 and found != _PRESSURE:
             raise UnitError(
-                f"KG-121: {transport.label}: only concentrations move; {name!r} is in"
+                f"KG-121: {transport.label}: only concentrations and pressures move; {name!r} is in"
                 f" {unit or '1'}."
             )
         for what, expression, needed in transport_expressions(transport):

@@ -89,7 +89,8 @@ def payload(
     Notes
     -----
     Outputs: ``payload_<drug>``, molecules per cell (free and bound inside), ``payload_free_<drug>``
-    (nM outside), ``payload_occupancy_<drug>`` of the payload's target.
+    (nM outside), ``payload_inside_<drug>`` (nM, free in the volume of the cells), and
+    ``payload_occupancy_<drug>`` of the payload's target.
 
     Raises
     ------
@@ -138,6 +139,7 @@ def payload(
             name=block.name("payload_passage"),
         ),
         Output(outer, unit="nM"),
+        Output(inner, unit="nM"),
     )
     if binding:
         _target(block, part, inner, target_density, association_rate, dissociation_rate)

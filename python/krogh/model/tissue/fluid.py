@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from krogh.model.components import Output, Rate, Rule, Species
-from krogh.model.effect.signal import refuse
+from krogh.model.effect.signal import refuse, unbounded
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 from krogh.model.tissue.measures import measured
@@ -89,7 +89,9 @@ def interstitial_pressure(
     source = f"{lp}*{s}*(effective_pressure - {p})"
     if lymph:
         kl = block.parameter("lymph_conductivity", lymph_conductivity, "1/mmHg/s", "of lymphatics")
-        pl = block.parameter("lymph_pressure", lymph_pressure, "mmHg", "in the lymphatics")
+        pl = block.parameter(
+            "lymph_pressure", unbounded(lymph_pressure), "mmHg", "in the lymphatics"
+        )
         source += f" - {kl}*({p} - {pl})"
     else:
         refuse(

@@ -208,7 +208,7 @@ def glomerular_sieving(molar_mass: Any) -> float:
 
     .. math:: \theta = \exp\left(1 - \frac{8.7}{1 + e^{0.028(72.3 - M/\mathrm{kDa})}}\right)
 
-    cut at 1 (small molecules pass freely).  Li & Shah 2019, doi 10.1007/s10928-019-09639-2
+    which tends to 0.985 for small molecules.  Li & Shah 2019, doi 10.1007/s10928-019-09639-2
     (transcribed, with the sign that makes large proteins stay).
 
     Parameters
@@ -224,7 +224,7 @@ def glomerular_sieving(molar_mass: Any) -> float:
         KG-121 for another dimension.
     """
     mass = measured(molar_mass, "kDa", "molar mass")
-    return min(math.exp(1.0 - 8.7 / (1.0 + math.exp(0.028 * (72.3 - mass)))), 1.0)
+    return math.exp(1.0 - 8.7 / (1.0 + math.exp(0.028 * (72.3 - mass))))
 
 
 def nanoparticle_diffusivity(diameter: Any) -> Quantity:
