@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         symbol,
     )
     from krogh.simulate import simulate, steady_state
+    from krogh.study import Study, open
 
 __all__ = [
     "Compartment",
@@ -77,6 +78,7 @@ __all__ = [
     "SolverError",
     "SpecError",
     "Species",
+    "Study",
     "Table",
     "Transport",
     "UnitError",
@@ -90,6 +92,7 @@ __all__ = [
     "fit",
     "library",
     "model",
+    "open",
     "simulate",
     "steady_state",
     "symbol",
@@ -134,6 +137,7 @@ _NAMES = {
         "symbol",
     ),
     "krogh.simulate": ("simulate", "steady_state"),
+    "krogh.study": ("Study", "open"),
 }
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
