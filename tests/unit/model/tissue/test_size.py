@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_hindrance():
     step = tissue.hindrance(0.6 - 1e-9) / tissue.hindrance(0.6)
     assert step == pytest.approx(1.05, abs=0.005)
     grid = [tissue.hindrance(x) for x in np.linspace(0.0, 0.9, 500)]
-    assert all(b < a for a, b in zip(grid, grid[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(grid))
     with pytest.raises(SpecError, match="KG-108"):
         tissue.hindrance(-0.1)
 

@@ -5,6 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from closed_cell import closed, course, right_hand_side, rule_value
@@ -495,7 +497,8 @@ def test_everything_of_level_four_composes_in_a_cell():
     assert receptors[-1] < 0.5 * 833
     units = {n: o.unit for n, o in model.outputs.items()}
     assert units["payload_ADC"] == "molecules/cell"
-    assert units["viable"] == "" and units["kill_ADC"] == "1/d"
+    assert units["viable"] == ""
+    assert units["kill_ADC"] == "1/d"
 
 
 def test_targets_regulated_by_a_response():
@@ -623,3 +626,28 @@ def test_blocks_say_that_they_are_partial():
     assert closed(free("d")).species["F_d"].unit == "nM"
     with pytest.raises(SpecError):
         Model("rate of nothing", tissue.total_drug("d"), Rate("F_d", "0[nM/h]"))
+
+
+@pytest.mark.parametrize("room", [tissue, engagement], ids=["tissue", "engagement"])
+def test_every_docstring_names_its_parameters(room):
+    for name in room.__all__:
+        function = getattr(room, name)
+        if not callable(function):
+            continue
+        text = inspect.getdoc(function) or ""
+        for parameter in inspect.signature(function).parameters:
+            assert parameter in text.split("Parameters\n", 1)[1], (name, parameter)
+
+
+def test_blocks_print_and_survive_saving():
+    model = Model(
+        "whole",
+        tissue.oxygen(plasma=None),
+        tissue.free_drug("d", plasma=None),
+        engagement.surface_target("T"),
+        engagement.binding("d", "T"),
+        partial=True,
+    )
+    assert "flux in = permeability_d" in str(model)
+    assert model.to_latex()
+    assert Model.from_document(model.to_document()) == model
