@@ -642,12 +642,9 @@ def test_every_docstring_names_its_parameters(room):
 def test_blocks_print_and_survive_saving():
     model = Model(
         "whole",
-        tissue.oxygen(plasma=None),
-        tissue.free_drug("d", plasma=None),
-        engagement.surface_target("T"),
-        engagement.binding("d", "T"),
-        partial=True,
+        free("d"),
+        engagement.surface_target("T", target_density="1 nM", internalization_rate="1 1/h"),
     )
     assert "flux in = permeability_d" in str(model)
-    assert model.to_latex()
+    assert r"\nabla" in model.to_latex()
     assert Model.from_document(model.to_document()) == model
