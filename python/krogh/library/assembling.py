@@ -15,13 +15,13 @@ from krogh.library.catalog import subject as subject_of_name
 from krogh.library.catalog import tumour as tumour_of_name
 from krogh.library.drug_spec import Drug
 from krogh.library.plasma import plasma_model, plasma_of, plasma_values, shared_sinks
+from krogh.library.size_laws import transport_values
 from krogh.library.subject_spec import Subject
 from krogh.library.tumour_spec import Tumour
-from krogh.library.values import Value, parameter_of, same_unit
+from krogh.library.values import Value, parameter_of
 from krogh.model import engagement, tissue
 from krogh.model.components import Output, Parameter, Rate, Rule, Species
 from krogh.model.network import Model
-from krogh.units import Quantity, format_number
 
 __all__ = ["Assembly", "assemble", "assembly_of"]
 
@@ -36,10 +36,6 @@ _PAYLOAD = (
     "dissociation_rate",
     "efflux_capacity",
     "efflux_constant",
-)
-_SIZE_LAWS = (
-    "law of size: P and void fraction Schmidt and Wittrup 2009 [schmidt_wittrup_2009], diffusivity"
-    " of particles an empirical fit without a stated source"
 )
 
 
@@ -275,7 +271,7 @@ class _Builder:
     def _drug(self, drug: Drug, density: Parameter) -> Model:
         """Return one drug in the tissue."""
         label, owner = drug.label, drug.family or drug.name
-        values = _transport_values(drug, self.place)
+        values = transport_values(drug, self.place)
 
         def take(*names: str) -> dict[str, Any]:
             return {n: self.take(n, label, values[n], owner) for n in names if n in values}
@@ -422,37 +418,3 @@ _NO_TURNOVER = Value(
 
 def _keys(drugs: Sequence[Drug]) -> str:
     return " ".join(dict.fromkeys(f"[{key}]" for d in drugs for key in d.citations))
-
-
-def _transport_values(drug: Drug, place: Tumour) -> dict[str, Value]:
-    """Return a drug's values in a tumour; what its transport lacks follows from its size."""
-    values = {**drug.values, **place.drug_values(drug)}
-    if "radius" not in values:
-        return values
-    radius = same_unit(values["radius"], "nm")
-    size = Quantity(radius, "nm")
-    laws: dict[str, tuple[Any, str]] = {
-        "permeability": (lambda: tissue.two_pore_permeability(radius=size).to("um/s"), "um/s"),
-        "void_fraction": (lambda: tissue.void_fraction_of(radius=size), ""),
-        "diffusivity": (
-            lambda: tissue.nanoparticle_diffusivity(Quantity(2.0 * radius, "nm")).to("um^2/s"),
-            "um^2/s",
-        ),
-    }
-    for name, (law, unit) in laws.items():
-        if name in values:
-            continue
-        number = law()
-        if not number > 0.0:
-            raise SpecError(
-                f"KG-147: a particle of radius {radius:g} nm passes no pore: its {name} would be 0."
-                f"  Give it by drug.with_values({name}=...)."
-            )
-        values[name] = Value(
-            value=f"{format_number(float(f'{number:.10g}'))} {unit}".strip(),
-            range="not reported in the source read",
-            source=_SIZE_LAWS,
-            verified=False,
-            note=f"by its radius of {radius:g} nm",
-        )
-    return values

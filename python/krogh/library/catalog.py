@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from krogh.errors import SpecError, closest
 from krogh.library.drug_spec import Drug, Plasma, ValueSet
+from krogh.library.loading import names
 from krogh.library.subject_spec import Subject
 from krogh.library.tumour_spec import Target, Tumour
 from krogh.library.values import Value
@@ -109,6 +110,9 @@ def _found(folder: str, name: Any) -> Any:
         return known[own].model_copy(deep=True)
     near = closest(name, spelled, 1)
     hint = f"  Did you mean {near[0]!r}?" if near else ""
+    models = [m for m in names() if folder == "drugs" and m.startswith(f"{_plain(name)}_")]
+    if models:
+        hint += f"  There are models of it: krogh.library.model({models[0]!r})."
     raise SpecError(
         f"KG-103: the library has no {word} {name[:60]!r}.{hint}\n"
         f"  {word.capitalize()}s: {', '.join(known)}."

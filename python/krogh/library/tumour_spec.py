@@ -246,12 +246,14 @@ class Tumour(_Entry):
         *drugs
             `Drug` specs.
         """
+        from krogh.library.size_laws import transport_values
+
         found: dict[str, Callable[[Any], Any]] = {}
         for drug in drugs:
             porosity = self.porosity.get(drug.kind)
             if porosity is None:
                 continue
-            values = {**drug.values, **self.drug_values(drug)}
+            values = transport_values(drug, self)
             units = (("void_fraction", ""), ("diffusivity", "um^2/s"))
             for base, unit in units:
                 if base in values:
