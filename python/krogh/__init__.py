@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from krogh import data, dosing, errors, library, model, tumour, units
+    from krogh import data, dosing, errors, library, line, model, space, tumour, units
     from krogh._core import __version__
     from krogh.data import cmake_dir
     from krogh.dosing import Dose, EventTable, Regimen
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from krogh.fit import fit
     from krogh.library import cite
+    from krogh.line import simulate_line
     from krogh.model import (
         Compartment,
         Covariate,
@@ -53,11 +54,13 @@ if TYPE_CHECKING:
         symbol,
     )
     from krogh.simulate import simulate, steady_state
+    from krogh.space import Cylinder, Slab, Sphere
     from krogh.study import Study, open
 
 __all__ = [
     "Compartment",
     "Covariate",
+    "Cylinder",
     "DataError",
     "Dose",
     "DoseInput",
@@ -75,9 +78,11 @@ __all__ = [
     "Reaction",
     "Regimen",
     "Rule",
+    "Slab",
     "SolverError",
     "SpecError",
     "Species",
+    "Sphere",
     "Study",
     "Table",
     "Transport",
@@ -91,16 +96,19 @@ __all__ = [
     "errors",
     "fit",
     "library",
+    "line",
     "model",
     "open",
     "simulate",
+    "simulate_line",
+    "space",
     "steady_state",
     "symbol",
     "tumour",
     "units",
 ]
 
-_MODULES = ("data", "dosing", "errors", "library", "model", "tumour", "units")
+_MODULES = ("data", "dosing", "errors", "library", "line", "model", "space", "tumour", "units")
 
 _NAMES = {
     "krogh._core": ("__version__",),
@@ -119,6 +127,7 @@ _NAMES = {
     ),
     "krogh.fit": ("fit",),
     "krogh.library": ("cite",),
+    "krogh.line": ("simulate_line",),
     "krogh.model": (
         "Compartment",
         "Covariate",
@@ -137,6 +146,7 @@ _NAMES = {
         "symbol",
     ),
     "krogh.simulate": ("simulate", "steady_state"),
+    "krogh.space": ("Cylinder", "Slab", "Sphere"),
     "krogh.study": ("Study", "open"),
 }
 

@@ -96,7 +96,7 @@ class Shape(Component):
             half = self.cells / 2.0
             away = np.minimum(np.arange(self.cells), np.arange(self.cells)[::-1])
             step = self.growth ** (1.0 / max(1.0, math.ceil(half) - 1))
-            widths = step**away.astype(np.float64)
+            widths = step ** away.astype(np.float64)
         sums = np.concatenate([[0.0], np.cumsum(widths)])
         found: Floats = sums / sums[-1]
         found.flags.writeable = False
