@@ -264,9 +264,10 @@ def _part(entry: Any, path: tuple[str | int, ...], place: Place) -> dict[str, An
     fields = {k: v for k, v in entry.items() if k in _PART_FIELDS}
     values = {k: v for k, v in entry.items() if k not in _PART_FIELDS}
     if "name" not in fields:
+        hint = next((h for key in values if (h := did_you_mean(key, ["name"]))), "")
         raise SpecError(
             f'KG-140: {word} needs its name, such as name = "{_EXAMPLES[word]}".'
-            f"{did_you_mean('name', list(values))}{place.of(path)}"
+            f"{hint}{place.of(path)}"
         )
     return {**fields, "values": flattened(values)}
 

@@ -9,7 +9,7 @@ by their volume and, where the model has an output `viable`, by the share of cel
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -224,7 +224,7 @@ def _tissue(result: StudyResult, k: int) -> Iterator[Row]:
             depth, reached = statistics.half_depth(
                 result.tissue[total].values[:, k], result.distance.values
             )
-            words = f"{drug.name} penetration depth (half of its highest)"
+            words = f"{drug.name} penetration depth (half of that at the wall)"
             unit = result.distance.unit
             yield Row(2, words, depth, unit, f"depth:{drug.label}", at_least=~reached)
 
@@ -263,28 +263,43 @@ def _effect(result: StudyResult, k: int) -> Iterator[Row]:
         if name.startswith("kill_"):
             array = result.tissue[name]
             rate = statistics.mean(array.values[:, k], weights)
-            yield Row(4, f"{name.removeprefix('kill_')} kill, mean rate", rate, array.unit, name)
+            label = name.removeprefix("kill_")
+            who = next((drug.name for drug in result.drugs if drug.label == label), label)
+            yield Row(4, f"{who} kill, mean rate", rate, array.unit, name)
     if "viable" in result.tissue:
         alive = 100.0 * statistics.mean(result.tissue["viable"].values[:, k], result.volumes.values)
         yield Row(4, "cells alive", alive, "%", "viable")
 
 
 def _with_targets(rows: list[Row], targets: Sequence[TargetOutcome]) -> list[Row]:
-    """Return the rows with one more for every target."""
+    """Return the rows with one for every target; a row that says the same gives way to it."""
     found = list(rows)
     for target in targets:
-        found.append(
-            Row(
-                target.level,
-                target.measure,
-                target.values,
-                target.unit,
-                f"target:{target.text}",
-                target=target.wanted,
-                reached=target.reached,
-            )
+        row = Row(
+            target.level,
+            target.measure,
+            target.values,
+            target.unit,
+            f"target:{target.text}",
+            target=target.wanted,
+            reached=target.reached,
         )
+        same = [k for k, other in enumerate(found) if _says(other, target)]
+        if same:
+            found[same[0]] = replace(row, key=found[same[0]].key)
+        else:
+            found.append(row)
     return found
+
+
+def _says(row: Row, target: TargetOutcome) -> bool:
+    """Whether a row is the share of cells above 90 % occupancy that a target is about."""
+    label = row.key.partition(":")[2]
+    return (
+        row.key.startswith("occupancy:")
+        and target.measure.endswith(("occupancy >= 90 %", f"occupancy of {label} >= 90 %"))
+        and bool(np.allclose(row.values, target.values, rtol=1e-9, atol=1e-9, equal_nan=True))
+    )
 
 
 # --- the table ------------------------------------------------------------------------------------

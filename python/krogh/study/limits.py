@@ -72,16 +72,15 @@ class _Group:
 
 def _groups(study: Study) -> list[_Group]:
     """Return the values with ranges, those with shared draws together."""
+    from krogh.library.sampling import uncertain_values
+
     assembly = study.assembly
     labels = [*(drug.label for drug in assembly.drugs), *study.tumour.targets]
-    shape = {name: value for name, value in study.tumour.lengths.items() if value.is_uncertain}
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for name, value in {**assembly.values, **shape}.items():
-        if not value.is_uncertain:
-            continue
+    for name, value in uncertain_values(study.drugs, study.tumour, study.subject).items():
         label = next((x for x in labels if name.endswith(f"_{x}")), "")
         base = name.removesuffix(f"_{label}") if label else name
-        shared = value.varies_with or label or assembly.owners.get(name, study.tumour.name)
+        shared = value.varies_with or assembly.owners.get(name, study.tumour.name)
         found.setdefault((base, shared), {})[name] = value
     return [
         _Group(f"{base.replace('_', ' ')} of {shared}", values)
@@ -110,7 +109,7 @@ def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Lim
     plain = replace_settings(study, comparator=False)
     result = plain.run(values=values, progress=progress)
     rows = {row.key: row for row in result.rows()}
-    key = measure if measure is not None else default_measure(study, result)
+    key = measure if measure is not None else default_measure(result)
     if key not in rows:
         raise SpecError(
             f"KG-118: the table has no row {key!r}.{did_you_mean(key, rows)}"
@@ -142,17 +141,19 @@ def replace_settings(study: Study, **settings: Any) -> Study:
     return study._changed(**settings)
 
 
-def default_measure(study: Study, result: StudyResult) -> str:
-    """Return the row that is judged: the first target in the tissue, else exposed cells."""
-    for target in result.targets:
-        if target.level > 1:
-            return f"target:{target.text}"
-    rows = result.rows()
-    for level in (4, 3, 2):
-        for row in rows:
-            if row.level == level and row.unit == "%" and row.measure.startswith("cells with"):
-                return row.key
-    return rows[-1].key
+def default_measure(result: StudyResult) -> str:
+    """Return the row that is judged, of those that the values move at all.
+
+    The first target in the tissue, else a share of cells of the highest level, else the depth.
+    """
+    rows = [row for row in result.rows() if row.level > 1]
+    shares = [row for row in rows if row.unit == "%" and row.measure.startswith("cells")]
+    wanted = [row for row in rows if row.target]
+    wanted += [row for level in (4, 3, 2) for row in shares if row.level == level]
+    wanted += [row for row in rows if row.key.startswith("depth:")]
+    moved = [row for row in wanted if np.ptp(row.values) > 0.05 * np.max(np.abs(row.values))]
+    telling = [row for row in moved if row.unit != "%" or np.ptp(row.values) > 1.0]
+    return (telling or moved or wanted or rows)[0].key
 
 
 def limits_line(limits: Sequence[Limit]) -> str:

@@ -55,6 +55,7 @@ def _grid(study: Study, until: Any, times: Any) -> tuple[NDArray[np.float64], st
     from krogh.simulate.grid import grid_of
 
     grid, stop = grid_of(None, end, None, study.regimen)
+    grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
     step = stop / 200.0
     starts = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
     if len(starts) <= _MOST_DOSES:
@@ -326,7 +327,7 @@ def _provenance(study: Study, line: Any) -> Any:
     from krogh.citations import keys_of
     from krogh.provenance import Provenance
 
-    stats = line.stats
+    stats, outcome = line.stats, line._outcome
     _, tissue = study.models
     return Provenance(
         version=str(_core.__version__),
@@ -338,10 +339,10 @@ def _provenance(study: Study, line: Any) -> Any:
         rtol=study.settings.rtol,
         atol={},
         method=line.method,
-        lanes=int(line.width),
-        num_threads=int(line.num_threads),
+        lanes=int(outcome.width),
+        num_threads=int(outcome.num_threads),
         wall_seconds=float(line.wall_seconds),
-        engine_seconds=float(line.engine_seconds),
+        engine_seconds=float(outcome.seconds),
         steps_accepted=int(np.sum(stats["accepted"])),
         steps_rejected=int(np.sum(stats["rejected"])),
         citations=keys_of(study.source),

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from krogh.library.subject_spec import Subject
     from krogh.library.tumour_spec import Tumour
     from krogh.model import Model
-    from krogh.space import Shape
     from krogh.study.limits import Limit
     from krogh.study.numbers import Numbers
     from krogh.study.result import StudyResult
@@ -203,13 +202,12 @@ class Study:
         return f"{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Any:
         """The shape of the line with its cells."""
         tumour = self.tumour
         if self.settings.cells is not None:
             tumour = tumour.with_values(cells=self.settings.cells)
-        shape: Shape = tumour.shape
-        return shape
+        return tumour.shape
 
     @property
     def assembly(self) -> Assembly:
@@ -314,8 +312,8 @@ class Study:
         Parameters
         ----------
         measure
-            Key of a row of the table (``"depth:TDM1"``); by default the first target's row, or the
-            share of exposed cells.
+            Key of a row of the table (``"depth:TDM1"``); by default the row of the first target in
+            the tissue, or a share of cells, or the depth: the first of them that moves.
         progress
             As for `run`.
         """
@@ -356,7 +354,7 @@ class Study:
         own: dict[str, Any] = {
             "drug": self.drugs,
             "tumour": self.tumour,
-            "regimen": self.regimen,
+            "regimen": self._regimen_as_written(),
             "subject": self.subject,
             "until": self.until,
             "times": self._times,
