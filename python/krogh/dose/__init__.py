@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from krogh.dose.attainment import Attainment
     from krogh.dose.files import load
+    from krogh.dose.optimizing import optimize
     from krogh.dose.plan import Plan
+    from krogh.dose.search import SearchInterrupted
     from krogh.dose.target import Target
 
-__all__ = ["Attainment", "Plan", "Target", "load"]
+__all__ = ["Attainment", "Plan", "SearchInterrupted", "Target", "load", "optimize"]
 
-_HOME = {"Attainment": "attainment", "Plan": "plan", "Target": "target", "load": "files"}
+_HOME = {
+    "Attainment": "attainment",
+    "Plan": "plan",
+    "SearchInterrupted": "search",
+    "Target": "target",
+    "load": "files",
+    "optimize": "optimizing",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -147,7 +147,9 @@ def attain(bound: Bound, readings: Readings) -> Attainment:
 def _judged(target: Target, values: Floats, needed: float, unit: str) -> Attainment:
     with np.errstate(invalid="ignore"):
         reached = np.asarray(_COMPARED[target.relation](values, needed)) & ~np.isnan(values)
-    return Attainment(target, values, needed, "" if unit == "1" else unit, reached)
+    if unit == "1":
+        unit = "per cell" if target.measure in ("uptake", "payload") else ""
+    return Attainment(target, values, needed, unit, reached)
 
 
 def _shared(target: Target, values: Floats, needed: float, unit: str) -> Attainment:

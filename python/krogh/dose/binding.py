@@ -129,8 +129,12 @@ def _candidates(measure: Measure, names: Names) -> dict[str, str]:
         found = {n.removeprefix(prefix): n for n in known if n.startswith(prefix)}
         if prefix.rstrip("_") in known:
             found[""] = prefix.rstrip("_")
-        if found:
-            return found
+        if found:  # payload_free_X is a part of payload_X, not the payload of another drug
+            return {
+                label: name
+                for label, name in found.items()
+                if not any(label.endswith(f"_{other}") for other in found if other)
+            }
     return {}
 
 
@@ -154,6 +158,11 @@ def _labelled(target: Target, measure: Measure, names: Names) -> tuple[str, str]
                 f"  There is: {', '.join(shown) or 'one without a name; leave the name out'}."
             )
         return found[chosen[0]], chosen[0]
+    meant = [label for label in found if label in names.aliases]  # not what a drug turns into
+    if names.default is not None and names.default in found:
+        meant = [names.default]
+    if len(found) > 1 and len(meant) == 1:
+        return found[meant[0]], meant[0]
     if len(found) > 1:
         raise SpecError(
             f"{_CODE}: target '{target}': which {measure.labelled}?  Write '{measure.word} of"
@@ -179,6 +188,8 @@ def _scale(target: Target, given: str, unit: str, label: str, names: Names) -> f
 def _compared(target: Target, given: str, unit: str, label: str, names: Names) -> float:
     """Return one `given` in the output's `unit`."""
     mass = names.molar_mass.get(label)
+    if target.about.prefix in ("uptake_", "payload_") and not dimension(unit).is_dimensionless:
+        given = "molecules/cell"
     try:
         return convert_amount(1.0, given, unit or "1", molar_mass=mass)
     except InvalidInput as error:

@@ -58,8 +58,8 @@ class Decision:
         own regimen; NOT DELIVERABLE, INACCESSIBLE TARGET, NOT CERTAIN ENOUGH, LIMITED BY TOXICITY
         where none holds; UNFINISHED where none of those that were run holds and some were not run.
     stops
-        Where none holds: the level (or ``"limits"``) whose removal raises the highest joint
-        attainment most.
+        Where none holds: ``"limits"`` if a regimen would hold without them, else the level whose
+        removal raises the highest joint attainment most.
     without
         Level (or ``"limits"``) to the highest joint attainment without it, over the regimens that
         keep the limits (over all of them for the limits themselves).
@@ -137,7 +137,7 @@ def decide(
         return Decision(best, best, label, None, without, _apart(joint[best], sample, confidence))
     pool = allowed if np.any(allowed) else sample.done[:size]
     nearest = _nearest(joint, pool, order)
-    stops = _stopping(sample, without, size, allowed)
+    stops = _stopping(sample, without, size, confidence)
     label = _stopped(sample, nearest, stops, joint, allowed, confidence)
     value = joint[nearest] if sample.done[nearest] else np.nan
     return Decision(None, nearest, label, stops, without, _apart(value, sample, confidence))
@@ -164,24 +164,24 @@ def _apart(value: float, sample: Sample, confidence: float) -> bool:
 
 
 def _stopping(
-    sample: Sample,
-    without: dict[str, float],
-    size: int,
-    allowed: NDArray[np.bool_],
+    sample: Sample, without: dict[str, float], size: int, confidence: float
 ) -> str | None:
-    """Return the group whose removal raises the highest joint attainment most.
+    """Return what stops all regimens.
 
-    Among equals the one that fewest tumours meet at its best regimen.
+    The limits, if some regimen would hold without them; else the level whose removal raises the
+    highest joint attainment most, among equals the one that fewest tumours meet at its best
+    regimen.
     """
     if not np.any(sample.done):
         return None
     groups = sample.groups
-    if LIMITS in groups and not np.any(allowed):
-        return LIMITS  # every regimen breaks a limit too often, whatever it reaches
+    if LIMITS in groups and without[LIMITS] >= confidence - _NEAR:
+        return LIMITS
     alone = {
         group: _highest(sample.probability(sample.met(ks))[:size]) for group, ks in groups.items()
     }
-    return max(groups, key=lambda group: (round(without[group], 12), -alone[group]))
+    levels = [group for group in groups if group != LIMITS]
+    return max(levels, key=lambda group: (round(np.nan_to_num(without[group]), 12), -alone[group]))
 
 
 def _stopped(

@@ -168,18 +168,22 @@ def _draw_map(figure: Any, axes: Any, plan: Plan, free: list[int], held: dict[in
     wanted = 100.0 * plan.settings.confidence
     levels = sorted({50.0, 90.0, wanted})
     if min(joint.shape) > 1 and np.isfinite(joint).all():
-        widths = [2.2 if level == wanted else 1.0 for level in levels]
-        for color, extra in (("black", 1.6), ("white", 0.0)):  # readable on dark and bright
-            lines = axes.contour(
-                first.values,
-                second.values,
-                joint.T,
-                levels=levels,
-                colors=color,
-                linewidths=[w + extra for w in widths],
-            )
-        if lines.levels.size and any(len(s) for s in lines.allsegs):
-            axes.clabel(lines, fmt="%g %%", fontsize=8)
+        from matplotlib.patheffects import withStroke
+
+        edge = [withStroke(linewidth=3.2, foreground="black")]  # readable on dark and on bright
+        lines = axes.contour(
+            first.values,
+            second.values,
+            joint.T,
+            levels=levels,
+            colors="white",
+            linewidths=[2.4 if level == wanted else 1.1 for level in levels],
+        )
+        lines.set_path_effects(edge)
+        if any(len(segments) for segments in lines.allsegs):
+            labels = axes.clabel(lines, fmt="%g %%", fontsize=8)
+            for label in labels:
+                label.set_path_effects([withStroke(linewidth=2.0, foreground="black")])
         for level in levels:
             bar.ax.axhline(level, color="white" if level < 60.0 else "black", lw=1.0)
     _ticks(axes, first, "x")
@@ -277,10 +281,7 @@ def _draw_curve(axes: Any, plan: Plan, free: int, held: dict[int, int]) -> None:
     axes.fill_between(x, low, high, color=COLORS[0], alpha=0.22, lw=0, label="95 % interval")
     axes.plot(x, joint, color=COLORS[0], lw=2.0, marker="o", ms=5, label="all together")
     wanted = 100.0 * plan.settings.confidence
-    axes.axhline(wanted, color="0.35", lw=1.0, ls=(0, (6, 3)))
-    axes.annotate(
-        f"{wanted:g} % asked for", (x[0], wanted), (2, 3), textcoords="offset points", fontsize=8
-    )
+    _asked_for(axes, wanted)
     best = plan.decision.best
     if best is not None and _lies(plan.candidates[best].place, held):
         k = plan.candidates[best].place[free]
@@ -304,11 +305,25 @@ def _draw_curve(axes: Any, plan: Plan, free: int, held: dict[int, int]) -> None:
     axes.figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
 
 
+def _asked_for(axes: Any, wanted: float) -> None:
+    axes.axhline(wanted, color="0.35", lw=1.0, ls=(0, (6, 3)))
+    axes.annotate(
+        f"{wanted:g} % asked for",
+        (1.0, wanted),
+        (-2, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+    )
+
+
 def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
     """Draw joint attainment against the median exposure, a point with its error for each regimen.
 
-    Regimens that differ in the added drug alone lie above each other; the added dose is told by the
-    shape and color of the points.  The study's own regimen (the label dose) is ringed.
+    Shape and color of the points tell the added dose (or the interval, where no drug is added).
+    Lines join regimens that differ in one thing alone.  The study's own regimen (the label dose) is
+    ringed.
 
     Returns
     -------
@@ -322,7 +337,9 @@ def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
     low, high = (100.0 * bound for bound in wilson(sample.joint.sum(axis=1), sample.tumours))
     exposure = np.array(plan.probabilities["exposure"])
     done = sample.done[:size] & np.isfinite(exposure)
-    split = next((k for k, a in enumerate(plan.axes) if a.kind == "added" and len(a) > 1), None)
+    free = [k for k, axis in enumerate(plan.axes) if len(axis) > 1]
+    kinds = ("added", "interval") if len(free) > 1 else ()
+    split = next((k for kind in kinds for k in free if plan.axes[k].kind == kind), None)
     count = 1 if split is None else len(plan.axes[split])
     from matplotlib import colormaps
 
@@ -352,23 +369,14 @@ def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
             marker=_MARKS[k % len(_MARKS)],
             ms=5,
             lw=1.0,
-            ls="-" if sum(len(a) > 1 for a in plan.axes) <= 2 else "none",
+            ls="-" if len(free) <= 2 else "none",
             elinewidth=0.8,
             capsize=2,
             label=label,
         )
     _tradeoff_marks(axes, plan, joint)
     wanted = 100.0 * plan.settings.confidence
-    axes.axhline(wanted, color="0.35", lw=1.0, ls=(0, (6, 3)))
-    axes.annotate(
-        f"{wanted:g} % asked for",
-        (1.0, wanted),
-        (-2, 3),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-    )
+    _asked_for(axes, wanted)
     positive = exposure[done]
     if positive.size and positive.min() > 0.0 and positive.max() / positive.min() > 4.0:
         axes.set_xscale("log")

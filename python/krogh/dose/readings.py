@@ -41,12 +41,15 @@ class Names:
         Label to further names of the drug or target: ``{"TDM1": ("T-DM1", "Kadcyla")}``.
     molar_mass
         Label to molar mass with unit.
+    default
+        Label of the drug that is meant where a target of several names none.
     """
 
     plasma: Mapping[str, str]
     tissue: Mapping[str, str]
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     molar_mass: Mapping[str, str] = field(default_factory=dict)
+    default: str | None = None
 
     def is_called(self, label: str, name: str) -> bool:
         """Whether a user's name means a label."""
@@ -81,10 +84,6 @@ class Readings(Protocol):
         """Return an output of the tissue, shape (lines, times, cells)."""
 
 
-def _units(outputs: Any) -> dict[str, str]:
-    return {name: outputs[name].unit for name in outputs}
-
-
 class LineReadings:
     """Readings of a result of `krogh.simulate_line`."""
 
@@ -99,6 +98,7 @@ class LineReadings:
         self.distance: Floats = np.atleast_2d(np.asarray(result.distance, dtype=np.float64))
         self.num_lines = int(result.num_lines)
         self.farthest = _farthest(self.distance)
+        self._tissue = getattr(result, "tissue", result)
         self.dose_times = None if dose_times is None else np.unique(np.fromiter(dose_times, float))
 
     def plasma(self, name: str) -> Floats:
@@ -107,7 +107,7 @@ class LineReadings:
 
     def tissue(self, name: str) -> Floats:
         """Return an output of the tissue, shape (lines, times, cells)."""
-        return np.asarray(self._result[name].values, dtype=np.float64)
+        return np.asarray(self._tissue[name].values, dtype=np.float64)
 
 
 def _farthest(distance: Floats) -> Floats:
@@ -153,9 +153,11 @@ class PointReadings:
 
 def names_of(result: Any) -> Names:
     """Return the names and units of a line result's outputs."""
-    tissue = {name: result[name].unit for name in result.names}
-    plasma = _units(result.plasma) if result.plasma is not None else {}
-    return Names(plasma, tissue)
+    tissue = getattr(result, "tissue", result)
+    return Names(
+        {name: result.plasma[name].unit for name in result.plasma},
+        {name: tissue[name].unit for name in tissue},
+    )
 
 
 def readings_of(
@@ -168,10 +170,7 @@ def readings_of(
     SpecError
         KG-153 for something that is no result.
     """
-    inner = getattr(result, "line", None)
-    if inner is not None:
-        result = inner
-    if isinstance(result, (LineReadings, PointReadings)) or hasattr(result, "farthest"):
+    if hasattr(result, "farthest"):
         ready: Readings = result
         return ready
     if hasattr(result, "volumes") and hasattr(result, "distance"):

@@ -17,7 +17,14 @@ from krogh.dosing import Dose, Regimen
 from krogh.errors import SpecError
 from krogh.units import Quantity, convert, same_dimension
 
-__all__ = ["Candidate", "base_candidate", "candidates", "dose_starts"]
+__all__ = [
+    "Candidate",
+    "base_candidate",
+    "candidates",
+    "dose_starts",
+    "main_doses",
+    "with_added",
+]
 
 _CODE: Final = "KG-154"
 
@@ -137,7 +144,7 @@ def _until(doses: list[Dose], end: float) -> list[Dose]:
     return kept
 
 
-def _added(doses: list[Dose], drug: str, amount: Quantity) -> list[Dose]:
+def with_added(doses: list[Dose], drug: str, amount: Quantity) -> list[Dose]:
     """Return the doses of an added drug: given together with the main drug."""
     if amount.value == 0.0:
         return []
@@ -175,7 +182,7 @@ def _candidate(
         if axis.kind != "added":
             continue
         others = [dose for dose in others if not _is_drug(dose, axis.name)]
-        mine = _added(doses, axis.name, value)
+        mine = with_added(doses, axis.name, value)
         extra += mine
         added_totals.append(
             math.fsum(

@@ -69,10 +69,15 @@ class Problem(Protocol):
     """End of the run, s."""
     names: Names
     num_cells: int
-    uncertain: tuple[str, ...]
-    """Names of the values that are drawn."""
-    fingerprint: str
     about: Mapping[str, str]
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """Names of the values that are drawn."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of models, values and numerical settings: equal for equal numbers."""
 
     def tumours(self, seed: int, count: int) -> Values:
         """Return the drawn values of virtual tumours 1 to `count`, each of shape (count,)."""

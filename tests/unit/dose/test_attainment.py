@@ -300,3 +300,24 @@ def test_attainment_in_words(stand_in: Any) -> None:
 def test_only_results_are_evaluated() -> None:
     with pytest.raises(SpecError, match=r"KG-153.*int"):
         Target("mean occupancy >= 50 %").evaluate(5)
+
+
+def test_counts_per_cell_have_their_own_unit(stand_in: Any) -> None:
+    names = Names({}, {"payload_D": "molecules/cell", "payload_free_D": "nM"})
+    readings = stand_in([0.0], {"payload_D": [[[2e5, 1e4]]], "payload_free_D": [[[1.0, 1.0]]]},
+                        names=names)  # fmt: skip
+    assert value("highest payload >= 1e5 per cell", readings) == pytest.approx(2e5)
+    assert Target("highest payload >= 1e5 per cell").evaluate(readings).unit == "per cell"
+    assert value("payload >= 1e5 per cell in 50 % of cells", readings) == pytest.approx(
+        50.0 * 0.5 + 50.0 * 0.5 * 0.0 + 50.0 * (1e5 / 1.9e5)
+    )
+
+
+def test_the_studys_drug_is_meant_before_what_it_turns_into(stand_in: Any) -> None:
+    names = Names({}, {"free_D": "nM", "free_D_naked": "nM"}, {"D": ("drug",)})
+    values = {"free_D": [[[1.0]]], "free_D_naked": [[[9.0]]]}
+    assert value("mean free >= 1 nM", stand_in([0.0], values, names=names)) == 1.0
+    of_naked = value("mean free of D_naked >= 1 nM", stand_in([0.0], values, names=names))
+    assert of_naked == 9.0
+    several = Names({}, names.tissue, {"D": ("drug",), "D_naked": ("naked",)}, {}, "D_naked")
+    assert value("mean free >= 1 nM", stand_in([0.0], values, names=several)) == 9.0
