@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from krogh import data, dosing, errors, library, line, model, space, tumour, units
+    from krogh import data, dose, dosing, errors, library, line, model, space, tumour, units
     from krogh._core import __version__
     from krogh.data import cmake_dir
     from krogh.dosing import Dose, EventTable, Regimen
@@ -92,6 +92,7 @@ __all__ = [
     "cite",
     "cmake_dir",
     "data",
+    "dose",
     "dosing",
     "errors",
     "fit",
@@ -108,7 +109,18 @@ __all__ = [
     "units",
 ]
 
-_MODULES = ("data", "dosing", "errors", "library", "line", "model", "space", "tumour", "units")
+_MODULES = (
+    "data",
+    "dose",
+    "dosing",
+    "errors",
+    "library",
+    "line",
+    "model",
+    "space",
+    "tumour",
+    "units",
+)
 
 _NAMES = {
     "krogh._core": ("__version__",),

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from krogh.dose.attainment import Attainment
     from krogh.dose.files import load
+    from krogh.dose.ladders import ladder
     from krogh.dose.optimizing import optimize
     from krogh.dose.plan import Plan
     from krogh.dose.search import SearchInterrupted
     from krogh.dose.target import Target
 
-__all__ = ["Attainment", "Plan", "SearchInterrupted", "Target", "load", "optimize"]
+__all__ = ["Attainment", "Plan", "SearchInterrupted", "Target", "ladder", "load", "optimize"]
 
 _HOME = {
     "Attainment": "attainment",
     "Plan": "plan",
     "SearchInterrupted": "search",
     "Target": "target",
+    "ladder": "ladders",
     "load": "files",
     "optimize": "optimizing",
 }

@@ -265,24 +265,25 @@ def _moment(bound: Bound, values: Floats, readings: Readings) -> Floats:
 
 def _cells(bound: Bound, readings: Readings) -> Attainment:
     target, when = bound.target, bound.target.when
-    values = readings.tissue(bound.output) / bound.scale
+    values = readings.tissue(bound.output)
     if target.statistic is not None:
-        return _over_time(bound, _statistic(target.statistic, values, readings.volumes), readings)
+        curve = _statistic(target.statistic, values, readings.volumes) / bound.scale
+        return _over_time(bound, curve, readings)
     assert target.cells is not None
-    weights = readings.volumes[:, None, :]
-    if bound.weighs_viable:
-        weights = weights * readings.tissue("viable")
-    weights = np.broadcast_to(weights, values.shape)
     needed, unit = target.cells.percent, f"% of {'viable ' * target.cells.viable}cells"
-    excess = values - target.value.value if target.wants_more else target.value.value - values
     if not when.is_span:
-        share = shares.share_of_cells(
-            _moment(bound, excess, readings), _moment(bound, weights, readings)
-        )
-        return _shared(target, 100.0 * share, needed, unit)
+        weights = readings.volumes
+        if bound.weighs_viable:
+            weights = weights * _moment(bound, readings.tissue("viable"), readings)
+        excess = _excess(bound, _moment(bound, values, readings))
+        return _shared(target, 100.0 * shares.share_of_cells(excess, weights), needed, unit)
     begin, end = _window(bound, readings)
-    part, at = shares.within(excess, readings.times, begin, end)
-    weighted, _ = shares.within(weights, readings.times, begin, end)
+    part, at = shares.within(_excess(bound, values), readings.times, begin, end)
+    weighted = readings.volumes[:, None, :]
+    if bound.weighs_viable:
+        viable, _ = shares.within(readings.tissue("viable"), readings.times, begin, end)
+        weighted = weighted * viable
+    weighted = np.broadcast_to(weighted, part.shape)
     if target.each_cell:
         return _each_cell(bound, part, weighted[:, -1], at)
     share = 100.0 * shares.share_of_cells(part, weighted)
@@ -290,6 +291,12 @@ def _cells(bound: Bound, readings: Readings) -> Attainment:
         over = share.min(axis=1) if when.kind == "always" else share.max(axis=1)
         return _shared(target, over, needed, unit)
     return _stretch(target, shares.share_of_time(share - needed, at), end - begin)
+
+
+def _excess(bound: Bound, values: Floats) -> Floats:
+    """Return how far values are on the wanted side, in the target's unit."""
+    scaled, needed = values / bound.scale, bound.target.value.value
+    return scaled - needed if bound.target.wants_more else needed - scaled
 
 
 def _each_cell(bound: Bound, excess: Floats, weights: Floats, at: Floats) -> Attainment:

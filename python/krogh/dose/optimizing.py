@@ -27,7 +27,7 @@ from krogh.units import dimension
 if TYPE_CHECKING:
     from krogh.study import Study
 
-__all__ = ["CELLS", "RTOL", "optimize"]
+__all__ = ["CELLS", "RTOL", "axes_of", "optimize", "prepare", "with_own_names"]
 
 CELLS: Final = 32
 """Cells of a line in a search."""
@@ -146,7 +146,7 @@ def optimize(
     axes = axes_of(dose, interval, add, points)
     names = [axis.name for axis in axes if axis.kind == "added"]
     problem = StudyProblem(study, names, main=main, cells=cells, rtol=rtol, until=until)
-    axes = _with_own_names(axes, [drug.name for drug in problem.added_drugs])
+    axes = with_own_names(axes, [drug.name for drug in problem.added_drugs])
     search = prepare(
         problem,
         axes,
@@ -199,7 +199,7 @@ def _counts(points: Any) -> dict[str, int | None]:
     return {name: points.get(name) for name in _POINTS}
 
 
-def _with_own_names(axes: Sequence[Axis], names: Sequence[str]) -> tuple[Axis, ...]:
+def with_own_names(axes: Sequence[Axis], names: Sequence[str]) -> tuple[Axis, ...]:
     """Return the axes with added drugs called as the library calls them."""
     from dataclasses import replace
 
