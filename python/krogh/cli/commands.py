@@ -224,7 +224,7 @@ def demo(
             " logistic, gompertz, claret."
         ),
     ] = "koch",
-    tumours: Annotated[int, typer.Option(help="Virtual tumors per regimen in the decision.")] = 500,
+    tumours: Annotated[int, typer.Option(help="Virtual tumours for each regimen.")] = 500,
     seed: Annotated[int, typer.Option(help="Selects the random numbers.")] = 0,
     progress: Annotated[
         bool, typer.Option("--progress/--quiet", help="A bar with the time left.")

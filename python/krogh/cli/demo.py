@@ -61,7 +61,14 @@ def _erlotinib(options: DemoOptions, report: Report) -> Shown:
     return shown(options.growth, options.seed, report)
 
 
+def _tdm1(options: DemoOptions, report: Report) -> Shown:
+    from krogh.cli.demo_tdm1 import shown
+
+    return shown(options.tumours, options.seed, report)
+
+
 _PARTS: Final[dict[str, tuple[Callable[[DemoOptions, Report], Shown], float]]] = {
+    "tdm1": (_tdm1, 5.0),
     "erlotinib": (_erlotinib, 3.0),
 }
 """Parts in their order, with the seconds they take on two cores, for the bar."""
@@ -73,15 +80,17 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     Raises
     ------
     SpecError
-        KG-132 for an unknown part, or a number of tumors below 2; KG-133 for a folder that cannot
+        KG-132 for an unknown part, or a number of tumours below 2; KG-133 for a folder that cannot
         be written.
     """
     from krogh.demo.growth_laws import growth_law
+    from krogh.draws import require_seed
 
     names = _chosen(options.part)
     if options.tumours < 2:
         raise SpecError(f"KG-132: --tumours is at least 2, not {options.tumours}.")
     growth_law(options.growth)
+    require_seed(options.seed)
     make_folder(options.folder)
     begin = time.monotonic()
     total = sum(_PARTS[name][1] for name in names)
@@ -103,7 +112,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
                 shown = run(options, report)
                 before += share
                 shown.screen(console)
-                written += _write(shown, options.folder, console)
+                _write(shown, options.folder, console, written)
                 done.append(name)
         except KeyboardInterrupt:
             bar.stop()
@@ -142,10 +151,10 @@ def _bar(is_wanted: bool) -> Progress:
     )
 
 
-def _write(shown: Shown, folder: Path, console: Console) -> list[Path]:
-    written = [
-        write_whole(folder / f"{name}.csv", table.to_csv) for name, table in shown.tables.items()
-    ]
+def _write(shown: Shown, folder: Path, console: Console, written: list[Path]) -> None:
+    """Write the files of a part; each that is whole is noted in `written`."""
+    for name, table in shown.tables.items():
+        written.append(write_whole(folder / f"{name}.csv", table.to_csv))
     try:
         for name, draw in shown.pictures.items():
             figure = draw()
@@ -156,7 +165,6 @@ def _write(shown: Shown, folder: Path, console: Console) -> list[Path]:
             written.append(write_whole(folder / f"{name}.png", save))
     except MissingExtra as missing:
         console.print(escape(str(missing)), style="yellow")
-    return written
 
 
 def _list(written: Sequence[Path], console: Console) -> None:

@@ -44,7 +44,7 @@ def shown(law: str, seed: int, report: Callable[[str, float], Any]) -> Shown:
 def _print(answer: ErlotinibAnswer, console: Console) -> None:
     plasma, growth, still = answer.plasma, answer.growth, answer.standstill
     console.print(
-        "[bold]Erlotinib in mice with LXF A677 lung tumors: which dose stops growth?[/bold]"
+        "[bold]Erlotinib in mice with LXF A677 lung tumours: which dose stops growth?[/bold]"
     )
     console.print(
         "Measured by Eigenmann 2016, doi 10.1158/1535-7163.MCT-16-0076; the data come with krogh.",
@@ -100,9 +100,9 @@ def _print(answer: ErlotinibAnswer, console: Console) -> None:
         )
     console.print(table)
     tumor = (
-        "a small tumor, which grows fastest,"
+        "a small tumour, which grows fastest,"
         if still.size == 0.0
-        else f"a tumor of {_number(still.size)} cm^3"
+        else f"a tumour of {_number(still.size)} cm^3"
     )
     remark = f" {answer.law.remark}" if answer.law.remark else ""
     ends = f"{100.0 * still.level:g} % interval {_number(still.low)} - {_number(still.high)}"

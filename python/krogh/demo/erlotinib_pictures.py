@@ -99,7 +99,7 @@ def draw_growth(answer: ErlotinibAnswer) -> Any:
     # One volume of 0.00005 cm^3 would take half of every panel.
     low = float(np.sort(rows["DV"])[1])
     panels[0].set_ylim(bottom=low / 1.5)
-    panels[0].set_ylabel("tumor volume (cm³)")
+    panels[0].set_ylabel("tumour volume (cm³)")
     _plain(panels[0])
     handles = panels[-1].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -145,7 +145,7 @@ def draw_dose(answer: ErlotinibAnswer) -> Any:
     left.plot(tested, np.full(tested.shape, 0.0), "v", color="black", ms=6, label="doses tested")
     left.set_xlabel("erlotinib, daily (mg/kg)")
     left.set_ylabel(
-        "net growth of a small tumor (1/d)" if still.size == 0.0 else "net growth (1/d)"
+        "net growth of a small tumour (1/d)" if still.size == 0.0 else "net growth (1/d)"
     )
     left.legend(frameon=False, loc="lower left")
     _tidy(left)
