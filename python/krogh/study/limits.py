@@ -80,7 +80,8 @@ def _groups(study: Study) -> list[_Group]:
     for name, value in uncertain_values(study.drugs, study.tumour, study.subject).items():
         label = next((x for x in labels if name.endswith(f"_{x}")), "")
         base = name.removesuffix(f"_{label}") if label else name
-        shared = value.varies_with or assembly.owners.get(name, study.tumour.name)
+        owner = assembly.owners.get(name, study.tumour.name)
+        shared = value.varies_with or (label if owner == study.tumour.name else "") or owner
         found.setdefault((base, shared), {})[name] = value
     return [
         _Group(f"{base.replace('_', ' ')} of {shared}", values)

@@ -333,7 +333,8 @@ class StudyResult:
     def _trust_lines(self) -> list[str]:
         p = self.provenance
         steps = f"steps {p.steps_accepted:,} (rejected {p.steps_rejected:,})"
-        lines = [f"mass balance error {self.balance_error:.1e} of what entered · {steps}"]
+        balance = f"mass balance error {self.balance_error:.1e} of what entered · "
+        lines = [(balance if self.kind == "line" else "") + steps]
         if self.comparator is not None:
             from krogh.study.comparator import sentence
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError
 from krogh.labelled import LabelledArray
 from krogh.study.levels import TargetOutcome
+from krogh.study.outputs import Outputs
 from krogh.study.result import DrugName, Mark, StudyResult
 from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
@@ -36,13 +37,16 @@ _AFTER_DOSE: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Additional times behind each dose, in steps of the grid: distribution is fast after a bolus."""
 
 _MOST_DOSES: Final = 50
+_FEW_LINES: Final = 10
 
 
 # --- arguments ------------------------------------------------------------------------------------
 
 
-def _grid(study: Study, until: Any, times: Any) -> tuple[NDArray[np.float64], str]:
-    """Return recorded times and their unit."""
+def _grid(
+    study: Study, until: Any, times: Any, steps: int = 200
+) -> tuple[NDArray[np.float64], str]:
+    """Return recorded times and their unit: those asked for, else a grid of so many steps."""
     from krogh.study.checks import checked_times
 
     if until is None and times is None:
@@ -54,9 +58,11 @@ def _grid(study: Study, until: Any, times: Any) -> tuple[NDArray[np.float64], st
         return np.array([parse_quantity(t).value for t in texts]), unit
     from krogh.simulate.grid import grid_of
 
-    grid, stop = grid_of(None, end, None, study.regimen)
+    full, stop = grid_of(None, end, None, study.regimen)
+    even = np.linspace(full[0], stop, 201)
+    grid = np.concatenate([np.setdiff1d(full, even), np.linspace(full[0], stop, steps + 1)])
     grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
-    step = stop / 200.0
+    step = stop / steps
     starts = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
     if len(starts) <= _MOST_DOSES:
         more = [start + step * part for start in starts for part in _AFTER_DOSE]
@@ -71,15 +77,19 @@ def _repeats(dose: Any, stop: float) -> range:
     return range(min(last, last if dose.additional is None else dose.additional) + 1)
 
 
-def line_arguments(study: Study, until: Any, times: Any) -> dict[str, Any]:
-    """Return the arguments of `krogh.simulate_line`; see `Study.line_arguments`."""
+def line_arguments(study: Study, until: Any, times: Any, lines: int = 1) -> dict[str, Any]:
+    """Return the arguments of `krogh.simulate_line`; see `Study.line_arguments`.
+
+    For over 10 lines the grid is four times coarser, which makes results of hundreds of lines fit
+    into memory.
+    """
     systemic, tissue = study.models
     arguments: dict[str, Any] = {
         "tissue": tissue,
         "shape": study.shape,
         "dosing": study.regimen,
         "systemic": systemic,
-        "times": _grid(study, until, times),
+        "times": _grid(study, until, times, 200 if lines <= _FEW_LINES else 50),
         "weight": study.subject.weight,
         "surface": study.subject.surface,
         "rtol": study.settings.rtol,
@@ -226,7 +236,7 @@ def run_line(
     began = time.perf_counter()
     lines = num_lines(values)
     check_targets(study)
-    arguments = line_arguments(study, until, times)
+    arguments = line_arguments(study, until, times, lines)
     if values:
         arguments |= {"values": values, "lines": lines}
     line = simulate_line(**arguments, progress=progress)
@@ -246,8 +256,8 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
     from krogh.study.numbers import numbers_of
 
     systemic, tissue = study.models
-    outputs = {name: line[name] for name in tissue.outputs}
-    plasma = {name: line.plasma[name] for name in systemic.outputs}
+    outputs = Outputs(tissue.outputs, line.__getitem__)
+    plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
     ledger = line.ledger(_conserved(study))
     exposures = {
         name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
