@@ -393,3 +393,16 @@ def test_units_of_the_names_are_units():
 
     for unit in (*DRUG_VALUES.values(), *PLASMA_VALUES.values()):
         assert dimension(unit or "1") is not None
+
+
+def test_the_page_lists_every_name_and_its_code_runs(source_tree):
+    page = (source_tree / "python" / "docs" / "library.md").read_text(encoding="utf-8")
+    for name in (*DRUGS, *TUMOURS, *SUBJECTS):
+        assert f"| `{name}` |" in page, name
+    for name in DRUGS:
+        for chosen in kg.library.drug(name).sets:
+            assert f"`{chosen}`" in page
+    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    scope: dict[str, object] = {"print": lambda *_: None}
+    exec(code, scope)
+    assert "occupancy_HER2" in scope["tissue"].outputs
