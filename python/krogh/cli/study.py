@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -162,6 +163,10 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+_PER: Final = re.compile(r"\A([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*/")
+"""A number directly before a slash: ``1e-4/s``, which needs no quotes in a shell."""
+
+
 def _changes(texts: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
@@ -173,7 +178,7 @@ def _changes(texts: Sequence[str]) -> dict[str, str]:
             )
         if name in found:
             raise SpecError(f"KG-132: --set gives {name} twice, {found[name]!r} and {value!r}.")
-        found[name] = value
+        found[name] = _PER.sub(r"\1 1/", value)
     return found
 
 

@@ -196,10 +196,9 @@ class Study:
 
     @property
     def title(self) -> str:
-        """The first line of its tables."""
-        if self._title:
-            return self._title
-        return f"{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
+        """The first line of its tables: what was given as title, then what is asked."""
+        start = f"{self._title}: " if self._title else ""
+        return f"{start}{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
 
     @property
     def shape(self) -> Any:
