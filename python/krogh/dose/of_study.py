@@ -67,8 +67,8 @@ class StudyProblem:
     Raises
     ------
     SpecError
-        KG-103 for a drug that neither the study nor the library has, KG-154 for a drug added to
-        itself.
+        KG-103 for a drug that neither the study nor the library has, KG-154 for a drug added twice,
+        or to itself.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class StudyProblem:
         self.regimen: Regimen = study.regimen
         self.added_drugs = tuple(_drug(study, name) for name in added)
         own = {drug.name for drug in study.drugs}
-        for drug in self.added_drugs:
+        for position, drug in enumerate(self.added_drugs):
+            if drug in self.added_drugs[:position]:
+                raise SpecError(f"KG-154: {drug.name} is added twice.")
             if drug.name == self.main:
                 raise SpecError(
                     f"KG-154: {drug.name} is the main drug; scan its dose=..., and add others."

@@ -170,7 +170,7 @@ DECISIONS: list[Wrong] = [
         "nothing to reach",
         lambda: decide(reach=[]),
         "KG-156",
-        ("nothing has to be reached", "reach="),
+        ("nothing has to be",),
     ),
     Wrong("a number to reach", lambda: decide(reach=[0.9]), "KG-156", ("0.9", "no target")),
     # --- contradictions
