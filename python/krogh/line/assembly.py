@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.line.dosing import lines_of_dosing
 from krogh.line.problem import (
     Curve,
     LineProblem,
@@ -66,8 +65,8 @@ def compiled_pair(tissue: Any, systemic: Any) -> tuple[CompiledModel, CompiledMo
     if first.dose_inputs:
         name = next(iter(first.dose_inputs))
         raise SpecError(
-            f"KG-162: model {first.name!r} doses into the tissue species {name!r}; doses go into the"
-            " systemic model."
+            f"KG-162: model {first.name!r} doses into the tissue species {name!r}; doses go into"
+            " the systemic model."
         )
     if len(models) == 1:
         return models[0], None
@@ -131,7 +130,7 @@ def line_count(
 def _size(value: Any) -> int | None:
     if value is None or isinstance(value, str):
         return None
-    numbers = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    numbers: Any = value[0] if isinstance(value, tuple) and len(value) == 2 else value
     numbers = getattr(numbers, "magnitude", numbers)
     return int(np.shape(numbers)[0]) if np.ndim(numbers) == 1 else None
 
@@ -211,16 +210,14 @@ def _field(problem: LineProblem, name: str, given: Any) -> Floats:
     c, m = problem.tissue, problem.cells
     what = f"the field {name!r}"
     unit = c.parameter_units[c.parameter_index(name)] or "1"
-    stated = None
+    stated: str | None = None
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str):
         given, stated = given
     if callable(given):
         distance = problem.shape.distance_of(problem.faces)
-        found = given(distance[0] if distance.shape[0] == 1 else distance)
-        given = found
-    numbers, own = value_and_unit(given if stated is None else (given, stated), what, unit)
+        given = given(distance[0] if distance.shape[0] == 1 else distance)
+    numbers, _ = value_and_unit(given if stated is None else (given, stated), what, unit)
     array = np.asarray(numbers, dtype=np.float64)
-    _ = own
     if array.ndim == 0:
         array = np.full(m, float(array))
     if array.ndim not in (1, 2) or array.shape[-1] != m or (
@@ -326,8 +323,3 @@ def _mobile(problem: LineProblem, name: str) -> Mobile:
     where = f"{transport.label}, plasma {transport.plasma!r}"
     per = molar_conversion(transport, tissue, None, None, dimension(curve.unit), where)
     return Mobile(state, transport, curve=transport.plasma, per_curve=per)
-
-
-def dosing_lines(dosing: Any) -> int:
-    """Return how many lines the dosing speaks of."""
-    return lines_of_dosing(dosing)

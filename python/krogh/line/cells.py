@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -125,7 +126,7 @@ class _Builder:
         else:
             areas = [self.op("mul", self.constant(4.0 * math.pi), r, r) for r in faces]
         volumes = []
-        for low, high in zip(faces[:-1], faces[1:], strict=True):
+        for low, high in pairwise(faces):
             width = self.op("sub", high, low)
             if shape.geometry == "cylindrical":
                 width = self.op(
@@ -212,7 +213,8 @@ class _Builder:
 
     def taken(self, m: Mobile, flow: int) -> int:
         """Return the rate at which a flow into one line lowers the plasma state."""
-        assert m.supply is not None and self.plasma is not None
+        assert m.supply is not None
+        assert self.plasma is not None
         rate = self.op("mul", flow, self.number())
         rate = self.op("div", rate, self.constant(m.supply.per_tissue))
         if m.supply.volume is not None:

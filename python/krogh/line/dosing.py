@@ -246,14 +246,13 @@ def _table(
         stated=values,
     )
     if number == 1 and count > 1:
-        records = plan.records  # type: ignore[attr-defined]
-        plan = TemplatePlan(
+        return systemic, TemplatePlan(
             num_subjects=count,
             grid=plan.grid,
             dose_marks=plan.dose_marks,
             dose_scales=plan.dose_scales,
             largest_doses=plan.largest_doses,
-            records=records,
+            records=plan.records,
         )
     return systemic, plan
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError, did_you_mean
 from krogh.line.outcome import Outcome
 from krogh.model.expression import Number, Operation, Symbol, signed_terms
-from krogh.units import factor
 
 if TYPE_CHECKING:
     from krogh.line.result import LineResult
@@ -145,5 +144,4 @@ def _checked(
                     f"{did_you_mean(str(name), names)}"
                 )
         found[group] = {str(k): float(v) for k, v in numbers.items()}
-    _ = factor
     return found

@@ -247,7 +247,8 @@ class LineResult:
     def plasma_evaluator(self) -> Evaluator:
         """Values of the systemic model's names in every line and record, internal units."""
         c = self.problem.systemic
-        assert c is not None and self._outcome.plasma is not None
+        assert c is not None
+        assert self._outcome.plasma is not None
         symbols: dict[str, Any] = {"t": self.settings.grid[None, :]}
         for i, name in enumerate(c.parameter_names):
             symbols[name] = self.problem.plasma_parameters[:, i : i + 1]
@@ -359,8 +360,7 @@ class LineResult:
         return float(quantity.to(unit or "1"))
 
     def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
-        """Return quantiles over the cells, weighted by volume: the value that a fraction `q` of the
-        volume does not exceed.
+        """Return quantiles over the cells: what a fraction `q` of the volume does not exceed.
 
         Axes ("line", "time"), for several `q` ("quantile", "line", "time").
         """

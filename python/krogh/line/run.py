@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from krogh.errors import SolverError, SpecError, did_you_mean
-from krogh.line.assembly import compiled_pair, dosing_lines, line_count, line_problem
+from krogh.line.assembly import compiled_pair, line_count, line_problem
 from krogh.line.derivatives import directions_of, internal_directions
-from krogh.line.dosing import Dosing, dosing_of
+from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
 from krogh.line.outcome import Outcome, Settings
 from krogh.line.problem import LineProblem
@@ -24,7 +22,7 @@ from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
 from krogh.line.tolerance import line_tolerances
-from krogh.line.verify import compared
+from krogh.line.verify import compared, second_engine
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.simulate.progress import ProgressBar, chosen_progress
@@ -106,7 +104,8 @@ def simulate_line(
         ``"line"`` (the line solver), ``"cells"`` (every cell as states of one point model, solved
         by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can.
     verify
-        Solve again by ``"cells-rkc2"`` and report the largest difference.
+        Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
+        stabilized explicit method would need too many stages.
     num_threads
         0: as many as are granted.
     progress
@@ -131,16 +130,16 @@ def simulate_line(
     """
     began = time.perf_counter()
     _check(rtol, method, max_steps, num_threads, on_failure)
-    for what, given in (("values", values), ("fields", fields), ("plasma", plasma)):
-        if given is not None and not isinstance(given, Mapping):
-            raise SpecError(f"KG-119: {what} must be a mapping by name, not {given!r}.")
+    for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
     own, other = compiled_pair(tissue, systemic)
     count = line_count(
         lines,
         values or {},
         fields or {},
         [
-            ("dosing", dosing_lines(dosing)),
+            ("dosing", lines_of_dosing(dosing)),
             ("weight", weight),
             ("surface", surface),
             ("tumour_volume", tumour_volume),
@@ -193,7 +192,7 @@ def simulate_line(
         outcome = _solve(problem, given, settings, method)
         checked = None
         if verify and not outcome.stopped:
-            engine = "rodas5p" if outcome.method == "cells, rkc2" else "rkc2"
+            engine = second_engine(problem, settings, outcome.method)
             second = solve_cells(problem, given, settings, engine)
             checked = compared(problem, settings, outcome, second)
     finally:
@@ -288,6 +287,3 @@ def _handle_failures(result: LineResult, on_failure: str) -> LineResult:
             first,
         )
     return result
-
-
-_ = np

@@ -16,7 +16,9 @@ from krogh.errors import SpecError
 from krogh.line.dosing import Dosing, dose_list, unlike_lists
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import LineProblem, Mobile
+from krogh.model.compile import CompiledModel
 from krogh.threads import granted_threads
+from krogh.units import BASE_NAMES
 
 __all__ = ["cannot_solve", "solve_line"]
 
@@ -91,15 +93,13 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
+            signed_states=_signed(tissue),
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             **options,
         )
     except ValueError as error:
         raise SpecError(f"KG-164: the line solver refuses this: {error}.") from None
-    names = tissue.state_names
-    if problem.systemic is not None:
-        names += problem.systemic.state_names
     return Outcome(
         values=np.asarray(run.values),
         contents=np.asarray(run.contents),
@@ -107,16 +107,39 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         plasma=None if problem.systemic is None else np.asarray(run.plasma),
         status=np.asarray(run.status, dtype=np.int64),
         stats={k: np.asarray(v) for k, v in run.stats.items()},
-        failures=[
-            Failure(line, code, sentence, when, names[state] if state >= 0 else "", cell)
-            for line, code, sentence, when, state, cell in run.failures
-        ],
+        failures=[_failure(problem, *failure) for failure in run.failures],
         method="line, ros34pw2",
         num_threads=run.num_threads,
         width=run.width,
         seconds=time.perf_counter() - began,
         stopped=stopped,
     )
+
+
+def _failure(
+    problem: LineProblem,
+    line: int,
+    code: int,
+    sentence: str,
+    when: float,
+    state: int,
+    cell: int,
+    in_plasma: bool,
+) -> Failure:
+    c = problem.systemic if in_plasma else problem.tissue
+    species = c.state_names[state] if c is not None and state >= 0 else ""
+    return Failure(line, code, sentence, when, species, -1 if in_plasma else cell)
+
+
+def _signed(c: CompiledModel) -> list[int]:
+    """Return the states that may be negative: all but amounts, masses, cells and concentrations."""
+    counted = [BASE_NAMES.index(n) for n in ("amount", "mass", "cells", "radioactivity")]
+    found = []
+    for i, name in enumerate(c.state_names):
+        powers = c.model.analysis.dimensions[name]
+        if not any(powers[k] == 1 for k in counted):
+            found.append(i)
+    return found
 
 
 def _walls(
@@ -170,6 +193,7 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
         "plasma": systemic.program,
         "plasma_parameters": np.ascontiguousarray(problem.plasma_parameters),
         "plasma_atol": settings.plasma_atol.tolist(),
+        "plasma_signed_states": _signed(systemic),
         "exchange": exchange,
     }
     if exchange:
