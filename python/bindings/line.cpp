@@ -33,7 +33,7 @@ std::span<double> room(py::array_t<double>& array) {
 /// A finished call: arrays owned by Python, counters and failures.
 struct LineRun {
   LineResult result;
-  py::object values, contents, entered, final_states, plasma;
+  py::object values, contents, entered, final_states, plasma, vessel;
 };
 
 /// Concentrations outside the walls, as arrays of the binding's caller.
@@ -110,8 +110,16 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   const py::ssize_t cells = problem.num_cells;
   using Shape = std::vector<py::ssize_t>;
   py::array_t<double> values(Shape{lines, records, recorded, cells});
-  py::array_t<double> contents(Shape{lines, records, states});
-  py::array_t<double> entered(Shape{lines, records, mobile, 2});
+  const auto branches = static_cast<py::ssize_t>(problem.branches.size());
+  const bool has_vessel = !problem.vessel.flow.empty();
+  const bool is_one = branches == 0;  // without an axis of branches
+  py::array_t<double> contents(is_one ? Shape{lines, records, states}
+                                      : Shape{lines, records, branches, states});
+  py::array_t<double> entered(is_one ? Shape{lines, records, mobile, 2}
+                                     : Shape{lines, records, branches, mobile, 2});
+  py::array_t<double> vessel(!has_vessel ? Shape{0}
+                             : is_one    ? Shape{lines, records, mobile}
+                                         : Shape{lines, records, branches, mobile});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
   const bool has_plasma = problem.plasma.program != nullptr;
   const py::ssize_t blood = has_plasma ? problem.plasma.program->num_states() : 0;
@@ -120,7 +128,8 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
                     .contents = room(contents),
                     .entered = room(entered),
                     .final_states = {},
-                    .plasma = room(plasma)};
+                    .plasma = room(plasma),
+                    .vessel = room(vessel)};
   if (final_states) output.final_states = room(finals);
   LineRun run;
   Watcher watcher(std::move(progress));
@@ -134,6 +143,7 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.contents = contents;
   run.entered = entered;
   run.final_states = final_states ? py::object(finals) : py::none();
+  run.vessel = has_vessel ? py::object(vessel) : py::none();
   run.plasma = has_plasma ? py::object(plasma) : py::none();
   return run;
 }
@@ -182,6 +192,7 @@ void register_line(py::module_& module) {
       .def_readonly("entered", &LineRun::entered)
       .def_readonly("final_states", &LineRun::final_states)
       .def_readonly("plasma", &LineRun::plasma)
+      .def_readonly("vessel", &LineRun::vessel)
       .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
       .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -219,17 +230,27 @@ void register_line(py::module_& module) {
          std::vector<std::int32_t> plasma_signed_states,
          std::optional<Array<std::int64_t>> dose_offsets, Given dose_times,
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
-         std::optional<Array<std::int8_t>> dose_kinds) {
+         std::optional<Array<std::int8_t>> dose_kinds, std::vector<std::int32_t> branches,
+         Given branch_weights, Given velocity, Given axial_flow, Given axial_lengths,
+         Given axial_radii, Given axial_initial) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
         p.num_lines = num_lines;
-        p.num_cells = static_cast<std::int32_t>(faces.shape(1)) - 1;
+        const auto pieces = static_cast<std::int32_t>(branches.empty() ? 1 : branches.size());
+        p.num_cells = static_cast<std::int32_t>(faces.shape(1)) - pieces;
+        p.branches = std::move(branches);
+        p.branch_weights = view_of(branch_weights);
+        p.velocity = view_of(velocity);
+        p.vessel.flow = view_of(axial_flow);
+        p.vessel.lengths = view_of(axial_lengths);
+        p.vessel.radii = view_of(axial_radii);
+        p.vessel.initial = view_of(axial_initial);
         for (const auto& [state, inner, inner_input, outer, outer_input] : mobile)
           p.mobile.push_back({.state = state,
                               .walls = {space::wall_named(inner), space::wall_named(outer)},
                               .inputs = {inner_input, outer_input}});
-        const std::vector<double> no_membranes(2 * mobile.size(), 0.0);
+        const std::vector<double> no_membranes(2 * mobile.size() * pieces, 0.0);
         p.faces = view(faces);
         p.diffusivity = view(diffusivity);
         p.fraction = view(fraction);
@@ -296,7 +317,13 @@ void register_line(py::module_& module) {
       py::arg("dose_times").noconvert() = py::none(),
       py::arg("dose_states").noconvert() = py::none(),
       py::arg("dose_amounts").noconvert() = py::none(),
-      py::arg("dose_kinds").noconvert() = py::none());
+      py::arg("dose_kinds").noconvert() = py::none(),
+      py::arg("branches") = std::vector<std::int32_t>{},
+      py::arg("branch_weights").noconvert() = py::none(),
+      py::arg("velocity").noconvert() = py::none(), py::arg("axial_flow").noconvert() = py::none(),
+      py::arg("axial_lengths").noconvert() = py::none(),
+      py::arg("axial_radii").noconvert() = py::none(),
+      py::arg("axial_initial").noconvert() = py::none());
 }
 
 }  // namespace krogh::bindings

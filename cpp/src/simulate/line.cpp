@@ -86,8 +86,8 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                          const RunControl& control) {
   validate_line_problem(program, problem);
   validate_line_options(program, problem, options, output);
-  for (const std::span<double> out :
-       {output.values, output.contents, output.entered, output.final_states, output.plasma})
+  for (const std::span<double> out : {output.values, output.contents, output.entered,
+                                      output.final_states, output.plasma, output.vessel})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   LineResult result;
   result.status.assign(idx(problem.num_lines), Status::stopped);
