@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from krogh.cli.interrupt import forget_interrupt
 from krogh.errors import Error
 
 __all__ = ["app", "main"]
@@ -48,6 +49,7 @@ def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
+            forget_interrupt()
             _complain("stopped")
             raise typer.Exit(130) from None
         except Error as error:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from krogh.cli.interrupt import forget_interrupt
 from krogh.errors import MissingExtra, SpecError, did_you_mean
 from krogh.study.whole_files import make_folder, write_whole
 from krogh.table import ResultTable
@@ -115,6 +116,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
                 _write(shown, options.folder, console, written)
                 done.append(name)
         except KeyboardInterrupt:
+            forget_interrupt()
             bar.stop()
             what = f"{', '.join(done)} is done and written" if done else "nothing is done yet"
             console.print(f"[yellow]stopped: {what}; no file is half-written[/yellow]")
