@@ -305,3 +305,85 @@ def test_larger_particles_enter_less_and_spheroids_fill_by_porosity():
     np.testing.assert_allclose(
         _last(result, "total_liposome"), 10.0 * 0.045125 * porosity, rtol=2e-3
     )
+
+
+# --- a labelled tracer with cold drug -------------------------------------------------------------
+
+
+def _tracer(doses, subject, times="96 h"):
+    """Return the mean label and the mean total drug of a regimen at its last time, nM."""
+    tumour = kg.library.tumour("HER2 3+")
+    drugs = ["Zr-trastuzumab", "trastuzumab"]
+    systemic, tissue = kg.library.assemble(drugs, tumour, subject)
+    result = kg.simulate_line(
+        tissue, tumour.shape, kg.Regimen(doses), systemic=systemic, times=times
+    )
+    total = _mean(result, "total_tracer")[-1] + _mean(result, "total_trastuzumab")[-1]
+    return _mean(result, "label_tracer")[-1], total
+
+
+def test_cold_drug_fills_the_sink_of_patients_and_raises_the_label_in_tumours():
+    """10 mg in naive patients < 10 mg with 40 mg < 10 mg on therapy (Dijkers 2010: the order)."""
+    cold = ["", " + trastuzumab 40 mg", " + trastuzumab 450 mg"]
+    label, total = zip(
+        *(_tracer(f"Zr-trastuzumab 10 mg{c}", "human 70 kg") for c in cold), strict=True
+    )
+    assert label[0] < label[1] < label[2]
+    assert 1.1 < label[1] / label[0] < 1.6
+    assert total[0] < total[1] < total[2]
+
+
+def test_cold_mass_lowers_the_label_where_receptors_saturate_and_raises_the_drug():
+    """In mice, without a saturable sink, only the receptors of the tumour are shared."""
+    cold = ["", " + trastuzumab 45 ug", " + trastuzumab 2 mg"]
+    label, total = zip(
+        *(_tracer(f"Zr-trastuzumab 5 ug{c}", "mouse 20 g") for c in cold), strict=True
+    )
+    assert label[1] == pytest.approx(label[0], rel=0.01)  # far from saturation
+    assert label[2] < 0.85 * label[0]
+    assert total[2] > 100 * total[0]
+
+
+def test_activity_is_the_label_after_decay():
+    tumour = kg.library.tumour("HER2 3+")
+    systemic, tissue = kg.library.assemble("Zr-trastuzumab", tumour, "human 70 kg")
+    result = kg.simulate_line(
+        tissue, tumour.shape, "10 mg", systemic=systemic, times="0..144 h by 48 h"
+    )
+    share = _mean(result, "activity_tracer")[1:] / _mean(result, "label_tracer")[1:]
+    np.testing.assert_allclose(share, 0.5 ** (np.array([48, 96, 144]) / 78.41), rtol=1e-9)
+
+
+# --- a second opinion -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drugs", "tumour", "dose", "output"),
+    [
+        (
+            ["T-DM1", "trastuzumab"],
+            "NCI-N87",
+            "T-DM1 3.6 mg/kg + trastuzumab 3.6 mg/kg",
+            "payload_TDM1",
+        ),
+        (["nanobody"], "HER2 2+", "1 nmol", "total_nanobody"),
+    ],
+)
+def test_both_integrators_agree_on_assembled_models(drugs, tumour, dose, output):
+    place = kg.library.tumour(tumour).with_values(cells=12)
+    systemic, tissue = kg.library.assemble(drugs, place, "mouse 20 g")
+    line, points = (
+        kg.simulate_line(
+            tissue,
+            place.shape,
+            kg.Regimen(dose),
+            systemic=systemic,
+            weight="20 g",
+            times="12 h",
+            rtol=1e-5,
+            method=method,
+        )
+        for method in ("line", "cells")
+    )
+    a, b = _last(line, output), _last(points, output)
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * a.max())
