@@ -28,7 +28,7 @@ from krogh.model.parts import joined
 from krogh.space import Shape
 from krogh.units import dimension, factor
 
-__all__ = ["compiled_pair", "line_count", "line_problem"]
+__all__ = ["compiled_pair", "line_count", "line_problem", "require_span"]
 
 Floats = NDArray[np.float64]
 
@@ -301,6 +301,17 @@ def _curve(name: str, times: Any, values: Any, unit: str, count: int) -> Curve:
     if np.any(numbers < 0.0):
         raise SpecError(f"KG-165: {what} is negative; concentrations are not.")
     return Curve(at, numbers * factor(unit), unit)
+
+
+def require_span(problem: LineProblem, begin: float, end: float) -> None:
+    """Raise SpecError KG-165 for a given curve that does not cover the run."""
+    for name, curve in problem.curves.items():
+        if curve.times[0] > begin or curve.times[-1] < end:
+            raise SpecError(
+                f"KG-165: plasma {name!r} is given from {curve.times[0] / 3600:g} h to"
+                f" {curve.times[-1] / 3600:g} h, the run goes from {begin / 3600:g} h to"
+                f" {end / 3600:g} h; a curve is not extended."
+            )
 
 
 def _mobile(problem: LineProblem, name: str) -> Mobile:

@@ -412,17 +412,24 @@ class LineResult:
     def _amount_unit(self, unit: str) -> str:
         return f"{unit} {self._size_unit}".strip()
 
-    def ledger(self, groups: Mapping[str, Iterable[str]] | None = None) -> Ledger:
+    def ledger(
+        self,
+        groups: Mapping[str, Iterable[str]] | None = None,
+        plasma: Mapping[str, Iterable[str]] | None = None,
+    ) -> Ledger:
         """Return what does not balance: content less what was there and what has entered.
 
         Parameters
         ----------
         groups
             Name to the tissue species that together conserve what a mobile species brings in, for
-            example all forms of one drug; by default the sums that the model's reactions conserve,
-            and mobile species that do not react.
+            example all forms of one drug (or species to numbers); by default the sums that the
+            model's reactions conserve, and mobile species that do not react.
+        plasma
+            Name to the systemic species, one that counts what is eliminated among them, that
+            together hold what is dosed: content less doses, plus what entered the tumour.
         """
-        return ledger_of(self, self._outcome, groups, self._doses)
+        return ledger_of(self, self._outcome, groups, plasma, self._doses)
 
     # --- sensitivities ----------------------------------------------------------------------------
 

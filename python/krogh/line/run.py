@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from krogh.errors import SolverError, SpecError, did_you_mean
-from krogh.line.assembly import compiled_pair, line_count, line_problem
+from krogh.line.assembly import compiled_pair, line_count, line_problem, require_span
 from krogh.line.derivatives import directions_of, internal_directions
 from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
@@ -171,12 +171,14 @@ def simulate_line(
         tumour_volume=tumour_volume,
         plasma=plasma,
     )
+    begin = given.begin if given is not None else min(0.0, float(grid[0]))
+    require_span(problem, begin, float(grid[-1]))
     outputs, recorded = _recorded(own, record)
     directions = directions_of(sensitivities, problem)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
         grid=grid,
-        begin=given.begin if given is not None else min(0.0, float(grid[0])),
+        begin=begin,
         recorded=recorded,
         rtol=rtol,
         atol=tolerances[0],

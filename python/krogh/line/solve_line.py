@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh import _core
-from krogh.errors import SpecError
+from krogh.errors import SolverError, SpecError
 from krogh.line.dosing import Dosing, dose_list, unlike_lists
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import LineProblem, Mobile
 from krogh.model.compile import CompiledModel
+from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
 from krogh.units import BASE_NAMES
 
@@ -32,8 +33,6 @@ def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[
         return "sensitivities"
     if tissue.program.num_surfaces:
         return f"conditions in the laws of {tissue.model.name!r}"
-    if any(s.starts_steady for s in tissue.model.species.values()):
-        return f"species of {tissue.model.name!r} that start steady"
     if systemic is None or dosing is None:
         return ""
     if systemic.model.events:
@@ -42,8 +41,6 @@ def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[
         return f"input functions of {systemic.model.name!r}"
     if systemic.program.num_surfaces:
         return f"conditions in the laws of {systemic.model.name!r}"
-    if any(s.starts_steady for s in systemic.model.species.values()):
-        return f"species of {systemic.model.name!r} that start steady"
     return unlike_lists(dosing)
 
 
@@ -64,6 +61,8 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         options["fields"] = _stacked(list(problem.fields.values()))
     if inputs is not None:
         options |= inputs
+    if _starts_steady(tissue):
+        options["initial"] = _steady_cells(problem)
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
@@ -161,7 +160,6 @@ def _walls(
     if not tables:
         return mobile, None
     times = np.unique(np.concatenate([t for t, _ in tables]))
-    _require_span(problem, tables)
     sets = max(v.shape[0] for _, v in tables)
     values = np.empty((sets, len(tables), times.size))
     for i, (own, rows) in enumerate(tables):
@@ -196,6 +194,8 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
         "plasma_signed_states": _signed(systemic),
         "exchange": exchange,
     }
+    if _starts_steady(systemic):
+        found["plasma_initial"] = _steady_states(systemic, problem.plasma_parameters)
     if exchange:
         found["outside_factor"] = _columns(outside)
         found["uptake_factor"] = _columns(uptake)
@@ -208,6 +208,52 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
             "dose_kinds": doses.kinds,
         }
     return found
+
+
+def _starts_steady(c: CompiledModel) -> bool:
+    return any(s.starts_steady for s in c.model.species.values())
+
+
+def _steady_cells(problem: LineProblem) -> Floats:
+    """Return the states from which cells start, each without transport, (sets, states, cells)."""
+    c, m = problem.tissue, problem.cells
+    if not problem.fields:
+        states = _steady_states(c, problem.parameters)
+        return np.repeat(states[:, :, None], m, axis=2)
+    sets = max(problem.parameters.shape[0], *(f.shape[0] for f in problem.fields.values()))
+    rows = np.empty((sets, m, len(c.parameter_names)))
+    rows[:] = problem.parameters[:, None, :]
+    for name, values in problem.fields.items():
+        rows[:, :, c.parameter_index(name)] = values
+    states = _steady_states(c, rows.reshape(sets * m, -1))
+    return np.ascontiguousarray(states.reshape(sets, m, -1).transpose(0, 2, 1))
+
+
+def _steady_states(c: CompiledModel, parameters: Floats) -> Floats:
+    """Return the initial states of a model whose steady ones the point solver finds.
+
+    Raises
+    ------
+    SolverError
+        KG-312 where there is no steady state.
+    """
+    schedule = Records.of([{"kind": OTHER}]).schedule(np.array([0, 1]), shared=True)
+    run = _core.simulate_point(
+        c.program,
+        np.ascontiguousarray(parameters),
+        schedule,
+        num_subjects=parameters.shape[0],
+        rtol=1e-9,
+        final_states=True,
+    )
+    if run.failures:
+        first = run.failures[0]
+        raise SolverError(
+            f"KG-312: no steady state from which {c.model.name!r} could start (set {first[0]}):"
+            f" {first[2]} {first[5]}."
+        )
+    states: Floats = np.asarray(run.final_states)
+    return states
 
 
 def _uptake(problem: LineProblem, m: Mobile) -> Floats:
@@ -226,14 +272,6 @@ def _columns(arrays: list[Floats]) -> Floats:
     for i, array in enumerate(arrays):
         found[:, i] = array
     return found
-
-
-def _require_span(problem: LineProblem, tables: list[tuple[Floats, Floats]]) -> None:
-    first, last = max(t[0] for t, _ in tables), min(t[-1] for t, _ in tables)
-    begin, end = min(t[0] for t, _ in tables), max(t[-1] for t, _ in tables)
-    if first != begin or last != end:
-        names = ", ".join(map(repr, problem.curves))
-        raise SpecError(f"KG-165: the plasma curves {names} must begin and end together.")
 
 
 def _stacked(arrays: list[Floats]) -> Floats:
