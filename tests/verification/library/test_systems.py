@@ -33,10 +33,10 @@ BENCH = [
 ]
 
 
-def _bench(naked, cells=320, **options):
+def _bench(naked, cells=320, growth=1.0, rtol=1e-4):
     """Return the benchmark's cylinder with a dose of trastuzumab beside 3.6 mg/kg of T-DM1."""
     drugs = [kg.library.drug(n, set="NCI-N87 benchmark") for n in ("T-DM1", "trastuzumab")]
-    tumour = kg.library.tumour("NCI-N87").with_values(cells=cells, growth=1.0)
+    tumour = kg.library.tumour("NCI-N87").with_values(cells=cells, growth=growth)
     systemic, tissue = kg.library.assemble(drugs, tumour, "mouse 20 g")
     text = "T-DM1 3.6 mg/kg" + (f" + trastuzumab {naked} mg/kg" if naked else "")
     return kg.simulate_line(
@@ -46,8 +46,7 @@ def _bench(naked, cells=320, **options):
         systemic=systemic,
         weight="20 g",
         times="24 h",
-        rtol=1e-4,
-        **options,
+        rtol=rtol,
     )
 
 
@@ -90,6 +89,19 @@ def test_benchmark_rows_through_the_assembled_models(
         (adc, 1e5, e5),
     ):
         assert share(profile, level) == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize("naked", [0.0, 10.8, 28.8])
+def test_benchmark_profile_at_the_default_grid_and_tolerance(naked):
+    """The profile of the conjugate to 0.1 % (relative L2), near the wall to 1 %."""
+    result, fine = _bench(naked, 64, 4.0, 1e-3), _bench(naked, 640, 1.0, 1e-6)
+    x, volume = (np.asarray(a).reshape(-1) for a in (result.positions, result.volumes))
+    adc = _last(result, "total_TDM1")
+    expected = np.interp(x, np.asarray(fine.positions).reshape(-1), _last(fine, "total_TDM1"))
+    error = np.sqrt(volume @ (adc - expected) ** 2 / (volume @ expected**2))
+    assert error < 1e-3
+    near = x < 18.0
+    assert volume[near] @ adc[near] == pytest.approx(volume[near] @ expected[near], rel=0.01)
 
 
 def test_more_naked_antibody_reaches_more_cells_with_less_each():
