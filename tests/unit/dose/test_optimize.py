@@ -131,6 +131,62 @@ def test_intervals_are_repeated_until_the_end(study: Any) -> None:
     assert np.all(trough[2] > trough[0])
 
 
+def test_trough_and_peak_are_those_of_the_plasma_alone(study: Any) -> None:
+    # the run ends 4 h after the third dose, so the last trough is the one before that dose
+    plan = kg.Study("T-DM1", "NCI-N87", "3.6 mg/kg over 30 min every 8 h", until="20 h").optimize(
+        dose="3.6 mg/kg",
+        reach=["plasma trough >= 1 nM", "plasma Cmax >= 1 nM", "plasma AUC >= 1 nM h",
+               "plasma average >= 1 nM after 8 h", "plasma time above 300 nM >= 1 h",
+               "plasma concentration >= 300 nM for 10 % of the time"],
+        tumours=6, cells=8, rtol=1e-6, progress=False,
+    )  # fmt: skip
+    values = StudyProblem(study, cells=8).tumours(0, 6)
+    systemic, _ = study.models
+    known = {name: value for name, value in values.items() if name in systemic.parameters}
+    exact = kg.simulate(
+        systemic,
+        "T-DM1 3.6 mg/kg over 30 min every 8 h x 3",
+        subjects=6,
+        values=known,
+        weight="20 g",
+        times=(np.linspace(0.0, 20.0, 8001), "h"),
+        windows=[("0 h", "8 h"), ("8 h", "16 h"), ("0 h", "20 h"), ("8 h", "20 h")],
+        thresholds={"Cp_TDM1": "300 nM"},
+    ).exposure("Cp_TDM1")
+
+    def metric(name: str, window: str) -> Any:
+        return exact.where(window=window)[name]
+
+    found = plan.sample.values[0]
+    np.testing.assert_allclose(found[0], metric("trough", "8 h .. 16 h"), rtol=1e-4)
+    np.testing.assert_allclose(found[1], metric("Cmax", "0 h .. 20 h"), rtol=1e-4)
+    np.testing.assert_allclose(found[2], metric("AUC", "0 h .. 20 h"), rtol=2e-3)
+    np.testing.assert_allclose(found[3], metric("Cavg", "8 h .. 20 h"), rtol=2e-3)
+    np.testing.assert_allclose(found[4], metric("time_above", "0 h .. 20 h"), atol=0.05)
+    np.testing.assert_allclose(found[5], metric("time_above", "0 h .. 20 h") / 0.2, atol=0.25)
+
+
+def test_well_mixed_results_are_judged_too(study: Any) -> None:
+    problem = StudyProblem(study, cells=8)
+    values = problem.tumours(0, 5)
+    mixed = study.well_mixed(values=values, progress=False)
+    found = Target(PAYLOAD).evaluate(mixed, names=problem.names)
+    assert set(found.values) <= {0.0, 100.0}
+    model = kg.line.well_mixed(study.models[1], study.shape, systemic=study.models[0])
+    point = kg.simulate(
+        model, "T-DM1 3.6 mg/kg", subjects=3, until="24 h", weight="20 g", metrics=False
+    )
+    mean = Target("mean occupancy >= 1 %").evaluate(point)
+    np.testing.assert_allclose(mean.values, 100.0 * point["occupancy_HER2"].values[:, -1])
+    trough = Target("plasma trough of TDM1 >= 1 nM").evaluate(point)
+    np.testing.assert_allclose(trough.values, point["Cp_TDM1"].values[:, -1])
+    # a lone cell does not know that the far ones are empty: it over-predicts coverage
+    line = study.run(values=values, progress=False)
+    covered = Target("occupancy >= 5 % in 50 % of cells")
+    share = covered.evaluate(line, names=problem.names).share
+    assert covered.evaluate(mixed, names=problem.names).share >= share
+
+
 def test_targets_of_the_study_are_the_default() -> None:
     study = kg.Study("T-DM1", "NCI-N87", "3.6 mg/kg", targets=[PAYLOAD])
     plan = study.optimize(dose="3.6 mg/kg", tumours=3, cells=8, progress=False)
