@@ -399,3 +399,24 @@ def test_both_integrators_agree_on_assembled_models(drugs, tumour, dose, output)
     )
     a, b = _last(line, output), _last(points, output)
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * a.max())
+
+
+def test_a_conjugate_alone_equals_the_pair_without_a_dose_of_its_antibody():
+    tumour = kg.library.tumour("NCI-N87")
+    found = []
+    for drugs in ("T-DM1", ["T-DM1", "trastuzumab"]):
+        systemic, tissue = kg.library.assemble(drugs, tumour, "mouse 20 g")
+        result = kg.simulate_line(
+            tissue,
+            tumour.shape,
+            kg.Regimen("T-DM1 3.6 mg/kg"),
+            systemic=systemic,
+            weight="20 g",
+            times="72 h",
+            rtol=1e-6,
+        )
+        found.append(
+            {n: _last(result, n) for n in ("occupancy_HER2", "payload_TDM1", "total_TDM1")}
+        )
+    for name, alone in found[0].items():
+        np.testing.assert_allclose(found[1][name], alone, rtol=1e-6, atol=1e-9 * alone.max())
