@@ -67,21 +67,42 @@ def test_values_by_size_are_taken():
     assert model.parameters["void_fraction_Ab"].value.value == pytest.approx(0.239, abs=5e-4)
 
 
-def test_linear_binding_scales_volume_and_diffusivity():
+def number(model, expression, state=None):
+    """Return an expression of a block's names as a number."""
+    return rule_value(Model("x", model, partial=True), str(expression), state or {})
+
+
+def test_linear_binding():
     model = Model(
         "linear",
-        tissue.free_drug("d", plasma=None, permeability="1e-6 cm/s"),
-        tissue.linear_tissue_binding(
-            "d", bound_ratio=4.0, diffusivity="100 um^2/s", void_fraction=0.3
-        ),
+        free("d"),
+        tissue.linear_tissue_binding("d", bound_ratio=4.0),
+        tissue.total_drug("d", forms=("F", "N")),
     )
-    assert rule_value(model, "diffusivity_d", {}) == pytest.approx(20.0)
-    assert rule_value(model, "void_fraction_d", {}) == pytest.approx(1.5)
-    # of 30 nM in the tissue 6 are free, in 0.3 of the volume
-    assert rule_value(model, "free_d", {"F_d": 30.0}) == pytest.approx(6.0 / 0.3)
+    found = right_hand_side(model, {"F_d": 30.0, "N_d": 20.0})
+    assert found["N_d"] == pytest.approx(10.0 * (4 * 30.0 - 20.0))
+    assert found["F_d"] == -found["N_d"]
+    end = course(model, [0.0, 1.0], start={"F_d": "30[nM]"})
+    assert end["N_d"][-1] == pytest.approx(24.0)
+    assert end["free_d"][-1] == pytest.approx(6.0 / 0.24)
+    np.testing.assert_allclose(end["total_d"], 30.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("peclet", [-3.0, -1e-6, 0.0, 1e-6, 9e-5, 1.1e-4, 0.5, 10.0])
+def test_filtration_through_the_wall(peclet):
+    model = tissue.free_drug("d", peclet=peclet, free_in_plasma=0.5, **IGG)
     t = model.transports["F_d"]
-    conductivity = rule_value(Model("x", model, partial=True), str(t.conductivity), {})
-    assert conductivity == pytest.approx(100.0 * 0.3)
+    inward = number(model, t.permeability * t.free_in_plasma) / 3e-3 / 0.5
+    outward = number(model, t.permeability) / 3e-3
+    assert inward == pytest.approx(tissue.patlak_factor(peclet), rel=1e-12)
+    assert outward == pytest.approx(tissue.patlak_factor(-peclet), rel=1e-12)
+    with pytest.raises(SpecError, match=r"KG-112.*membrane"):
+        tissue.free_drug("d", wall="fixed", peclet=peclet)
+
+
+def test_lymph_drains_the_interstitium():
+    model = free("d", drainage_rate="0.36 1/h")
+    assert right_hand_side(model, {"F_d": 24.0})["F_d"] == pytest.approx(-1e-4 * 100.0)
 
 
 def test_saturable_binding_by_hand_and_at_equilibrium():
@@ -603,6 +624,7 @@ def test_every_citation_of_the_blocks_is_known():
     models = [
         free("d"),
         tissue.protein_binding("d"),
+        free("d", peclet=0.1),
         tissue.linear_tissue_binding("d"),
         tissue.cell_uptake("d"),
         tissue.oxygen(),
