@@ -1,0 +1,90 @@
+// Barriers and teams over OpenMP or std::thread.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/team.hpp"
+
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include <krogh/base/errors.hpp>
+
+namespace krogh {
+namespace {
+
+/// Looks at the barrier this often before it lets other threads have the processor.
+constexpr int patience = 2000;
+
+void pause_briefly() {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+void Team::wait() {
+  if (size_ == 1) return;
+  const std::uint64_t round = round_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    return;
+  }
+  for (int looked = 0; round_.load(std::memory_order_acquire) == round; ++looked) {
+    if (broken_.load(std::memory_order_acquire)) throw TeamBroken();
+    if (looked < patience) {
+      pause_briefly();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void run_team(int num_threads, const std::function<void(Team&, int)>& work) {
+  if (num_threads < 1)
+    throw InvalidInput("num_threads must be at least 1, found " + std::to_string(num_threads));
+  std::mutex mutex;
+  std::exception_ptr first;
+  auto guarded = [&](Team& team, int member) {
+    try {
+      work(team, member);
+    } catch (const TeamBroken&) {  // the member that left says why
+      return;
+    } catch (...) {  // any type: it is rethrown unchanged on the calling thread
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!first) first = std::current_exception();
+      team.break_up();
+    }
+  };
+  if (num_threads == 1) {
+    Team alone(1);
+    work(alone, 0);
+    return;
+  }
+#if defined(_OPENMP)
+  std::optional<Team> team;
+#pragma omp parallel num_threads(num_threads)
+  {
+#pragma omp single
+    team.emplace(omp_get_num_threads());
+    guarded(*team, omp_get_thread_num());
+  }
+#else
+  Team team(num_threads);
+  std::vector<std::thread> threads;
+  for (int member = 1; member < num_threads; ++member)
+    threads.emplace_back([&guarded, &team, member] { guarded(team, member); });
+  guarded(team, 0);
+  for (std::thread& thread : threads) thread.join();
+#endif
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace krogh
