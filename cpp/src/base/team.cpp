@@ -18,7 +18,7 @@
 namespace krogh {
 namespace {
 
-/// Looks at the barrier this often before it lets other threads have the processor.
+/// Looks at the barrier this often before it sleeps until the last member comes.
 constexpr int patience = 2000;
 
 void pause_briefly() {
@@ -35,16 +35,23 @@ void Team::wait() {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.fetch_add(1, std::memory_order_release);
-    return;
-  }
-  for (int looked = 0; round_.load(std::memory_order_acquire) == round; ++looked) {
-    if (broken_.load(std::memory_order_acquire)) throw TeamBroken();
-    if (looked < patience) {
-      pause_briefly();
-    } else {
-      std::this_thread::yield();
+    round_.notify_all();
+  } else {
+    for (int looked = 0; round_.load(std::memory_order_acquire) == round; ++looked) {
+      if (looked < patience) {
+        pause_briefly();
+      } else {
+        round_.wait(round, std::memory_order_acquire);
+      }
     }
   }
+  if (broken_.load(std::memory_order_acquire)) throw TeamBroken();
+}
+
+void Team::break_up() {
+  broken_.store(true, std::memory_order_release);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
 }
 
 void run_team(int num_threads, const std::function<void(Team&, int)>& work) {
@@ -79,9 +86,16 @@ void run_team(int num_threads, const std::function<void(Team&, int)>& work) {
 #else
   Team team(num_threads);
   std::vector<std::thread> threads;
-  for (int member = 1; member < num_threads; ++member)
-    threads.emplace_back([&guarded, &team, member] { guarded(team, member); });
-  guarded(team, 0);
+  bool all_started = true;
+  for (int member = 1; member < num_threads && all_started; ++member) try {
+      threads.emplace_back([&guarded, &team, member] { guarded(team, member); });
+    } catch (...) {  // no more threads are to be had: those that wait must not wait for ever
+      const std::lock_guard<std::mutex> lock(mutex);
+      first = std::current_exception();
+      team.break_up();
+      all_started = false;
+    }
+  if (all_started) guarded(team, 0);
   for (std::thread& thread : threads) thread.join();
 #endif
   if (first) std::rethrow_exception(first);

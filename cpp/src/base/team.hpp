@@ -19,7 +19,7 @@ class Team {
   /// Waits until every member has come here. @throws TeamBroken if one no longer will.
   void wait();
   /// Frees the members that wait, now and in future.
-  void break_up() { broken_.store(true, std::memory_order_release); }
+  void break_up();
 
  private:
   int size_;

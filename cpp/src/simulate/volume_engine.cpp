@@ -229,12 +229,13 @@ void VolumeEngine::record(Member& self) {
 /// time, h gamma_i times the slope at the start of the step.
 void VolumeEngine::place_outside(Member& self, int stage) {
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
-  const double ahead = stage < 0 ? 0.0 : tableau.alpha[stage] * self.block.step;
+  const double begin = self.block.time;
+  const double t = stage < 0 ? begin : begin + tableau.alpha[stage] * self.block.step;
   const double weight = stage < 0 ? 0.0 : tableau.gamma_i[stage] * self.block.step;
   for (std::int64_t e = 0; e < num_entries_; ++e) {
     const std::int32_t input = outside_inputs_[idx(e)];
     self.outside[idx(e)] =
-        input < 0 ? 0.0 : self.inputs.value(input, ahead) + weight * self.inputs.slope(input, 0.0);
+        input < 0 ? 0.0 : self.inputs.value(input, t) + weight * self.inputs.slope(input, begin);
   }
 }
 

@@ -66,7 +66,8 @@ double VolumeInputs::next_stop() const {
   return knot == knots_.end() ? next : std::min(next, *knot);
 }
 
-double VolumeInputs::value(std::int32_t input, double ahead) const {
+double VolumeInputs::value(std::int32_t input, double t) const {
+  const double ahead = t - time_;
   double sum = bases_[idx(input)] + slopes_[idx(input)] * ahead;
   const std::size_t first = idx(std::int64_t{input} * problem_.num_terms);
   for (std::size_t k = first; k < first + idx(problem_.num_terms); ++k)
@@ -74,7 +75,8 @@ double VolumeInputs::value(std::int32_t input, double ahead) const {
   return sum;
 }
 
-double VolumeInputs::slope(std::int32_t input, double ahead) const {
+double VolumeInputs::slope(std::int32_t input, double t) const {
+  const double ahead = t - time_;
   double sum = slopes_[idx(input)];
   const std::size_t first = idx(std::int64_t{input} * problem_.num_terms);
   for (std::size_t k = first; k < first + idx(problem_.num_terms); ++k)

@@ -18,9 +18,9 @@ class VolumeInputs {
   bool move_to(double t);
   /// Next time after the present one at which a step must end, or infinity.
   double next_stop() const;
-  /// Value of an input `ahead` after the present time, and its slope there.
-  double value(std::int32_t input, double ahead) const;
-  double slope(std::int32_t input, double ahead) const;
+  /// Value of an input at time t, not before the present one, and its slope there.
+  double value(std::int32_t input, double t) const;
+  double slope(std::int32_t input, double t) const;
 
  private:
   const VolumeProblem& problem_;
