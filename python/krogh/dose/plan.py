@@ -246,9 +246,9 @@ class Plan:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in [head, *body]
         ]
-        hidden = len(self.candidates) - len(body)
-        more = [f"({hidden} more regimens in .probabilities)"] if hidden else []
-        return "\n".join([self.explain(), "", *lines, *more])
+        from krogh.dose.words import table_notes
+
+        return "\n".join([self.explain(), "", *lines, *table_notes(self, self.shown_rows())])
 
     def __repr__(self) -> str:
         return (

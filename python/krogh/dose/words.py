@@ -17,7 +17,7 @@ from krogh.units import format_number
 if TYPE_CHECKING:
     from krogh.dose.plan import Plan
 
-__all__ = ["explanation", "table_cells"]
+__all__ = ["explanation", "table_cells", "table_notes"]
 
 
 def _percent(value: float) -> str:
@@ -104,11 +104,12 @@ def _step(name: str, difference: Difference) -> str:
 def _stopping(plan: Plan, decision: Decision) -> list[str]:
     if decision.stops is None:
         return []
-    what = "The limits stop" if decision.stops == LIMITS else f"Level {decision.stops} stops"
-    text = f"{what} it"
+    is_limit = decision.stops == LIMITS
+    text = "The limits stop it" if is_limit else f"Level {decision.stops} stops it"
     raised = decision.without[decision.stops]
     if np.isfinite(raised):
-        text += f": without it the highest joint attainment would be {_percent(raised)}"
+        rest = "them" if is_limit else "it"
+        text += f": without {rest} the highest joint attainment would be {_percent(raised)}"
     others = [
         f"{name} {_percent(value)}"
         for name, value in decision.without.items()
@@ -165,8 +166,21 @@ def _cautions(plan: Plan, decision: Decision) -> list[str]:
     return lines
 
 
+def table_notes(plan: Plan, shown: list[int]) -> list[str]:
+    """Return the lines below the printed table."""
+    marks = []
+    if plan.decision.best in shown:
+        marks.append("* lowest that holds")
+    if plan.current_position in shown:
+        marks.append("o the study's own")
+    hidden = len(plan.candidates) - len(shown)
+    if hidden:
+        marks.append(f"{hidden} more regimens in .probabilities")
+    return [f"({'; '.join(marks)})"] if marks else []
+
+
 def table_cells(plan: Plan, rows: list[int]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the printed table; ``*`` marks the chosen regimen."""
+    """Return head and rows of the printed table; ``*`` marks the chosen one, ``o`` the study's."""
     table, groups = plan.probabilities, plan.sample.groups
     head = ["", *(f"{axis.name} [{axis.unit}]" for axis in plan.axes)]
     head += [f"P {name}" for name in groups]
