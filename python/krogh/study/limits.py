@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
+from krogh.study.levels import Row
 from krogh.study.result import StudyResult
 from krogh.table import ResultTable
 
@@ -58,7 +59,7 @@ class Limit:
 
     @property
     def size(self) -> float:
-        """Difference of the outcome between the ends of the range."""
+        """Difference of the outcome between the ends of the range; NaN where one was not solved."""
         return abs(self.high - self.low)
 
 
@@ -134,7 +135,7 @@ def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Lim
                 unit=row.unit,
             )
         )
-    return tuple(sorted(found, key=lambda limit: -limit.size))
+    return tuple(sorted(found, key=lambda limit: -limit.size if limit.size >= 0.0 else np.inf))
 
 
 def replace_settings(study: Study, **settings: Any) -> Study:
@@ -151,10 +152,15 @@ def default_measure(result: StudyResult) -> str:
     shares = [row for row in rows if row.unit == "%" and row.measure.startswith("cells")]
     wanted = [row for row in rows if row.target]
     wanted += [row for level in (4, 3, 2) for row in shares if row.level == level]
-    wanted += [row for row in rows if row.key.startswith("depth:")]
-    moved = [row for row in wanted if np.ptp(row.values) > 0.05 * np.max(np.abs(row.values))]
-    telling = [row for row in moved if row.unit != "%" or np.ptp(row.values) > 1.0]
+    wanted += [row for row in rows if row.key.startswith(("depth:", "mean free_"))]
+    moved = [row for row in wanted if _spread(row) > 0.05 * np.nanmax(np.abs(row.values))]
+    telling = [row for row in moved if row.unit != "%" or _spread(row) > 1.0]
     return (telling or moved or wanted or rows)[0].key
+
+
+def _spread(row: Row) -> float:
+    """Return the difference of the largest and the smallest value of the lines that were solved."""
+    return float(np.nanmax(row.values) - np.nanmin(row.values))
 
 
 def limits_line(limits: Sequence[Limit]) -> str:
@@ -184,7 +190,7 @@ def limits_table(limits: Sequence[Limit]) -> ResultTable:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return "not solved" if np.isnan(value) else f"{value:.3g}"
 
 
 def with_limits(result: StudyResult, limits: tuple[Limit, ...]) -> StudyResult:

@@ -18,6 +18,7 @@ from krogh.labelled import LabelledArray
 from krogh.study.levels import TargetOutcome
 from krogh.study.outputs import Outputs
 from krogh.study.result import DrugName, Mark, StudyResult
+from krogh.table import ResultTable
 from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
 if TYPE_CHECKING:
@@ -238,17 +239,46 @@ def run_line(
     check_targets(study)
     arguments = line_arguments(study, until, times, lines)
     if values:
-        arguments |= {"values": values, "lines": lines}
+        arguments |= _split(study, arguments, values, lines)
     line = simulate_line(**arguments, progress=progress)
     result = _result_of(study, line, values, lines)
     if study.settings.comparator:
-        from krogh.study.comparator import run_well_mixed
+        from krogh.study.comparator import no_counterpart, run_well_mixed
 
+        reason = no_counterpart(study)
+        if reason:
+            result = replace(result, notes=(*result.notes, f"no well-mixed model: {reason}"))
+    else:
+        reason = "not wanted"
+    if not reason:
         other = run_well_mixed(study, until, times, values, progress)
         result = replace(result, comparator=other)
     seconds = time.perf_counter() - began
     provenance = replace(result.provenance, wall_seconds=seconds)
     return replace(result, provenance=provenance)
+
+
+def _split(
+    study: Study, arguments: Mapping[str, Any], values: Mapping[str, Any], lines: int
+) -> dict[str, Any]:
+    """Return the arguments for values of a run; those of fields scale the fields."""
+    from krogh.study.comparator import lengths_of
+
+    fields = dict(arguments.get("fields", {}))
+    scaled = {name: value for name, value in values.items() if name in fields}
+    if not scaled:
+        return {"values": dict(values), "lines": lines}
+    shape = study.shape
+    distance = np.atleast_2d(shape.distance_of(shape.faces_of(lengths_of(shape, values))))
+    for name in scaled:
+        own = study.models[1].parameters[name].value
+        assert own is not None  # a field varies a value of the library
+        unit = own.unit or "1"
+        number = _parameter(study, name, values, unit, lines)
+        assert number is not None
+        fields[name] = fields[name](distance) * (number / own.to(unit))[:, None]
+    kept = {name: value for name, value in values.items() if name not in scaled}
+    return {"values": kept, "lines": lines, "fields": fields}
 
 
 def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -> StudyResult:
@@ -258,7 +288,7 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
     systemic, tissue = study.models
     outputs = Outputs(tissue.outputs, line.__getitem__)
     plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
-    ledger = line.ledger(_conserved(study))
+    ledger = line.ledger()
     exposures = {
         name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
         for name, array in plasma.items()
@@ -277,7 +307,7 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
         marks=marks_of(study, outputs, values, lines),
         targets=(),
         ledger=_ledger_table(ledger),
-        balance_error=float(ledger.largest),
+        balance_error=float(ledger.largest) if ledger.imbalance else float("nan"),
         stats=dict(line.stats),
         provenance=_provenance(study, line),
         numbers=numbers_of(study, exposures),
@@ -303,30 +333,14 @@ def _per_cell(array: LabelledArray, lines: int, name: str) -> LabelledArray:
     return LabelledArray(values, ("line", "cell"), array.unit, name, coords)
 
 
-def _conserved(study: Study) -> dict[str, list[str]]:
-    """Return the species of the tissue that together keep what the drugs of a family bring in."""
-    from krogh.model.tissue import FORMS
-
-    _, tissue = study.models
-    groups: dict[str, list[str]] = {}
-    for drug in study.assembly.drugs:
-        names = [
-            f"{form}_{drug.label}" for form in FORMS if f"{form}_{drug.label}" in tissue.species
-        ]
-        groups.setdefault(drug.family or drug.name, []).extend(names)
-    return groups
-
-
-def _ledger_table(ledger: Any) -> Any:
-    from krogh.table import ResultTable
-
-    names = list(ledger.imbalance)
+def _ledger_table(ledger: Any) -> ResultTable:
+    sums = [
+        " + ".join(n if k == 1.0 else f"{k:g} {n}" for n, k in members.items())
+        for members in ledger.species.values()
+    ]
+    largest = [float(np.nanmax(np.abs(values))) for values in ledger.imbalance.values()]
     return ResultTable(
-        {
-            "what": names,
-            "largest imbalance": [float(np.nanmax(np.abs(ledger.imbalance[n]))) for n in names],
-            "species": [" + ".join(ledger.species[n]) for n in names],
-        },
+        {"amount": sums, "largest imbalance": largest},
         title="content less what entered, of the largest content",
     )
 
