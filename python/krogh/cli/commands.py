@@ -340,6 +340,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # Dense matrices are small here; threads of BLAS cost more than they bring (a fit of 30 animals
+    # took twice the processor time), and numpy reads this when it is loaded, which is later.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
