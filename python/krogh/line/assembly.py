@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.problem import (
     Curve,
     LineProblem,
@@ -250,7 +250,7 @@ def _volume(given: Any, systemic: CompiledModel | None, count: int) -> Floats | 
         )
     numbers, unit = value_and_unit(given, "tumour_volume", "um^3")
     if unit is None:
-        raise SpecError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
+        raise UnitError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
     volume = per_line(numbers, count, "tumour_volume")
     if not np.all(np.isfinite(volume) & (volume > 0.0)):
         raise SpecError(f"KG-108: tumour_volume must be positive, found {given!r}.")

@@ -192,6 +192,8 @@ def simulate_line(
     require_line_memory(problem, settings)
     try:
         outcome = _solve(problem, given, settings, method)
+        if settings.on_progress is not None and not outcome.stopped:
+            settings.on_progress(count, count, outcome.seconds)
         checked = None
         if verify and not outcome.stopped:
             engine = second_engine(problem, settings, outcome.method)
