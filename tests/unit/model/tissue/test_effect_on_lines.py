@@ -125,12 +125,7 @@ def test_blocks_of_level_four_live_in_cells(name):
         unit = block.species[output].unit if output in block.species else ""
         model = model + Output(output, unit=unit)
     plasma = {t.plasma: HELD[t.plasma] for t in model.transports.values()}
-    options = {
-        "plasma": plasma,
-        "times": ([0.0, 12.0, 48.0], "h"),
-        "rtol": 1e-7,
-        "record": [output],
-    }
+    options = {"plasma": plasma, "times": ([0.0, 12.0, 48.0], "h"), "rtol": 1e-7}
     line, cells = (
         np.asarray(
             simulate_line(model, SHEET, method=m, record=[output], **options)[output].values
