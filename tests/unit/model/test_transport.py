@@ -158,13 +158,13 @@ def test_parts_that_do_not_fit_are_refused(fields, words):
 
 def test_only_concentrations_move():
     with pytest.raises(
-        UnitError, match="KG-121.*only concentrations and pressures move; 'A' is in mg"
+        UnitError, match=r"KG-121.*only concentrations and pressures move; 'A' is in mg"
     ):
         Model("m", Parameter("D", "1 um^2/s"), Species("A", "mg"), Transport("A", diffusivity="D"))
 
 
 def test_there_must_be_such_a_species():
-    with pytest.raises(SpecError, match="KG-103.*transport of 'G'.*no species 'G'"):
+    with pytest.raises(SpecError, match=r"KG-103.*transport of 'G'.*no species 'G'"):
         Model("tissue", *PARTS, Transport("G", diffusivity="D"))
 
 
@@ -172,5 +172,5 @@ def test_a_tissue_is_no_point(tissue):
     with pytest.raises(SpecError, match=r"(?s)KG-160.*simulate_line.*well_mixed") as caught:
         kg.simulate(tissue, until="1 h")
     assert "'F'" in str(caught.value)
-    with pytest.raises(SpecError, match="KG-160"):
+    with pytest.raises(SpecError, match=r"KG-160"):
         kg.steady_state(tissue, None)
