@@ -72,6 +72,34 @@ def number(model, expression, state=None):
     return rule_value(Model("x", model, partial=True), str(expression), state or {})
 
 
+@pytest.mark.parametrize("radius", [0.5, 2.0, 2.6999, 2.7, 3.3, 4.04, 4.06, 4.9, 12.0, 50.0, 460.0])
+def test_laws_of_size_as_rules(radius):
+    model = Model(
+        "sized",
+        tissue.transport_by_size("d", radius=f"{radius} nm", slowing=0.25),
+        tissue.free_drug("d", plasma=None),
+    )
+    size = f"{radius} nm"
+    expected = {
+        "permeability_d": tissue.two_pore_permeability(radius=size).to("um/s"),
+        "void_fraction_d": tissue.void_fraction_of(radius=size),
+        "diffusivity_d": 0.25 * tissue.free_diffusivity(radius=size).to("um^2/s"),
+    }
+    for name, value in expected.items():
+        assert rule_value(model, name, {}) == pytest.approx(value, rel=1e-9), name
+
+
+def test_size_of_a_protein_as_rules():
+    model = tissue.transport_by_size("d", molar_mass="150 kDa")
+    whole = Model("sized", model, tissue.free_drug("d", plasma=None, diffusivity="10 um^2/s"))
+    assert rule_value(whole, "free_d", {"F_d": 0.239}) == pytest.approx(1.0, rel=2e-3)
+    assert rule_value(whole, "permeability_d", {}) == pytest.approx(3.87e-3, rel=2e-3)
+    with pytest.raises(SpecError, match="KG-101"):
+        tissue.transport_by_size("d", molar_mass="150 kDa", radius="5 nm")
+    with pytest.raises(SpecError, match="KG-108"):
+        tissue.transport_by_size("d", slowing=2.0)
+
+
 def test_linear_binding():
     model = Model(
         "linear",
@@ -625,6 +653,7 @@ def test_every_citation_of_the_blocks_is_known():
         free("d"),
         tissue.protein_binding("d"),
         free("d", peclet=0.1),
+        tissue.transport_by_size("d"),
         tissue.linear_tissue_binding("d"),
         tissue.cell_uptake("d"),
         tissue.oxygen(),
