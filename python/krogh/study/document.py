@@ -80,6 +80,9 @@ class Settings(_Entry):
         comparison, no potency; that of the co-dosing benchmark of the numerics page.
     comparator
         Whether `Study.run` also runs the well-mixed model of the same study.
+    ranges
+        Whether `Study.run` also runs every value over its range, to say which matters most (for one
+        line, by the line solver, where all of it is one call).
     """
 
     cells: int | None = Field(default=None, ge=2, le=100_000)
@@ -90,6 +93,7 @@ class Settings(_Entry):
     num_threads: int = Field(default=0, ge=0)
     exposed: float = Field(default=1e5, gt=0.0)
     comparator: bool = True
+    ranges: bool = True
 
     @field_validator("rtol", "exposed", mode="before")
     @classmethod

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.study.levels import Row
@@ -90,25 +89,30 @@ def _groups(study: Study) -> list[_Group]:
     ]
 
 
-def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Limit, ...]:
+def one_at_a_time(
+    study: Study, measure: str | None, progress: Any, given: Mapping[str, Any] | None = None
+) -> tuple[Limit, ...]:
     """Return what the outcome depends on, the strongest first; see `Study.limits`.
+
+    Values that were given for the run stay as they are.
 
     Raises
     ------
     SpecError
         KG-118 for a row that the table does not have.
     """
-    groups = _groups(study)
+    fixed = dict(given or {})
+    groups = [group for group in _groups(study) if not set(group.values) & set(fixed)]
     if not groups:
         return ()
     count = 2 * len(groups) + 1
-    values: dict[str, tuple[NDArray[np.float64], str]] = {}
+    values = {name: _repeated(value, count) for name, value in fixed.items()}
     for k, group in enumerate(groups):
         for name, value in group.values.items():
             column = np.full(count, value.quantity.value)
             column[2 * k + 1], column[2 * k + 2] = value.ends
             values[name] = (column, value.unit or "1")
-    plain = replace_settings(study, comparator=False)
+    plain = study._changed(comparator=False, ranges=False, verify=False)
     result = plain.run(values=values, progress=progress)
     rows = {row.key: row for row in result.rows()}
     key = measure if measure is not None else default_measure(result)
@@ -138,9 +142,11 @@ def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Lim
     return tuple(sorted(found, key=lambda limit: -limit.size if limit.size >= 0.0 else np.inf))
 
 
-def replace_settings(study: Study, **settings: Any) -> Study:
-    """Return the study with other settings."""
-    return study._changed(**settings)
+def _repeated(value: Any, count: int) -> Any:
+    """Return a value of one line for `count` lines."""
+    if isinstance(value, tuple) and len(value) == 2 and np.ndim(value[0]) == 1:
+        return np.repeat(value[0], count), value[1]
+    return np.repeat(value, count) if np.ndim(value) == 1 else value
 
 
 def default_measure(result: StudyResult) -> str:

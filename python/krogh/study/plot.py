@@ -216,7 +216,8 @@ def _profiles(
 def _mark(axes: Any, value: float, text: str) -> None:
     """Draw a value as a line across the panel, or say on which side of it that would be."""
     bottom, top = axes.get_ylim()
-    style = {"ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35"}
+    behind = {"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.6}
+    style = {"ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35", "bbox": behind}
     if bottom <= value <= top:
         axes.axhline(value, color="0.35", lw=0.9, ls=(0, (1, 2)))
         axes.annotate(text, (0.99, value), xycoords=("axes fraction", "data"), **style)

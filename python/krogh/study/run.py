@@ -253,9 +253,21 @@ def run_line(
     if not reason:
         other = run_well_mixed(study, until, times, values, progress)
         result = replace(result, comparator=other)
+    if study.settings.ranges and lines == 1 and line.method.startswith("line"):
+        from krogh.study.limits import one_at_a_time
+
+        plain = study if until is None and times is None else _with_times(study, until, times)
+        result = replace(result, limits=one_at_a_time(plain, None, progress, values))
     seconds = time.perf_counter() - began
     provenance = replace(result.provenance, wall_seconds=seconds)
     return replace(result, provenance=provenance)
+
+
+def _with_times(study: Study, until: Any, times: Any) -> Study:
+    """Return the study with the times of one of its runs."""
+    if times is None:
+        return study._changed(until=until, times=None)
+    return study._changed(times=times)
 
 
 def _split(

@@ -238,13 +238,17 @@ def _read_group(group: Any) -> StudyResult:
             **{**facts["provenance"], "citations": tuple(facts["provenance"]["citations"])}
         ),
         numbers=None if facts["numbers"] is None else Numbers.of_document(facts["numbers"]),
-        limits=tuple(Limit(**limit) for limit in facts["limits"]),
+        limits=tuple(_limit(limit) for limit in facts["limits"]),
         failures=tuple(facts["failures"]),
         notes=tuple(facts["notes"]),
         distance=arrays["distance"],
         positions=arrays["positions"],
         volumes=arrays["volumes"],
     )
+
+
+def _limit(content: Mapping[str, Any]) -> Limit:
+    return Limit(**{**content, "parameters": tuple(content["parameters"])})
 
 
 def _read_arrays(group: Any, unit: str) -> Mapping[str, LabelledArray]:
