@@ -16,6 +16,7 @@ from krogh.errors import SolverError, SpecError
 from krogh.line.dosing import Dosing, dose_list, unlike_lists
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import LineProblem, Mobile
+from krogh.line.tangents import cannot_differentiate, tangents
 from krogh.model.compile import CompiledModel
 from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
@@ -29,12 +30,11 @@ Floats = NDArray[np.float64]
 def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[str, ...]) -> str:
     """Return why the line solver cannot take a problem; empty if it can."""
     tissue, systemic = problem.tissue, problem.systemic
-    if directions:
-        return "sensitivities"
     if tissue.program.num_surfaces:
         return f"conditions in the laws of {tissue.model.name!r}"
-    if systemic is None or dosing is None:
-        return ""
+    reason = cannot_differentiate(problem, dosing, directions) if directions else ""
+    if reason or systemic is None or dosing is None:
+        return reason
     if systemic.model.events:
         return f"events of {systemic.model.name!r}"
     if systemic.stored:
@@ -66,6 +66,8 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
+    if settings.directions:
+        options |= tangents(problem, dosing, settings.directions)
     parameters = problem.parameters
     stopped = False
 
@@ -112,6 +114,10 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         width=run.width,
         seconds=time.perf_counter() - began,
         stopped=stopped,
+        d_values=run.sensitivities if settings.directions else None,
+        d_contents=run.content_sensitivities if settings.directions else None,
+        d_plasma=run.plasma_sensitivities if settings.directions else None,
+        d_entered=run.entered_sensitivities if settings.directions else None,
     )
 
 
