@@ -311,6 +311,12 @@ class Plan:
 
         return save(self, path)
 
+    def report(self, path: str | Path) -> Path:
+        """Write the plan as one HTML file with its pictures; see `krogh.dose.report`."""
+        from krogh.dose.report import write_report
+
+        return write_report(self, path)
+
     @classmethod
     def load(cls, path: str | Path) -> Plan:
         """Read a plan that `save` wrote."""

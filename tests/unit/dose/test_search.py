@@ -372,6 +372,20 @@ def test_pictures_have_axes_with_units(plan: Plan, tmp_path: Path) -> None:
         plan.plot(at={"interval": 5.0})
 
 
+def test_report_stands_alone(plan: Plan, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    text = plan.report(tmp_path / "decision.html").read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") == 2
+    assert "http" not in text.replace("http-equiv", "")
+    assert text.count("<tr class=") == len(plan.candidates)
+    assert text.count("<tr class='best'>") == (plan.best is not None)
+    assert plan.settings.fingerprint in text
+    assert "&gt;= 5 nM" in text
+    assert "not a medical device" in text
+    with pytest.raises(SpecError, match=r"KG-133.*\.html"):
+        plan.report(tmp_path / "decision.pdf")
+
+
 # --- labels ---------------------------------------------------------------------------------------
 
 
