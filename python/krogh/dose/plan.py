@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from krogh.dose.decision import Decision, decide, lowest_first
 from krogh.dose.probability import Difference, paired_difference, wilson
 from krogh.dose.regimens import Candidate
-from krogh.dose.sample import LIMITS, Sample
+from krogh.dose.sample import Sample
 from krogh.dose.space import Axis
 from krogh.dose.target import Target
 from krogh.dosing import Regimen
@@ -225,7 +225,7 @@ class Plan:
 
         return explanation(self)
 
-    def shown_rows(self) -> list[int]:
+    def _shown_rows(self) -> list[int]:
         """Return the regimens of the printed table: from low ones to a few past the chosen."""
         order = [int(k) for k in lowest_first(self.candidates)]
         if len(order) <= _ROWS:
@@ -237,7 +237,7 @@ class Plan:
     def _table_text(self) -> tuple[list[str], list[list[str]]]:
         from krogh.dose.words import table_cells
 
-        return table_cells(self, self.shown_rows())
+        return table_cells(self, self._shown_rows())
 
     def __str__(self) -> str:
         head, body = self._table_text()
@@ -248,7 +248,7 @@ class Plan:
         ]
         from krogh.dose.words import table_notes
 
-        return "\n".join([self.explain(), "", *lines, *table_notes(self, self.shown_rows())])
+        return "\n".join([self.explain(), "", *lines, *table_notes(self, self._shown_rows())])
 
     def __repr__(self) -> str:
         return (
@@ -338,11 +338,6 @@ class Plan:
             name: float(sample.probability(sample.met(positions))[position])
             for name, positions in sample.groups.items()
         }
-
-    @property
-    def limits_group(self) -> str:
-        """Name of the group of the limits."""
-        return LIMITS
 
 
 def _median(values: Floats) -> float:

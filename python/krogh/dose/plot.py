@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dose.probability import wilson
+from krogh.dose.sample import LIMITS
 from krogh.dose.space import Axis
 from krogh.errors import SpecError, did_you_mean
 from krogh.plot import COLORS
@@ -281,7 +282,7 @@ def _draw_curve(axes: Any, plan: Plan, free: int, held: dict[int, int]) -> None:
             marker=_MARKS[(k + 1) % len(_MARKS)],
             ms=4,
             lw=1.2,
-            label="limits held" if name == plan.limits_group else f"level {name}",
+            label="limits held" if name == LIMITS else f"level {name}",
         )
     joint = _slice(plan, 100.0 * table["P joint"], [free], held)
     low = _slice(plan, 100.0 * table["low"], [free], held)
@@ -336,7 +337,15 @@ def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    SpecError
+        KG-118 where the plasma has no concentration of the main drug, so that nothing says what
+        the exposure is.
     """
+    if not plan.settings.exposure_unit:
+        raise SpecError(f"KG-118: the plasma has no concentration of {plan.settings.main}.")
     figure = _figure(6.8, 4.8)
     axes = figure.add_subplot()
     size = len(plan.candidates)

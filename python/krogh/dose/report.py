@@ -86,6 +86,8 @@ def _pictures(plan: Plan) -> list[str]:
             ("Dose map", "Share of the tumours in which all is reached together.", plan.plot),
             ("Trade-off", "The same share against exposure.", plan.plot_tradeoff),
         ):
+            if draw == plan.plot_tradeoff and not plan.settings.exposure_unit:
+                continue
             buffer = io.BytesIO()
             draw().savefig(buffer, format="png", dpi=130)
             data = base64.b64encode(buffer.getvalue()).decode("ascii")
