@@ -198,7 +198,9 @@ class Study:
     def title(self) -> str:
         """The first line of its tables: what was given as title, then what is asked."""
         start = f"{self._title}: " if self._title else ""
-        return f"{start}{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
+        shape = "" if self.tumour.geometry == "cylinder" else f" {self.tumour.geometry}"
+        where = self.tumour.name + (shape if not self.tumour.name.endswith(shape) else "")
+        return f"{start}{self.regimen} · {self.subject.name} · {where} · {self.until}"
 
     @property
     def shape(self) -> Any:
