@@ -16,6 +16,7 @@ from krogh.line.problem import (
     Curve,
     LineProblem,
     Mobile,
+    fluid_velocity,
     per_line,
     shape_lengths,
     split_values,
@@ -145,6 +146,7 @@ def line_problem(
     fields: Mapping[str, Any],
     tumour_volume: Any,
     plasma: Mapping[str, Any] | None,
+    velocity: Any,
 ) -> tuple[LineProblem, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the problem, and the values that concern the tissue and the systemic model.
 
@@ -178,6 +180,7 @@ def line_problem(
         curves=_curves(tissue, plasma or {}, systemic, count),
         volume=_volume(tumour_volume, systemic, count),
     )
+    problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
     problem.mobiles = tuple(
         _mobile(problem, name) for name in tissue.model.transports

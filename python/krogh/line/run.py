@@ -50,6 +50,7 @@ def simulate_line(
     surface: Any = None,
     tumour_volume: Any = None,
     plasma: Mapping[str, Any] | None = None,
+    velocity: Any = None,
     record: Sequence[str] | None = None,
     sensitivities: str | Sequence[str] = (),
     rtol: float = 1e-3,
@@ -92,6 +93,11 @@ def simulate_line(
     plasma
         Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
         their points; values (points,) or (lines, points).
+    velocity
+        Of the fluid, outward from the inner end (volume per area and time): ``"0.1 um/s"`` at
+        the inner end, as much fluid passing every face; ``(array, "um/s")`` with a value for each
+        face; or a function of the position in um that returns um/s.  Each species is carried along
+        at its `retardation` times it.
     record
         Outputs and species of the tissue whose cells are kept; all outputs if left out.
     sensitivities
@@ -170,6 +176,7 @@ def simulate_line(
         fields=fields or {},
         tumour_volume=tumour_volume,
         plasma=plasma,
+        velocity=velocity,
     )
     begin = given.begin if given is not None else min(0.0, float(grid[0]))
     require_span(problem, begin, float(grid[-1]))

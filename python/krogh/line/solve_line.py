@@ -66,6 +66,8 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
+    if problem.velocity is not None:
+        options["velocity"] = problem.velocity
     if settings.directions:
         options |= tangents(problem, dosing, settings.directions)
     parameters = problem.parameters

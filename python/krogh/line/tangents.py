@@ -31,6 +31,8 @@ def cannot_differentiate(
     """Return which sensitivity the line solver cannot give, in words; empty if it can give all."""
     if not hasattr(_core.LineRun, "sensitivities"):
         return "sensitivities"
+    if problem.flow is not None:
+        return "sensitivities where the fluid moves"
     for name in directions:
         if name.startswith("("):
             return f"sensitivities to the {name.strip('()')}"

@@ -330,6 +330,10 @@ def test_a_failed_line_is_named(caplog):
         ({"plasma": CURVE}, SpecError, "KG-162.*either plasma curves or a systemic model"),
         ({"dosing": ["3.6 mg/kg"] * 3, "lines": 2}, SpecError, "KG-163.*disagree"),
         ({"dosing": 3.6}, DataError, "KG-241"),
+        ({"velocity": 0.1}, UnitError, "KG-124.*velocity needs its unit"),
+        ({"velocity": "0.1 um"}, UnitError, "KG-121"),
+        ({"velocity": (np.ones(16), "um/s")}, SpecError, "KG-163.*velocity"),
+        ({"velocity": lambda r: r * np.nan}, SpecError, "KG-163.*not finite"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_named(options, kind, words):
@@ -447,6 +451,11 @@ def test_every_shape_runs():
         assert found.ledger().largest < 1e-12
         near = np.argmin(found.distance.values)
         assert found["total"].values[0, -1].argmax() in (near, 11 - near)
+
+
+def test_one_velocity_at_the_surface_of_a_sphere_is_refused():
+    with pytest.raises(SpecError, match=r"KG-161.*through its center"):
+        kg.simulate_line(tissue(), Sphere("90 um"), "3.6 mg/kg", velocity="1 um/s", **GIVEN)
 
 
 def test_outputs_of_time_and_of_rules_are_followed():

@@ -267,6 +267,52 @@ def test_a_receptor_that_varies_is_bound_where_it_is():
     assert found["R"].values[0, -1] + bound == pytest.approx(half, rel=1e-10)
 
 
+# --- fluid that moves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(0, 20, 2))
+def test_cells_and_line_agree_where_the_fluid_moves(number):
+    tissue, shape, options = random_case(number)
+    tissue = tissue.replace(tissue.transports["F1"].changed(retardation="0.7"))
+    options["velocity"] = "0.05 um/s"
+    if shape.geometry == "spherical":
+        options["velocity"] = lambda r: -1e-3 * r
+    line, cells = (
+        kg.simulate_line(tissue, shape, rtol=1e-4, method=m, **options) for m in ("line", "cells")
+    )
+    for name in options["record"]:
+        a, b = line[name].values, cells[name].values
+        assert np.max(np.abs(a - b)) <= 2e-4 * np.max(np.abs(b)), name
+    still = kg.simulate_line(tissue, shape, rtol=1e-4, **options | {"velocity": None})
+    assert np.max(np.abs(still["F1"].values / line["F1"].values.max() - 1.0)) > 0.1
+
+
+def test_against_a_closed_end_diffusion_balances_the_flow():
+    # no flux at rest: q c = D eps dc/dx with c = C/eps, so c = fu Cp exp(q x/(D eps))
+    shape = Slab("60 um", cells=24)
+    for retardation in (1.0, 0.5):
+        model = carrier(wall="fixed")
+        model = model.replace(model.transports["F"].changed(retardation=retardation))
+        for velocity in ("0.1 um/s", (np.full(25, 0.1), "um/s"), lambda x: 0.1 + 0.0 * x):
+            found = kg.simulate_line(
+                model, shape, "150 g", systemic=reservoir(), velocity=velocity, times="50 d",
+                rtol=1e-8,
+            )  # fmt: skip
+            exact = 0.24 * 0.5 * np.exp(retardation * 0.1 * shape.centers / (10.0 * 0.24))
+            assert found["F"].values[0, -1] == pytest.approx(exact, rel=1e-6)
+
+
+def test_around_a_vessel_as_much_fluid_passes_every_face():
+    shape = Cylinder("8 um", "75 um", cells=12)
+    by_text, by_face = (
+        kg.simulate_line(
+            carrier(), shape, "150 g", systemic=reservoir(), velocity=v, times="2 h", lines=2
+        )["F"].values
+        for v in ((np.array([0.02, 0.02]), "um/s"), lambda r: 0.02 * 8.0 / r)
+    )
+    assert by_text == pytest.approx(by_face, rel=1e-12)
+
+
 # --- without gradients ----------------------------------------------------------------------------
 
 
