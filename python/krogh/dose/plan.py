@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dose.decision import Decision, decide, lowest_first
+from krogh.dose.drivers import Drawn, Driver, drivers
 from krogh.dose.probability import Difference, paired_difference, wilson
 from krogh.dose.regimens import Candidate
 from krogh.dose.sample import Sample
@@ -86,6 +87,8 @@ class Plan:
         where that is not in the space.
     settings
         Seed, confidence and so on.
+    drawn
+        The values of the virtual tumours.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Plan:
         current_position: int | None,
         sample: Sample,
         settings: Settings,
+        drawn: Drawn,
     ) -> None:
         self.axes = axes
         self.candidates = candidates
@@ -103,6 +107,7 @@ class Plan:
         self._current_position = current_position
         self.sample = sample
         self.settings = settings
+        self.drawn = drawn
 
     # --- the decision ---------------------------------------------------------------------------
 
@@ -216,6 +221,20 @@ class Plan:
             if lower in at and self.sample.done[at[lower]] and self.sample.done[k]:
                 found[axis.name] = self.compare(k, at[lower])
         return found
+
+    def drivers(self, position: int | None = None) -> tuple[Driver, ...]:
+        """Return what decides whether a tumour reaches everything, the strongest value first.
+
+        For each drawn value: joint attainment in the third of the tumours with its lowest and in
+        that with its highest values.  To know such a value of a tumour says most on it.
+
+        Parameters
+        ----------
+        position
+            Of the regimen; by default the chosen one (or the nearest where none holds).
+        """
+        k = self.decision.nearest if position is None else position
+        return drivers(self.drawn, self.sample.joint[k])
 
     # --- words ----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from krogh.dose.drivers import drivers_table
 from krogh.dose.sample import LIMITS
 from krogh.dose.words import explanation, table_cells, table_notes
 from krogh.errors import MissingExtra, SpecError
@@ -69,6 +70,8 @@ def report_html(plan: Plan) -> str:
         *_pictures(plan),
         "<h2>All regimens</h2>",
         _table(plan),
+        "<h2>What decides between tumours</h2>",
+        drivers_table(plan.drivers())._repr_html_(),
         "<h2>What it rests on</h2>",
         _facts(plan),
         "</body></html>",

@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from krogh.dose.plan import Plan
 
 __all__ = ["explanation", "table_cells", "table_notes"]
+
+_DRIVERS: Final = 3
 
 
 def _percent(value: float) -> str:
@@ -40,6 +42,7 @@ def explanation(plan: Plan) -> str:
     if decision.best is None:
         lines += _stopping(plan, decision)
     lines += _current(plan)
+    lines += _drivers(plan)
     lines += _cautions(plan, decision)
     targets = "; ".join(str(target) for target in plan.targets)
     lines.append(f"Targets: {targets}.")
@@ -137,6 +140,21 @@ def _current(plan: Plan) -> list[str]:
     return [
         f"The study's own regimen, {plan.current}: {_percent(joint)} ({_interval(plan, position)})."
     ]
+
+
+def _drivers(plan: Plan) -> list[str]:
+    """Return which drawn values decide most, where that is clear."""
+    if not plan.sample.done[plan.decision.nearest]:
+        return []
+    clear = [driver for driver in plan.drivers() if driver.is_clear][:_DRIVERS]
+    if not clear:
+        return []
+    parts = [
+        f"{driver.names[0]} ({_percent(driver.low)} in its lowest third, {_percent(driver.high)} in"
+        " its highest)"
+        for driver in clear
+    ]
+    return [f"What differs most between tumours that do and do not: {', '.join(parts)}."]
 
 
 def _cautions(plan: Plan, decision: Decision) -> list[str]:

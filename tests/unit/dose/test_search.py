@@ -37,6 +37,8 @@ def same(first: Plan, second: Plan) -> None:
     assert str(first) == str(second)
     assert [c.regimen for c in first.candidates] == [c.regimen for c in second.candidates]
     assert (first.axes, first.settings) == (second.axes, second.settings)
+    assert (first.drawn.names, first.drawn.units) == (second.drawn.names, second.drawn.units)
+    np.testing.assert_array_equal(first.drawn.values, second.drawn.values)
 
 
 # --- known answers --------------------------------------------------------------------------------
@@ -384,6 +386,35 @@ def test_report_stands_alone(plan: Plan, tmp_path: Path) -> None:
     assert "not a medical device" in text
     with pytest.raises(SpecError, match=r"KG-133.*\.html"):
         plan.report(tmp_path / "decision.pdf")
+
+
+def test_drivers_name_the_value_that_decides(
+    decay: Any, decay_problem: Any, search_of: Any
+) -> None:
+    class Noisy(decay_problem):  # type: ignore[misc, valid-type]
+        """The elimination decides; a copy of it and noise do nothing of their own."""
+
+        def tumours(self, seed: int, count: int) -> dict[str, Any]:
+            found = super().tumours(seed, count)
+            noise = np.random.default_rng(7).normal(size=count)
+            return {"noise": noise, "k": (found["k"], "1/s"), "k_too": 2.0 * found["k"]}
+
+        def run(self, regimen: Any, times: Any, outputs: Any, values: Any, *rest: Any) -> Any:
+            return super().run(regimen, times, outputs, {"k": values["k"][0]}, *rest)
+
+    plan = finish(search_of(Noisy(), dose="200 nmol", reach=[TROUGH], tumours=600))
+    first, second = plan.drivers()
+    assert first.names == ("k", "k_too")
+    assert first.unit == "1/s"
+    joint = plan.sample.joint[0]
+    order = np.argsort(plan.drawn.values[1])
+    assert first.low == joint[order[:200]].mean()
+    assert first.high == joint[order[-200:]].mean()
+    assert first.difference < 0.0  # a fast elimination reaches less
+    assert first.is_clear
+    assert not second.is_clear
+    assert "What differs most between tumours that do and do not: k (" in plan.explain()
+    assert "noise" not in plan.explain()
 
 
 # --- labels ---------------------------------------------------------------------------------------
