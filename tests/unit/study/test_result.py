@@ -185,6 +185,45 @@ def test_what_a_tumour_takes_up_leaves_the_plasma() -> None:
     assert lost > 1.0
 
 
+# --- given concentrations ---
+
+
+def test_a_spheroid_in_a_medium_that_is_held() -> None:
+    study = Study("trastuzumab", "SK-BR-3 spheroid", plasma={"trastuzumab": "100 nM"}, cells=32)
+    found = study.run()
+    np.testing.assert_allclose(found["Cp_trastuzumab"].values, 100.0)
+    assert found.value("AUC:trastuzumab") == pytest.approx(2400.0)
+    free = found["free_trastuzumab"].values[0, -1]
+    near, far = np.argmin(found.distance.values[0]), np.argmax(found.distance.values[0])
+    assert free[near] == pytest.approx(100.0, rel=0.1)
+    assert free[far] < free[near]
+    assert "trastuzumab held at 100 nM · SK-BR-3 spheroid · 24 h" in str(found)
+    assert "no well-mixed model" in str(found)
+    with pytest.raises(SpecError, match="KG-141: the plasma of this study is given"):
+        study.optimize(reach="free >= 1 nM in 50 % of cells")
+
+
+def test_a_given_curve_is_followed_between_its_points() -> None:
+    curve = (([0, 6, 24], "h"), [60, 30, 20], "ug/mL")
+    study = Study("T-DM1", "NCI-N87", plasma={"T-DM1": curve}, cells=12, ranges=False)
+    found = study.run()
+    per = 1e6 / 148781.0  # nM in a ug/mL of T-DM1
+    expected = np.interp(found.times.values, [0.0, 6.0, 24.0], [60.0, 30.0, 20.0]) * per
+    np.testing.assert_allclose(found["Cp_TDM1"].values[0], expected, rtol=2e-3)
+    given = kg.simulate_line(
+        study.models[1],
+        study.shape,
+        plasma={
+            "Cp_TDM1": (([0, 6, 24], "h"), np.array([60.0, 30.0, 20.0]) * per, "nM"),
+            "Cp_TDM1_naked": (([0, 24], "h"), [0.0, 0.0], "nM"),
+        },
+        times=(found.times.values, "h"),
+    )
+    whole = given["occupancy_HER2"].values[0, -1]
+    np.testing.assert_allclose(found["occupancy_HER2"].values[0, -1], whole, rtol=0.01, atol=1e-4)
+    assert found.comparator is not None
+
+
 # --- the comparator -------------------------------------------------------------------------------
 
 
