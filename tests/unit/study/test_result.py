@@ -85,7 +85,9 @@ def test_numbers_of_the_table_are_those_of_the_arrays(result: StudyResult) -> No
         np.average(result["uptake_TDM1"].values[0, -1], weights=weights)
     )
     table = result.table()
-    assert list(table) == ["level", "measure", "value", "unit", "target", "reached"]
+    assert list(table) == ["level", "measure", "value", "unit", "target", "reached", "key"]
+    for row in table.rows():
+        assert row["value"] == result.value(row["key"])
     assert len(table) == len(result.rows())
 
 

@@ -326,6 +326,15 @@ CASES: list[Wrong] = [
         ("drug.difusivity is not a field", "'diffusivity'", "in study.toml, line 6"),
     ),
     Wrong(
+        "a misspelt key of the second drug, with its line",
+        lambda: toml(
+            'tumour = "NCI-N87"\nregimen = "T-DM1 1 mg + trastuzumab 1 mg"\n'
+            '[[drug]]\nname = "T-DM1"\n[[drug]]\nname = "trastuzumab"\nKd = "1 nM"\n'
+        ),
+        "KG-103",
+        ("drug.Kd is not a field", "'KD'", "line 7"),
+    ),
+    Wrong(
         "a misspelt key of the study, with its line",
         lambda: toml_with("until", "untill"),
         "KG-103",
