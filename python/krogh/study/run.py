@@ -54,6 +54,10 @@ def _grid(
         end, texts = study.until, study._times
     else:
         end, texts = checked_times(study.until if until is None else until, times)
+    if study.plasma is not None:
+        from krogh.study.medium import require_cover
+
+        require_cover(study.plasma, end)
     unit = parse_quantity(end).unit
     if texts is not None:
         return np.array([parse_quantity(t).value for t in texts]), unit

@@ -257,6 +257,12 @@ CASES: list[Wrong] = [
         ("until 6 h", "ends at 24 h"),
     ),
     Wrong(
+        "a run beyond the curve",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 24], "h"), [2, 1], "nM")}).run("2 d"),
+        "KG-141",
+        ("until 1 d", "ends at 2 d"),
+    ),
+    Wrong(
         "a curve with a value too many",
         lambda: study(regimen=None, plasma={"T-DM1": (([0, 24], "h"), [3, 2, 1], "nM")}),
         "KG-141",
