@@ -6,7 +6,9 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import errno
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -504,3 +506,22 @@ def test_progress_is_reported_over_the_lines() -> None:
     )
     assert all(total == 300 for _, total in seen)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_running_and_printing_a_study_loads_no_optional_package() -> None:
+    code = (
+        "import sys\n"
+        "import krogh as kg\n"
+        "study = kg.Study('T-DM1', 'NCI-N87', '3.6 mg/kg', cells=12)\n"
+        "str(study.run())\n"
+        "print(' '.join(sorted(name.partition('.')[0] for name in sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    heavy = {"pandas", "polars", "matplotlib", "xarray", "h5py", "rich", "typer", "pint", "scipy"}
+    assert not heavy & set(done.stdout.split())
