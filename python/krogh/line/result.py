@@ -192,8 +192,40 @@ class LineResult:
     @property
     def positions(self) -> LabelledArray:
         """Centers of the cells, um, axes ("cell",), or ("line", "cell") where lines differ."""
-        faces = self.problem.faces
-        return self._per_cell(0.5 * (faces[:, 1:] + faces[:, :-1]), "um", "position")
+        return self._per_cell(self._centers, "um", "position")
+
+    @cached_property
+    def _centers(self) -> Floats:
+        return self.problem.shape.centers_of(self.problem.faces)
+
+    @property
+    def pieces(self) -> NDArray[np.int64]:
+        """Number of the piece that each cell belongs to: vessel, or segment of a capillary."""
+        sizes = [p.cells for p in self.problem.shape.pieces]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def vessel(self) -> dict[str, LabelledArray]:
+        """Concentrations in the blood of a capillary by mobile species, per free volume.
+
+        Axes ("line", "time", "segment"); empty for other shapes.
+        """
+        blood = self._outcome.vessel
+        if blood is None:
+            return {}
+        c = self.problem.tissue
+        found = {}
+        for k, m in enumerate(self.problem.mobiles):
+            if m.transport.wall_kind == "closed":
+                continue
+            name, unit = c.state_names[m.state], c.state_units[m.state]
+            values = blood[:, :, :, k] * c.state_factors[m.state]
+            whole = self.labelled(values, name, unit)
+            coords = {n: whole.coords[n] for n in ("line", "time")}
+            coords["segment"] = np.arange(values.shape[2])
+            dims = ("line", "time", "segment")
+            found[name] = LabelledArray(values, dims, unit, name, coords, {"time": self.time_unit})
+        return found
 
     @property
     def distance(self) -> LabelledArray:
@@ -203,7 +235,10 @@ class LineResult:
 
     @property
     def volumes(self) -> LabelledArray:
-        """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab)."""
+        """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab).
+
+        Of several pieces, each weighted by how much of it is in one unit of all together.
+        """
         return self._per_cell(self.problem.volumes, self._size_unit, "volume")
 
     @property
@@ -503,8 +538,7 @@ class LineResult:
     def _failure(self, f: Any) -> LineFailure:
         position = float("nan")
         if f.cell >= 0:
-            faces = self.problem.faces[f.line if self.problem.faces.shape[0] > 1 else 0]
-            position = float(0.5 * (faces[f.cell] + faces[f.cell + 1]))
+            position = float(self._centers[f.line if len(self._centers) > 1 else 0, f.cell])
         when = f.time / factor(self.time_unit)
         return LineFailure(
             f.line, when, self.time_unit, f.species, f.cell, position, f.reason, f.code

@@ -69,7 +69,8 @@ def simulate_line(
     tissue
         What happens in every cell of the line; its `Transport` components say what moves.
     shape
-        `krogh.space.Cylinder`, `Sphere` or `Slab`.
+        `krogh.space.Cylinder`, `Sphere` or `Slab`; `Several` of them that share one plasma; or a
+        `Capillary`, along which the blood is depleted.
     dosing
         A sentence, a `Regimen` (doses name their drug), an `EventTable` with one subject for all
         lines or one for each, or a sequence with one of the former for each line.
