@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ __all__ = [
     "drug_names",
     "line_arguments",
     "marks_of",
+    "models_hash",
     "num_lines",
     "outcomes",
     "run_line",
@@ -367,6 +369,12 @@ def _ledger_table(ledger: Any) -> ResultTable:
     )
 
 
+def models_hash(study: Study) -> str:
+    """Return a fingerprint of both models with all their values, and of the shape."""
+    texts = "\n".join([*(model.content for model in study.models), repr(study.shape)])
+    return hashlib.sha256(texts.encode("utf-8")).hexdigest()[:16]
+
+
 def _provenance(study: Study, line: Any) -> Any:
     """Return how a result came about."""
     from krogh import _core
@@ -379,7 +387,7 @@ def _provenance(study: Study, line: Any) -> Any:
         version=str(_core.__version__),
         instruction_set=str(_core.instruction_set()),
         model=tissue.name,
-        model_hash="",
+        model_hash=models_hash(study),
         dosing=study._given,
         seed=0,
         rtol=study.settings.rtol,

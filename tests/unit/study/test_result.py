@@ -340,6 +340,19 @@ def test_a_study_in_a_file_runs_again_to_the_same_numbers(
     np.testing.assert_array_equal(study.run()["free_TDM1"].values, result["free_TDM1"].values)
 
 
+def test_a_file_says_when_the_library_has_changed_since(
+    result: StudyResult, tmp_path: Path
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = result.save(tmp_path / "x.h5")
+    with h5py.File(path, "a") as file:
+        text = file["krogh/study"][()].decode("utf-8")
+        del file["krogh/study"]
+        file["krogh/study"] = text.replace('"T-DM1"', '"T-DM1"\ndiffusivity = "11 um^2/s"')
+    assert "have changed since" in str(kg.open(path))
+    assert "have changed since" not in str(kg.open(result.save(path)))
+
+
 def test_xarray_reads_the_file_itself(result: StudyResult, tmp_path: Path) -> None:
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("h5netcdf")
