@@ -157,8 +157,8 @@ def line_problem(
     """
     if not isinstance(shape, Shape) or type(shape) is Shape:
         raise SpecError(
-            "KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, Several of them or"
-            f" a Capillary, not {type(shape).__name__}."
+            "KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, Several of them,"
+            f" or a Capillary, not {type(shape).__name__}."
         )
     of_tissue, of_plasma, of_shape = split_values(values, tissue, systemic, shape)
     _require_fields(fields, tissue, values)

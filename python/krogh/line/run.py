@@ -16,8 +16,9 @@ from krogh.line.derivatives import directions_of, internal_directions
 from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.parts import needed_states
 from krogh.line.problem import LineProblem
-from krogh.line.result import LineResult, needed_states
+from krogh.line.result import LineResult
 from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
