@@ -335,7 +335,8 @@ def shape_lengths(shape: Shape, given: Mapping[str, Any], count: int) -> dict[st
         numbers, unit = value_and_unit(value, f"the value of {name!r}", "um")
         values = per_line(numbers, count, f"the value of {name!r}")
         if unit is None:  # as in the shape
-            values = values * convert(1.0, getattr(shape, name).unit, "um")
+            stated = getattr(shape, name, None)
+            values = values * convert(1.0, "um" if stated is None else stated.unit, "um")
         found[name] = values
     shape.require_lengths({k: v if v.size > 1 else v[0] for k, v in found.items()})
     return found

@@ -153,7 +153,7 @@ def test_fast_blood_is_the_plasma():
 
 def test_radii_of_a_capillary_may_differ_between_lines():
     shape = Capillary(vessel(75), length="500 um", velocity="20 um/s", segments=3)
-    values = {"inner_radius": (np.array([6.0, 10.0]), "um")}
+    values = {"inner_radius": (np.array([6.0, 10.0]), "um"), "outer_radius": [60.0, 75.0]}
     both = [
         kg.simulate_line(tissue(), shape, "0.1 mg", values=values, method=m, rtol=1e-5, **TWO_WAY)
         for m in ("line", "cells")
