@@ -182,12 +182,12 @@ class LineResult:
     def __contains__(self, name: object) -> bool:
         return name in self.outputs or name in self.recorded
 
-    @cached_property
+    @property
     def evaluator(self) -> Evaluator:
-        """Values of the tissue's names in every line, record and cell, internal units."""
-        return self._evaluator()
+        """Values of the tissue's names in every line, record and cell, internal units.
 
-    def _evaluator(self) -> Evaluator:
+        A new one at each call: it keeps what it has computed.
+        """
         p = self.problem
         symbols: dict[str, Any] = {"t": self.settings.grid[None, :, None]}
         for i, name in enumerate(p.tissue.parameter_names):
@@ -197,7 +197,7 @@ class LineResult:
             symbols[name] = self._outcome.values[:, :, i, :]
         return Evaluator(p.tissue.model, symbols)
 
-    @cached_property
+    @property
     def plasma_evaluator(self) -> Evaluator:
         """Values of the systemic model's names in every line and record, internal units."""
         c = self.problem.systemic
