@@ -17,8 +17,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from krogh.cli.interrupt import forget_interrupt
 from krogh.errors import MissingExtra, SpecError, did_you_mean
-from krogh.study.whole_files import make_folder, write_whole
 from krogh.table import ResultTable
+from krogh.whole_files import make_folder, write_whole
 
 __all__ = ["DemoOptions", "run_demo"]
 

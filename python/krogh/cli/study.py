@@ -19,8 +19,8 @@ from rich.text import Text
 
 from krogh.errors import MissingExtra, SpecError
 from krogh.study.levels import LEVEL_NAMES
-from krogh.study.whole_files import make_folder, write_whole
 from krogh.table import ResultTable
+from krogh.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult

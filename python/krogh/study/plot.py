@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from krogh.plot import COLORS
 from krogh.study.levels import time_position
-from krogh.study.whole_files import write_whole
 from krogh.table import require_extra
 from krogh.units import format_number
+from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult

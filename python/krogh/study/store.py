@@ -28,8 +28,8 @@ from krogh.study.limits import Limit
 from krogh.study.numbers import Numbers
 from krogh.study.result import DrugName, Mark, StudyResult
 from krogh.study.run import models_hash
-from krogh.study.whole_files import write_whole
 from krogh.table import ResultTable, require_extra
+from krogh.whole_files import write_whole
 
 __all__ = ["open_file", "save_result"]
 

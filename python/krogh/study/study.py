@@ -17,7 +17,7 @@ from krogh.study.medium import Curve, curves_of, medium_model, require_cover
 from krogh.study.parts import document_of_part, drugs_of, part_of_document, subject_of, tumour_of
 from krogh.study.regimen import given_regimen
 from krogh.study.toml_text import toml_text
-from krogh.study.whole_files import write_whole
+from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
     from krogh.dose import Target
