@@ -167,12 +167,16 @@ def _failure(
 
 
 def _signed(c: CompiledModel) -> list[int]:
-    """Return the states that may be negative: all but amounts, masses, cells and concentrations."""
+    """Return the states that may be negative.
+
+    All but amounts, masses, cells and concentrations, and the species that say so.
+    """
     counted = [BASE_NAMES.index(n) for n in ("amount", "mass", "cells", "radioactivity")]
     found = []
     for i, name in enumerate(c.state_names):
         powers = c.model.analysis.dimensions[name]
-        if not any(powers[k] == 1 for k in counted):
+        may = c.model.species[name].may_be_negative
+        if may or not any(powers[k] == 1 for k in counted):
             found.append(i)
     return found
 
