@@ -161,6 +161,28 @@ def test_radii_of_a_capillary_may_differ_between_lines():
     assert both[0]["RF"].values == pytest.approx(both[1]["RF"].values, rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[1], SHAPES[3]], ids=["a", "b", "c"])
+@pytest.mark.parametrize("what", ["flow", "field by distance", "field by cell", "lines"])
+def test_pieces_go_with_everything_else(shape, what):
+    more = {
+        "flow": {"velocity": "0.01 um/s"},
+        "field by distance": {"fields": {"R0": lambda d: 300.0 * np.exp(-d / 40.0)}},
+        "field by cell": {"fields": {"P": np.linspace(1e-3, 9e-3, shape.num_cells)}},
+        "lines": {
+            "values": {"P": [1e-3, 2e-3], "D": [5.0, 20.0]},
+            "velocity": (np.full(shape.faces.size, 0.01), "um/s"),
+        },
+    }[what]
+    line, cells = (
+        kg.simulate_line(tissue(), shape, "0.1 mg", rtol=1e-4, method=m, **TWO_WAY | more)
+        for m in ("line", "cells")
+    )
+    for name in ("F", "R", "RF"):
+        b = cells[name].values
+        assert np.max(np.abs(line[name].values - b)) <= 2e-4 * np.max(np.abs(b))
+    assert line.ledger({"drug": ["F", "RF"]}, plasma={"dose": ["A", "gone"]}).largest < 1e-10
+
+
 def test_well_mixed_has_the_surface_of_all():
     shape = SHAPES[1]
     model = well_mixed(tissue(), shape, body(), "0.3 mL")
