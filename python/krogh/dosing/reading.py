@@ -153,14 +153,15 @@ def assemble(cells: Cells, options: Options) -> Parts:
         typed["DVID"] = texts(found["DVID"])
     if names is not None:
         typed["CMT_NAME"] = names
-    used = {*typed, *covariates}
+    asked = {str(name).upper() for name in covariates}  # letter case of columns does not matter
+    used = {*typed, *asked}
     other = {
         spelling[name]: texts(column) if column.dtype.kind != "f" else column
         for name, column in found.items()
         if name not in used
     }
     for name in ("DRUG", "ROUTE"):
-        if name in found and name not in covariates:
+        if name in found and name not in asked:
             column = texts(found[name])
             typed[name] = np.where(missing(column), "", column)
             other.pop(spelling[name], None)

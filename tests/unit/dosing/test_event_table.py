@@ -188,6 +188,15 @@ def test_compartments_by_name():
         read(BASIC, compartments={1: "depot"})
 
 
+def test_a_covariate_asked_for_in_other_letters_is_kept_once():
+    table = EventTable.read(
+        "ID,TIME,AMT,WT\n1,0,5,70\n", units={"TIME": "h", "AMT": "mg"}, covariates={"wt": "kg"}
+    )
+    assert list(table.covariates) == ["wt"]
+    assert table.to_csv().splitlines()[1].upper().split(",").count("WT") == 1
+    assert EventTable.read(table.to_csv()) == table
+
+
 def test_a_compartment_beyond_any_model_is_refused_also_where_names_may_stand():
     with pytest.raises(DataError, match=r"KG-222.*row 2.*2415444"):
         EventTable.read("id;time;amt;cmt;DVID\n1;0;5;2415444;2x;\n", units=UNITS)
