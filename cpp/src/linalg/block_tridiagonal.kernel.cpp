@@ -220,12 +220,6 @@ void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs) {
   }
 }
 
-void invert_block(double* block, int size) {
-  switch (size) {
-    case 1: invert<1>(block, size); break;
-    case 2: invert<2>(block, size); break;
-    default: invert<0>(block, size);
-  }
-}
+void invert_block(double* block, int size) { invert<0>(block, size); }
 
 }  // namespace krogh::KROGH_ISA
