@@ -95,3 +95,5 @@ class Outcome:
     d_entered: Floats | None = None
     vessel: Floats | None = None
     stopped: bool = False
+    reason: str = ""
+    """Why the line solver could not take it, where cells stand in for it."""

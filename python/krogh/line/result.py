@@ -495,6 +495,8 @@ class LineResult:
             f"{self.method}, rtol {self.settings.rtol:g},"
             f" {int(self.stats['accepted'].sum()):,} steps in {self._outcome.seconds:.3g} s",
         ]
+        if self._outcome.reason:
+            notes.append(f"solved as cells because of {self._outcome.reason}")
         if self.verification is not None:
             notes.append(str(self.verification))
         return notes + [str(f) for f in self.failures[:3]]

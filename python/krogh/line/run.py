@@ -33,6 +33,9 @@ __all__ = ["METHODS", "simulate_line"]
 
 METHODS: Final = ("auto", "line", "cells", "cells-rkc2", "cells-rodas5p")
 
+MANY: Final = 100
+"""Lines from which on a slower method is told of in the log as a warning."""
+
 _LOG = logging.getLogger("krogh")
 _ENGINES: Final = {"cells": "rodas5p", "cells-rodas5p": "rodas5p", "cells-rkc2": "rkc2"}
 
@@ -110,7 +113,8 @@ def simulate_line(
         Absolute tolerances with units; defaults in `krogh.line.tolerance`.
     method
         ``"line"`` (the line solver), ``"cells"`` (every cell as states of one point model, solved
-        by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can.
+        by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can, else
+        cells, with the reason in the result.
     verify
         Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
         stabilized explicit method would need too many stages.
@@ -235,9 +239,16 @@ def _solve(problem: LineProblem, dosing: Dosing | None, settings: Settings, meth
             f"KG-164: the line solver cannot take {reason}; use method='cells' (or 'auto')."
         )
     if reason:
-        _LOG.info("lines are solved as cells of a point model because of %s", reason)
-        return solve_cells(problem, dosing, settings, _ENGINES["cells"])
+        tell = _LOG.warning if problem.count > MANY else _LOG.info
+        tell("%s are solved as cells of a point model because of %s", _lines(problem), reason)
+        outcome = solve_cells(problem, dosing, settings, _ENGINES["cells"])
+        outcome.reason = reason
+        return outcome
     return solve_line(problem, dosing, settings)
+
+
+def _lines(problem: LineProblem) -> str:
+    return f"{problem.count:,} lines" if problem.count > 1 else "the line"
 
 
 def _recorded(

@@ -449,7 +449,9 @@ def test_what_the_line_solver_cannot_take_goes_to_cells_or_is_named():
     switching = tissue(Rate("I", "if(B > 1[nM], 1e-3[nM/h], 0[nM/h])"))
     with pytest.raises(SpecError, match=r"KG-164.*conditions.*method='cells'"):
         kg.simulate_line(switching, SHAPE, "3.6 mg/kg", method="line", **GIVEN)
-    assert kg.simulate_line(switching, SHAPE, "3.6 mg/kg", **GIVEN).method.startswith("cells")
+    found = kg.simulate_line(switching, SHAPE, "3.6 mg/kg", **GIVEN)
+    assert found.method.startswith("cells")
+    assert "solved as cells because of conditions in the laws of 'tissue'" in str(found)
     with pytest.raises(SpecError, match=r"KG-164.*steady state.*method='cells'"):
         run(dosing="0.01 mg every 12 h at steady state", method="line", weight=None)
 
