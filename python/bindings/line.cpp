@@ -34,6 +34,7 @@ std::span<double> room(py::array_t<double>& array) {
 struct LineRun {
   LineResult result;
   py::object values, contents, entered, final_states;
+  py::object sensitivities, content_sensitivities, entered_sensitivities;
 };
 
 /// Concentrations outside the walls, as arrays of the binding's caller.
@@ -65,6 +66,37 @@ struct Inputs {
   }
 };
 
+/// Tangents of the inputs, as arrays of the binding's caller.
+struct Directions {
+  Given parameters, fields, initial, diffusivity, fraction, permeability, rates, pulse_amplitudes,
+      table_values;
+
+  void put(LineProblem& problem) const {
+    simulate::LineDirections& d = problem.directions;
+    auto put_one = [&d](const Given& array, const char* name, py::ssize_t axes,
+                        std::span<const double>& target) {
+      if (!array) return;
+      if (array->ndim() != axes)
+        throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
+      const auto count = static_cast<std::int32_t>(array->shape(1));
+      if (d.count != 0 && d.count != count)
+        throw InvalidInput(std::string(name) + " has " + std::to_string(count) +
+                           " directions, others have " + std::to_string(d.count));
+      d.count = count;
+      target = view(*array);
+    };
+    put_one(parameters, "d_parameters", 3, d.parameters);
+    put_one(fields, "d_fields", 4, d.fields);
+    put_one(initial, "d_initial", 4, d.initial);
+    put_one(diffusivity, "d_diffusivity", 4, d.diffusivity);
+    put_one(fraction, "d_fraction", 4, d.fraction);
+    put_one(permeability, "d_permeability", 4, d.permeability);
+    put_one(rates, "d_rates", 4, d.rates);
+    put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
+    put_one(table_values, "d_table_values", 4, d.table_values);
+  }
+};
+
 LineRun run_line(const model::Program& program, const LineProblem& problem,
                  const LineOptions& options, bool final_states, int num_threads,
                  py::object progress) {
@@ -78,11 +110,18 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   py::array_t<double> values(Shape{lines, records, recorded, cells});
   py::array_t<double> contents(Shape{lines, records, states});
   py::array_t<double> entered(Shape{lines, records, mobile, 2});
+  const py::ssize_t directions = problem.directions.count;
+  py::array_t<double> sensitivities(Shape{lines, records, directions, recorded, cells});
+  py::array_t<double> content_sensitivities(Shape{lines, records, directions, states});
+  py::array_t<double> entered_sensitivities(Shape{lines, records, directions, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
   LineOutput output{.values = room(values),
                     .contents = room(contents),
                     .entered = room(entered),
-                    .final_states = {}};
+                    .final_states = {},
+                    .sensitivities = room(sensitivities),
+                    .content_sensitivities = room(content_sensitivities),
+                    .entered_sensitivities = room(entered_sensitivities)};
   if (final_states) output.final_states = room(finals);
   LineRun run;
   Watcher watcher(std::move(progress));
@@ -96,6 +135,10 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.contents = contents;
   run.entered = entered;
   run.final_states = final_states ? py::object(finals) : py::none();
+  const bool has_directions = directions > 0;
+  run.sensitivities = has_directions ? py::object(sensitivities) : py::none();
+  run.content_sensitivities = has_directions ? py::object(content_sensitivities) : py::none();
+  run.entered_sensitivities = has_directions ? py::object(entered_sensitivities) : py::none();
   return run;
 }
 
@@ -142,6 +185,9 @@ void register_line(py::module_& module) {
       .def_readonly("contents", &LineRun::contents)
       .def_readonly("entered", &LineRun::entered)
       .def_readonly("final_states", &LineRun::final_states)
+      .def_readonly("sensitivities", &LineRun::sensitivities)
+      .def_readonly("content_sensitivities", &LineRun::content_sensitivities)
+      .def_readonly("entered_sensitivities", &LineRun::entered_sensitivities)
       .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
       .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -172,7 +218,9 @@ void register_line(py::module_& module) {
          double begin, std::int64_t num_lines, double rtol, std::vector<double> atol,
          double max_step, double first_step, double fixed_step, std::int64_t max_steps, int width,
          std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
-         bool final_states, int num_threads, py::object progress) {
+         bool final_states, int num_threads, py::object progress, Given d_parameters,
+         Given d_fields, Given d_initial, Given d_diffusivity, Given d_fraction,
+         Given d_permeability, Given d_rates, Given d_pulse_amplitudes, Given d_table_values) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -194,6 +242,11 @@ void register_line(py::module_& module) {
         const Inputs inputs{std::move(rates), std::move(pulse_times), std::move(pulse_amplitudes),
                             std::move(table_times), std::move(table_values)};
         inputs.put(p);
+        const Directions directions{
+            std::move(d_parameters),  std::move(d_fields),           std::move(d_initial),
+            std::move(d_diffusivity), std::move(d_fraction),         std::move(d_permeability),
+            std::move(d_rates),       std::move(d_pulse_amplitudes), std::move(d_table_values)};
+        directions.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
         LineOptions options{.rtol = rtol,
@@ -222,7 +275,15 @@ void register_line(py::module_& module) {
       py::arg("max_steps") = 1'000'000, py::arg("width") = 0,
       py::arg("signed_states") = std::vector<std::int32_t>{},
       py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("final_states") = false,
-      py::arg("num_threads") = 0, py::arg("progress") = py::none());
+      py::arg("num_threads") = 0, py::arg("progress") = py::none(),
+      py::arg("d_parameters").noconvert() = py::none(),
+      py::arg("d_fields").noconvert() = py::none(), py::arg("d_initial").noconvert() = py::none(),
+      py::arg("d_diffusivity").noconvert() = py::none(),
+      py::arg("d_fraction").noconvert() = py::none(),
+      py::arg("d_permeability").noconvert() = py::none(),
+      py::arg("d_rates").noconvert() = py::none(),
+      py::arg("d_pulse_amplitudes").noconvert() = py::none(),
+      py::arg("d_table_values").noconvert() = py::none());
 }
 
 }  // namespace krogh::bindings

@@ -245,8 +245,10 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                          const RunControl& control) {
   validate_problem(program, problem);
   validate_options(program, problem, options, output);
+  validate_directions(program, problem, options, output);
   for (const std::span<double> out :
-       {output.values, output.contents, output.entered, output.final_states})
+       {output.values, output.contents, output.entered, output.final_states, output.sensitivities,
+        output.content_sensitivities, output.entered_sensitivities})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   LineResult result;
   result.status.assign(idx(problem.num_lines), Status::stopped);
@@ -277,6 +279,14 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                      .largest_shrink = 0.2,
                      .fixed_step = options.fixed_step};
   make_tapes(context, program, line);
+  std::unique_ptr<const LineTangentPlan> tangents;
+  if (problem.directions.count > 0) {
+    tangents =
+        std::make_unique<LineTangentPlan>(program, line, problem, context.width, context.y_row,
+                                          context.stage_rows[0], context.file_rows);
+    context.tangents = tangents.get();
+    context.file_rows = tangents->program.num_registers;
+  }
 
   const auto groups = (problem.num_lines + linalg::line_lanes - 1) / linalg::line_lanes;
   const int num_threads =

@@ -68,6 +68,8 @@ LineEngine::LineEngine(LineContext& context)
   };
   for (const auto& [row, value] : context.program->constants()) set_all(row, value);
   for (const auto& [row, value] : line.constants) set_all(row, value);
+  if (context.tangents != nullptr)
+    tangents_ = std::make_unique<LineTangents>(*context.tangents, problem_, b);
 }
 
 /// Memory of the group, in one piece per kind.
@@ -137,6 +139,7 @@ void LineEngine::run(const std::function<bool()>& report) {
     KROGH_DISPATCH(line_step)(tableau, block_);
     for (int l = 0; l < W; ++l)
       if (lanes_[idx(l)].line < 0) block_.accepted[l] = 0.0;
+    if (tangents_) tangents_->step();
     KROGH_DISPATCH(line_commit)(block_);
     for (int l = 0; l < W; ++l)
       if (lanes_[idx(l)].line >= 0) after_step(l);
@@ -173,6 +176,7 @@ void LineEngine::load(int l, std::int64_t line) {
   lane.stats = {};
   load_transport(l, line);
   load_states(l, line);
+  if (tangents_) tangents_->load(l, line, lane.grid);
   LineBlock& b = block_;
   const LineOptions& options = *context_.options;
   b.time[l] = problem_.begin;
@@ -202,8 +206,8 @@ void LineEngine::load_transport(int l, std::int64_t line) {
   LineBlock& b = block_;
   const std::int64_t n = b.num_cells, m = b.num_mobile;
   const double* faces = set_of(problem_.faces, line, n + 1);
-  const space::Grid grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
-  lanes_[idx(l)].volumes = grid.volumes;
+  space::Grid& grid = lanes_[idx(l)].grid;
+  grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
   const double* diffusivity = set_of(problem_.diffusivity, line, m * n);
   const double* fraction = set_of(problem_.fraction, line, m * n);
   const double* permeability = set_of(problem_.permeability, line, m * 2);
@@ -274,6 +278,7 @@ void LineEngine::move_inputs(int l) {
   double* reference = b.references + l;
   const std::int64_t terms = std::int64_t{b.num_inputs} * b.num_terms;
   auto decay_to = [&](double time) {
+    if (tangents_) tangents_->decay(l, time - *reference);
     for (std::int64_t k = 0; k < terms; ++k)
       amplitudes[k * W + l] *= std::exp(-b.rates[k * W + l] * (time - *reference));
     *reference = time;
@@ -284,6 +289,7 @@ void LineEngine::move_inputs(int l) {
     decay_to(times[lane.next_pulse]);
     for (std::int64_t k = 0; k < terms; ++k)
       amplitudes[k * W + l] += values[lane.next_pulse * terms + k];
+    if (tangents_) tangents_->add_pulse(l, lane.line, lane.next_pulse);
     ++lane.next_pulse;
     if (b.restart[l] == 0.0 && context_.options->first_step <= 0.0) b.restart[l] = 1.0;
   }
@@ -294,6 +300,7 @@ void LineEngine::move_inputs(int l) {
   const std::int64_t high =
       std::min<std::int64_t>(after - problem_.table_times.begin(), points - 1);
   const std::int64_t low = std::max<std::int64_t>(high - 1, 0);
+  if (tangents_) tangents_->set_table(l, lane.line, low, high, t);
   const double* table = set_of(problem_.table_values, lane.line, b.num_inputs * points);
   for (int k = 0; k < b.num_inputs; ++k) {
     const double* y = table + k * points;
@@ -308,8 +315,10 @@ void LineEngine::arrive(int l) {
   Lane& lane = lanes_[idx(l)];
   const double t = block_.time[l];
   const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
-  while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t)
+  while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t) {
     record(l);
+    if (lane.line < 0) return;
+  }
   if (lane.next_record == num_records) {
     end(l, Status::success);
     return;
@@ -346,13 +355,23 @@ void LineEngine::record(int l) {
   for (int i = 0; i < b.num_states; ++i) {
     double sum = 0.0;
     for (std::int64_t k = 0; k < cells; ++k)
-      sum += lane.volumes[idx(k)] * *place(b.y_row + i, l, k);
+      sum += lane.grid.volumes[idx(k)] * *place(b.y_row + i, l, k);
     out.contents[idx(at * b.num_states + i)] = sum;
   }
   for (int j = 0; j < b.num_mobile; ++j)
     for (int w = 0; w < 2; ++w)
       out.entered[idx((at * b.num_mobile + j) * 2 + w)] = b.ledger[(w * b.num_mobile + j) * W + l];
-  ++lane.next_record;
+  const std::int64_t record = lane.next_record++;
+  if (!tangents_) return;
+  const auto [state, cell] =
+      tangents_->record(l, lane.line, record, recorded, lane.grid.volumes, out);
+  if (state < 0) return;
+  (*context_.failures)[idx(lane.line)] = {.line = lane.line,
+                                          .status = Status::not_finite,
+                                          .time = b.time[l],
+                                          .state = state,
+                                          .cell = cell};
+  end(l, Status::not_finite);
 }
 
 void LineEngine::after_step(int l) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
@@ -15,6 +16,7 @@
 #include "model/line_program.hpp"
 #include "model/native_tapes.hpp"
 #include "simulate/line_block.hpp"
+#include "simulate/line_tangent.hpp"
 
 namespace krogh::simulate {
 
@@ -34,6 +36,7 @@ struct LineContext {
   std::vector<double> knots;  ///< kinks of kinetics and table in time, in order
   int width = 0;
   integrate::StepControl control;
+  const LineTangentPlan* tangents = nullptr;  ///< null: no directions
 
   expr::NativeTape prologue, first, stage;
   std::array<expr::NativeTape, 4> expand;
@@ -67,7 +70,7 @@ class LineEngine {
     std::int64_t next_pulse = 0;
     std::int64_t next_knot = 0;
     double stop_time = 0.0;
-    std::vector<double> volumes;
+    space::Grid grid;
     LineStats stats;
   };
 
@@ -89,6 +92,7 @@ class LineEngine {
   LineContext& context_;
   const LineProblem& problem_;
   LineBlock block_;
+  std::unique_ptr<LineTangents> tangents_;
   AlignedBuffer files_, cells_, rows_;
   std::vector<int> mobile_, wall_inputs_;
   std::vector<Lane> lanes_;

@@ -24,6 +24,22 @@ struct MobileState {
   std::array<std::int32_t, 2> inputs{-1, -1};
 };
 
+/// Directions in which a line is differentiated: the tangent of every input along each of them; what
+/// is empty stands still. Leading axes "sets" as in LineProblem, then `count`.
+struct LineDirections {
+  std::int32_t count = 0;
+  std::span<const double> parameters;    ///< shape (sets, count, num_parameters)
+  std::span<const double> fields;        ///< shape (sets, count, fields, num_cells)
+  std::span<const double> initial;       ///< shape (sets, count, num_states, num_cells)
+  std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
+  std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
+  std::span<const double> permeability;  ///< shape (sets, count, num_mobile, 2)
+  std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
+  /// shape (sets, count, num_pulses, num_inputs, num_terms)
+  std::span<const double> pulse_amplitudes;
+  std::span<const double> table_values;  ///< shape (sets, count, num_inputs, points)
+};
+
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for
 /// the others; the kinetics are those of the model in every cell. Lengths [um], times in the
 /// model's unit, concentrations per total tissue volume. An array with leading axis "sets" has one
@@ -58,6 +74,10 @@ struct LineProblem {
 
   double begin = 0.0;
   std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
+
+  /// Forward sensitivities: those of the model's own initial values to parameters are included, and
+  /// a parameter given by a field moves with the field alone.
+  LineDirections directions;
 };
 
 struct LineOptions {
@@ -96,6 +116,10 @@ struct LineOutput {
   /// begin, shape (num_lines, records, num_mobile, 2).
   std::span<double> entered;
   std::span<double> final_states;  ///< shape (num_lines, num_states, num_cells); or empty
+  /// Tangents of the above along the directions; empty where there are none.
+  std::span<double> sensitivities;  ///< shape (num_lines, records, count, num_recorded, num_cells)
+  std::span<double> content_sensitivities;  ///< shape (num_lines, records, count, num_states)
+  std::span<double> entered_sensitivities;  ///< shape (num_lines, records, count, num_mobile, 2)
 };
 
 struct LineResult {
@@ -112,6 +136,9 @@ struct LineResult {
 /// pulses, at kinks of the table and at records. A step is accepted if the larger of the root mean
 /// square of the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below
 /// one, and no held state lies below -rtol times its largest value so far.
+/// Sensitivities are integrated by the same stages with the same matrix, which this method allows at
+/// its full order (a W-method): numerical error of theirs does not steer the step, and states have
+/// the same bits with and without them.
 /// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Results of a line do not depend on the thread count, the order or the number of lines, nor
