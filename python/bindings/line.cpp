@@ -33,8 +33,8 @@ std::span<double> room(py::array_t<double>& array) {
 /// A finished call: arrays owned by Python, counters and failures.
 struct LineRun {
   LineResult result;
-  py::object values, contents, entered, final_states;
-  py::object sensitivities, content_sensitivities, entered_sensitivities;
+  py::object values, contents, entered, final_states, plasma;
+  py::object sensitivities, content_sensitivities, entered_sensitivities, plasma_sensitivities;
 };
 
 /// Concentrations outside the walls, as arrays of the binding's caller.
@@ -69,7 +69,7 @@ struct Inputs {
 /// Tangents of the inputs, as arrays of the binding's caller.
 struct Directions {
   Given parameters, fields, initial, diffusivity, fraction, permeability, rates, pulse_amplitudes,
-      table_values;
+      table_values, plasma_parameters, plasma_initial, outside_factor, uptake_factor, dose_amounts;
 
   void put(LineProblem& problem) const {
     simulate::LineDirections& d = problem.directions;
@@ -94,6 +94,45 @@ struct Directions {
     put_one(rates, "d_rates", 4, d.rates);
     put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
     put_one(table_values, "d_table_values", 4, d.table_values);
+    put_one(plasma_parameters, "d_plasma_parameters", 3, d.plasma_parameters);
+    put_one(plasma_initial, "d_plasma_initial", 3, d.plasma_initial);
+    put_one(outside_factor, "d_outside_factor", 3, d.outside_factor);
+    put_one(uptake_factor, "d_uptake_factor", 3, d.uptake_factor);
+    put_one(dose_amounts, "d_dose_amounts", 3, d.dose_amounts);
+  }
+};
+
+/// mobile state, wall, state of the plasma
+using ExchangeArgument = std::tuple<std::int32_t, std::int32_t, std::int32_t>;
+
+/// The plasma, as arrays of the binding's caller.
+struct PlasmaArguments {
+  const model::Program* program = nullptr;
+  Given parameters, initial, outside_factor, uptake_factor;
+  std::vector<ExchangeArgument> exchange;
+  std::optional<Array<std::int64_t>> dose_offsets;
+  Given dose_times, dose_amounts;
+  std::optional<Array<std::int32_t>> dose_states;
+  std::optional<Array<std::int8_t>> dose_kinds;
+  std::vector<simulate::DoseKind> kinds;
+
+  void put(LineProblem& problem) {
+    simulate::LinePlasmaProblem& p = problem.plasma;
+    p.program = program;
+    p.parameters = view_of(parameters);
+    p.initial = view_of(initial);
+    p.outside_factor = view_of(outside_factor);
+    p.uptake_factor = view_of(uptake_factor);
+    for (const auto& [mobile, wall, state] : exchange)
+      p.exchange.push_back({.mobile = mobile, .wall = wall, .state = state});
+    if (dose_offsets) p.dose_offsets = view(*dose_offsets);
+    p.dose_times = view_of(dose_times);
+    p.dose_amounts = view_of(dose_amounts);
+    if (dose_states) p.dose_states = view(*dose_states);
+    if (dose_kinds)
+      for (const std::int8_t kind : view(*dose_kinds))
+        kinds.push_back(static_cast<simulate::DoseKind>(kind));
+    p.dose_kinds = kinds;
   }
 };
 
@@ -115,13 +154,19 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   py::array_t<double> content_sensitivities(Shape{lines, records, directions, states});
   py::array_t<double> entered_sensitivities(Shape{lines, records, directions, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
+  const bool has_plasma = problem.plasma.program != nullptr;
+  const py::ssize_t blood = has_plasma ? problem.plasma.program->num_states() : 0;
+  py::array_t<double> plasma(Shape{lines, records, blood});
+  py::array_t<double> plasma_sensitivities(Shape{lines, records, directions, blood});
   LineOutput output{.values = room(values),
                     .contents = room(contents),
                     .entered = room(entered),
                     .final_states = {},
+                    .plasma = room(plasma),
                     .sensitivities = room(sensitivities),
                     .content_sensitivities = room(content_sensitivities),
-                    .entered_sensitivities = room(entered_sensitivities)};
+                    .entered_sensitivities = room(entered_sensitivities),
+                    .plasma_sensitivities = room(plasma_sensitivities)};
   if (final_states) output.final_states = room(finals);
   LineRun run;
   Watcher watcher(std::move(progress));
@@ -135,10 +180,13 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.contents = contents;
   run.entered = entered;
   run.final_states = final_states ? py::object(finals) : py::none();
+  run.plasma = has_plasma ? py::object(plasma) : py::none();
   const bool has_directions = directions > 0;
   run.sensitivities = has_directions ? py::object(sensitivities) : py::none();
   run.content_sensitivities = has_directions ? py::object(content_sensitivities) : py::none();
   run.entered_sensitivities = has_directions ? py::object(entered_sensitivities) : py::none();
+  run.plasma_sensitivities =
+      has_directions && has_plasma ? py::object(plasma_sensitivities) : py::none();
   return run;
 }
 
@@ -185,9 +233,11 @@ void register_line(py::module_& module) {
       .def_readonly("contents", &LineRun::contents)
       .def_readonly("entered", &LineRun::entered)
       .def_readonly("final_states", &LineRun::final_states)
+      .def_readonly("plasma", &LineRun::plasma)
       .def_readonly("sensitivities", &LineRun::sensitivities)
       .def_readonly("content_sensitivities", &LineRun::content_sensitivities)
       .def_readonly("entered_sensitivities", &LineRun::entered_sensitivities)
+      .def_readonly("plasma_sensitivities", &LineRun::plasma_sensitivities)
       .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
       .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -203,7 +253,8 @@ void register_line(py::module_& module) {
         py::list failures;
         for (const auto& f : r.result.failures)
           failures.append(py::make_tuple(f.line, static_cast<int>(f.status),
-                                         std::string(sentence(f.status)), f.time, f.state, f.cell));
+                                         std::string(sentence(f.status)), f.time, f.state, f.cell,
+                                         f.is_plasma));
         return failures;
       });
 
@@ -218,9 +269,17 @@ void register_line(py::module_& module) {
          double begin, std::int64_t num_lines, double rtol, std::vector<double> atol,
          double max_step, double first_step, double fixed_step, std::int64_t max_steps, int width,
          std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
-         bool final_states, int num_threads, py::object progress, Given d_parameters,
-         Given d_fields, Given d_initial, Given d_diffusivity, Given d_fraction,
-         Given d_permeability, Given d_rates, Given d_pulse_amplitudes, Given d_table_values) {
+         bool final_states, int num_threads, py::object progress, const model::Program* plasma,
+         Given plasma_parameters, Given plasma_initial, std::vector<ExchangeArgument> exchange,
+         Given outside_factor, Given uptake_factor, std::vector<double> plasma_atol,
+         std::vector<std::int32_t> plasma_signed_states,
+         std::optional<Array<std::int64_t>> dose_offsets, Given dose_times,
+         std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
+         std::optional<Array<std::int8_t>> dose_kinds, Given d_parameters, Given d_fields,
+         Given d_initial, Given d_diffusivity, Given d_fraction, Given d_permeability,
+         Given d_rates, Given d_pulse_amplitudes, Given d_table_values, Given d_plasma_parameters,
+         Given d_plasma_initial, Given d_outside_factor, Given d_uptake_factor,
+         Given d_dose_amounts) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -242,10 +301,26 @@ void register_line(py::module_& module) {
         const Inputs inputs{std::move(rates), std::move(pulse_times), std::move(pulse_amplitudes),
                             std::move(table_times), std::move(table_values)};
         inputs.put(p);
-        const Directions directions{
-            std::move(d_parameters),  std::move(d_fields),           std::move(d_initial),
-            std::move(d_diffusivity), std::move(d_fraction),         std::move(d_permeability),
-            std::move(d_rates),       std::move(d_pulse_amplitudes), std::move(d_table_values)};
+        PlasmaArguments blood{.program = plasma,
+                              .parameters = std::move(plasma_parameters),
+                              .initial = std::move(plasma_initial),
+                              .outside_factor = std::move(outside_factor),
+                              .uptake_factor = std::move(uptake_factor),
+                              .exchange = std::move(exchange),
+                              .dose_offsets = std::move(dose_offsets),
+                              .dose_times = std::move(dose_times),
+                              .dose_amounts = std::move(dose_amounts),
+                              .dose_states = std::move(dose_states),
+                              .dose_kinds = std::move(dose_kinds),
+                              .kinds = {}};
+        blood.put(p);
+        const Directions directions{std::move(d_parameters),     std::move(d_fields),
+                                    std::move(d_initial),        std::move(d_diffusivity),
+                                    std::move(d_fraction),       std::move(d_permeability),
+                                    std::move(d_rates),          std::move(d_pulse_amplitudes),
+                                    std::move(d_table_values),   std::move(d_plasma_parameters),
+                                    std::move(d_plasma_initial), std::move(d_outside_factor),
+                                    std::move(d_uptake_factor),  std::move(d_dose_amounts)};
         directions.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
@@ -257,7 +332,9 @@ void register_line(py::module_& module) {
                             .max_steps = max_steps,
                             .width = width,
                             .signed_states = std::move(signed_states),
-                            .recorded = std::move(recorded)};
+                            .recorded = std::move(recorded),
+                            .plasma_atol = std::move(plasma_atol),
+                            .plasma_signed = std::move(plasma_signed_states)};
         return run_line(program, p, options, final_states, num_threads, std::move(progress));
       },
       py::arg("program"), py::arg("parameters").noconvert(), py::arg("geometry"),
@@ -275,7 +352,19 @@ void register_line(py::module_& module) {
       py::arg("max_steps") = 1'000'000, py::arg("width") = 0,
       py::arg("signed_states") = std::vector<std::int32_t>{},
       py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("final_states") = false,
-      py::arg("num_threads") = 0, py::arg("progress") = py::none(),
+      py::arg("num_threads") = 0, py::arg("progress") = py::none(), py::arg("plasma") = py::none(),
+      py::arg("plasma_parameters").noconvert() = py::none(),
+      py::arg("plasma_initial").noconvert() = py::none(),
+      py::arg("exchange") = std::vector<ExchangeArgument>{},
+      py::arg("outside_factor").noconvert() = py::none(),
+      py::arg("uptake_factor").noconvert() = py::none(),
+      py::arg("plasma_atol") = std::vector<double>{},
+      py::arg("plasma_signed_states") = std::vector<std::int32_t>{},
+      py::arg("dose_offsets").noconvert() = py::none(),
+      py::arg("dose_times").noconvert() = py::none(),
+      py::arg("dose_states").noconvert() = py::none(),
+      py::arg("dose_amounts").noconvert() = py::none(),
+      py::arg("dose_kinds").noconvert() = py::none(),
       py::arg("d_parameters").noconvert() = py::none(),
       py::arg("d_fields").noconvert() = py::none(), py::arg("d_initial").noconvert() = py::none(),
       py::arg("d_diffusivity").noconvert() = py::none(),
@@ -283,7 +372,12 @@ void register_line(py::module_& module) {
       py::arg("d_permeability").noconvert() = py::none(),
       py::arg("d_rates").noconvert() = py::none(),
       py::arg("d_pulse_amplitudes").noconvert() = py::none(),
-      py::arg("d_table_values").noconvert() = py::none());
+      py::arg("d_table_values").noconvert() = py::none(),
+      py::arg("d_plasma_parameters").noconvert() = py::none(),
+      py::arg("d_plasma_initial").noconvert() = py::none(),
+      py::arg("d_outside_factor").noconvert() = py::none(),
+      py::arg("d_uptake_factor").noconvert() = py::none(),
+      py::arg("d_dose_amounts").noconvert() = py::none());
 }
 
 }  // namespace krogh::bindings

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from krogh import data, dosing, errors, library, model, units
+    from krogh import data, dose, dosing, errors, library, line, model, space, tumour, units
     from krogh._core import __version__
     from krogh.data import cmake_dir
     from krogh.dosing import Dose, EventTable, Regimen
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from krogh.fit import fit
     from krogh.library import cite
+    from krogh.line import simulate_line
     from krogh.model import (
         Compartment,
         Covariate,
@@ -48,14 +49,18 @@ if TYPE_CHECKING:
         Rule,
         Species,
         Table,
+        Transport,
         Variability,
         symbol,
     )
     from krogh.simulate import simulate, steady_state
+    from krogh.space import Cylinder, Slab, Sphere
+    from krogh.study import Study, open
 
 __all__ = [
     "Compartment",
     "Covariate",
+    "Cylinder",
     "DataError",
     "Dose",
     "DoseInput",
@@ -73,28 +78,49 @@ __all__ = [
     "Reaction",
     "Regimen",
     "Rule",
+    "Slab",
     "SolverError",
     "SpecError",
     "Species",
+    "Sphere",
+    "Study",
     "Table",
+    "Transport",
     "UnitError",
     "Variability",
     "__version__",
     "cite",
     "cmake_dir",
     "data",
+    "dose",
     "dosing",
     "errors",
     "fit",
     "library",
+    "line",
     "model",
+    "open",
     "simulate",
+    "simulate_line",
+    "space",
     "steady_state",
     "symbol",
+    "tumour",
     "units",
 ]
 
-_MODULES = ("data", "dosing", "errors", "library", "model", "units")
+_MODULES = (
+    "data",
+    "dose",
+    "dosing",
+    "errors",
+    "library",
+    "line",
+    "model",
+    "space",
+    "tumour",
+    "units",
+)
 
 _NAMES = {
     "krogh._core": ("__version__",),
@@ -113,6 +139,7 @@ _NAMES = {
     ),
     "krogh.fit": ("fit",),
     "krogh.library": ("cite",),
+    "krogh.line": ("simulate_line",),
     "krogh.model": (
         "Compartment",
         "Covariate",
@@ -126,10 +153,13 @@ _NAMES = {
         "Rule",
         "Species",
         "Table",
+        "Transport",
         "Variability",
         "symbol",
     ),
     "krogh.simulate": ("simulate", "steady_state"),
+    "krogh.space": ("Cylinder", "Slab", "Sphere"),
+    "krogh.study": ("Study", "open"),
 }
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

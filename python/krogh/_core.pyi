@@ -163,6 +163,7 @@ class LineRun:
     contents: Float
     entered: Float
     final_states: Float | None
+    plasma: Float | None
     @property
     def width(self) -> int: ...
     @property
@@ -172,7 +173,7 @@ class LineRun:
     @property
     def status(self) -> Int32: ...
     @property
-    def failures(self) -> list[tuple[int, int, str, float, int, int]]: ...
+    def failures(self) -> list[tuple[int, int, str, float, int, int, bool]]: ...
 
 def simulate_line(
     program: Program,
@@ -207,4 +208,17 @@ def simulate_line(
     final_states: bool = False,
     num_threads: int = 0,
     progress: Callable[[int, int, float], Any] | None = None,
+    plasma: Program | None = None,
+    plasma_parameters: Float | None = None,
+    plasma_initial: Float | None = None,
+    exchange: Sequence[tuple[int, int, int]] = ...,
+    outside_factor: Float | None = None,
+    uptake_factor: Float | None = None,
+    plasma_atol: Sequence[float] = ...,
+    plasma_signed_states: Sequence[int] = ...,
+    dose_offsets: Int64 | None = None,
+    dose_times: Float | None = None,
+    dose_states: Int32 | None = None,
+    dose_amounts: Float | None = None,
+    dose_kinds: Int8 | None = None,
 ) -> LineRun: ...

@@ -228,7 +228,16 @@ def _keys_by_name(name: str) -> tuple[str, ...]:
 
     if name in names():
         return _keys(model(name))
-    options = [*names(), *_METHODS, *known]
+    from krogh.library import catalog
+
+    for listed, load in (
+        (catalog.drugs, catalog.drug),
+        (catalog.tumours, catalog.tumour),
+        (catalog.subjects, catalog.subject),
+    ):
+        if name in listed():
+            return _keys(load(name))
+    options = [*names(), *catalog.drugs(), *catalog.tumours(), *_METHODS, *known]
     raise SpecError(
         f"KG-103: nothing is known to cite for {name[:60]!r}.{did_you_mean(name, options)}"
     )
@@ -240,9 +249,9 @@ def cite(*things: Any) -> Citations:
     Parameters
     ----------
     *things
-        Models, results of `simulate`, components, names of library models
-        (``"trastuzumab_quartino_2019"``), of methods (``"rodas5p"``) or of publications
-        (``"calvert_1989"``).  Nothing: krogh itself.
+        Models, results of `simulate`, components, drugs and tumours, names of library models
+        (``"trastuzumab_quartino_2019"``), of drugs and tumours (``"T-DM1"``), of methods
+        (``"rodas5p"``) or of publications (``"calvert_1989"``).  Nothing: krogh itself.
 
     Returns
     -------

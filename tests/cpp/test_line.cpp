@@ -83,8 +83,11 @@ struct Cylinder {
     values.assign(rows * options.recorded.size() * idx(problem.num_cells), 0.0);
     contents.assign(rows * 4, 0.0);
     entered.assign(rows * problem.mobile.size() * 2, 0.0);
-    LineOutput output{
-        .values = values, .contents = contents, .entered = entered, .final_states = {}};
+    LineOutput output{.values = values,
+                      .contents = contents,
+                      .entered = entered,
+                      .final_states = {},
+                      .plasma = {}};
     return simulate_line(program, problem, options, output, control);
   }
 };
@@ -135,9 +138,16 @@ TEST_CASE("block-tridiagonal solves agree with a dense solver in every lane and 
           }
         expected.push_back(a.fullPivLu().solve(b));
       }
-      const linalg::BlockTridiagonal system{
-          cells,        m, lower.data(), upper.data(), outward.data(), ratio.data(), walls.data(),
-          blocks.data()};
+      const int starts[] = {0, cells};
+      const linalg::BlockTridiagonal system{1,
+                                            starts,
+                                            m,
+                                            lower.data(),
+                                            upper.data(),
+                                            outward.data(),
+                                            ratio.data(),
+                                            walls.data(),
+                                            blocks.data()};
       KROGH_DISPATCH(factor_tridiagonal)(system);
       KROGH_DISPATCH(solve_tridiagonal)(system, rhs.data());
       double worst = 0.0;
@@ -158,8 +168,10 @@ TEST_CASE("a block that cannot be eliminated in order turns its lane alone into 
         for (int j = 0; j < m; ++j)
           blocks.data()[(i * m + j) * lanes + l] = l == 1 || i == j ? 1.0 : 0.0;
       }
-    const linalg::BlockTridiagonal system{1,           m,           zero.data(), zero.data(),
-                                          zero.data(), zero.data(), zero.data(), blocks.data()};
+    const int starts[] = {0, 1};
+    const linalg::BlockTridiagonal system{1,           starts,      m,
+                                          zero.data(), zero.data(), zero.data(),
+                                          zero.data(), zero.data(), blocks.data()};
     KROGH_DISPATCH(factor_tridiagonal)(system);
     KROGH_DISPATCH(solve_tridiagonal)(system, rhs.data());
     for (int l = 0; l < lanes; ++l) CHECK(std::isnan(rhs.data()[l]) == (l == 1));
@@ -283,7 +295,8 @@ TEST_CASE("kinetics that leave the numbers fail by name and leave the other line
   const LineOutput output{.values = cylinder.values,
                           .contents = cylinder.contents,
                           .entered = cylinder.entered,
-                          .final_states = {}};
+                          .final_states = {},
+                          .plasma = {}};
   const LineResult result =
       simulate_line(program, p, cylinder.options, output, {.num_threads = 1, .keep_going = {}});
   REQUIRE(result.failures.size() == 1);

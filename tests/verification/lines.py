@@ -82,6 +82,37 @@ class Line:
         return _core.line_grid(self.geometry, list(faces))["centers"]
 
 
+def with_plasma(line, law, parameters, exchange, doses=(), **options):
+    """A line whose walls exchange with a plasma of its own.
+
+    ``exchange`` lists ``(mobile state, wall, plasma state, outside factor, uptake factor)``, the
+    factors numbers or arrays over the lines; ``doses`` lists ``(time, state, amount, kind)``, for all
+    lines or, as a list of such lists, for each.
+    """
+    names = list(line.mobile)
+    lines = line.options.get("num_lines", 1)
+    given = list(doses)
+    each = given if given and isinstance(given[0], list) else [given] * lines
+    flat = [d for one in each for d in one]
+    factors = [
+        np.stack(np.broadcast_arrays(*(np.asarray(e[i], dtype=float) for e in exchange)), axis=-1)
+        for i in (3, 4)
+    ]
+    plasma = {
+        "plasma": law.program(),
+        "plasma_parameters": sets(parameters, len(law.parameters)),
+        "exchange": [(names.index(e[0]), e[1], law.states.index(e[2])) for e in exchange],
+        "outside_factor": np.ascontiguousarray(np.atleast_2d(factors[0])),
+        "uptake_factor": np.ascontiguousarray(np.atleast_2d(factors[1])),
+        "dose_offsets": np.cumsum([0] + [len(one) for one in each], dtype=np.int64),
+        "dose_times": np.array([d[0] for d in flat], dtype=float),
+        "dose_states": np.array([law.states.index(d[1]) for d in flat], dtype=np.int32),
+        "dose_amounts": np.array([d[2] for d in flat], dtype=float),
+        "dose_kinds": np.array([d[3] for d in flat], dtype=np.int8),
+    }
+    return line.but(options=line.options | plasma | options)
+
+
 def even_faces(inner, outer, cells):
     """Faces of cells of one width."""
     return _core.graded_faces(inner, outer, cells)

@@ -437,7 +437,7 @@ def test_values_below_zero_need_leave():
     run = line.run([1e3], signed_states=[0])
     assert np.max(np.abs(last(run))) < 1e-2
     refused = line.run([1e3], check=False)
-    ((number, _, sentence, time, state, cell),) = refused.failures
+    ((number, _, sentence, time, state, cell, _),) = refused.failures
     assert (number, time, state, cell) == (0, 0.0, 0, 0)
     assert "step" in sentence
 

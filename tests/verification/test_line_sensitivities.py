@@ -128,9 +128,9 @@ def check_all(problem, bound, step, times, reference, **options):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_derivative_of_the_numbers_themselves(geometry):
-    fixed = {"fixed_step": 0.05 * HOUR}
+    fixed = {"fixed_step": 0.01 * HOUR}
     problem = Problem(geometry, given_initial=geometry == "cartesian")
-    check_all(problem, 1e-8, 3e-4, [1.0 * HOUR, 4.0 * HOUR], fixed, **fixed)
+    check_all(problem, 1e-8, 1e-4, [1.0 * HOUR, 4.0 * HOUR], fixed, **fixed)
 
 
 @pytest.mark.slow

@@ -13,15 +13,17 @@ inline constexpr int line_lanes = 4;
 /// lower_k u_(k-1) + (blocks_k - d_k) u_k + upper_k u_(k+1) = rhs_k, k = 0 .. num_cells - 1, where
 /// the diagonal is given by what leaves: d_k = lower_k ratio_k + outward_k, and at the two ends
 /// what passes the wall; upper_k = outward_k ratio_(k+1). Cells are outermost and lanes innermost;
-/// lower_0, ratio_0, the last upper and the last outward are not used.
+/// lower_0, ratio_0, the last upper and the last outward are not used. Several chains of cells may
+/// stand one behind the other, each a system of its own.
 struct BlockTridiagonal {
-  int num_cells = 0;
+  int num_chains = 0;
+  const int* starts = nullptr;  ///< first cell of each chain and the end, (num_chains + 1,)
   int block_size = 0;
   double* lower = nullptr;    ///< shape (num_cells, block_size, line_lanes)
   double* upper = nullptr;    ///< as lower
   double* outward = nullptr;  ///< as lower
   double* ratio = nullptr;    ///< as lower
-  double* walls = nullptr;    ///< shape (2, block_size, line_lanes)
+  double* walls = nullptr;    ///< shape (num_chains, 2, block_size, line_lanes)
   double* blocks = nullptr;   ///< shape (num_cells, block_size, block_size, line_lanes)
 };
 
@@ -36,6 +38,8 @@ struct BlockTridiagonal {
   void factor_tridiagonal(const linalg::BlockTridiagonal& system);                           \
   /** Solves in place, after factor_tridiagonal. `rhs`: shape as lower. */                   \
   void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs);               \
+  /** Inverts blocks of shape (size, size, line_lanes) in place; pivots as above. */         \
+  void invert_block(double* block, int size);                                                \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_BLOCK_TRIDIAGONAL)
 #undef KROGH_DECLARE_BLOCK_TRIDIAGONAL

@@ -68,22 +68,25 @@ void invert(double* a, int size) {
 /// A^-1 outward = A^-1 B - 1; the idea is that of Grassmann, Taksar & Heyman 1985, Operations
 /// Research 33:1107, doi 10.1287/opre.33.5.1107.
 template <int M>
-void factor(const linalg::BlockTridiagonal& s) {
+void factor_chain(const linalg::BlockTridiagonal& s, int chain) {
   const int m = M > 0 ? M : s.block_size;
   const long vector = static_cast<long>(m) * W;
   const long block = vector * m;
   constexpr int bound = M > 0 ? M : 16;
   double b[static_cast<unsigned>(bound * bound * W)];
   double before[static_cast<unsigned>(bound * bound * W)];
-  for (int k = 0; k < s.num_cells; ++k) {
+  const int first = s.starts[chain];
+  const int end = s.starts[chain + 1];
+  for (int k = first; k < end; ++k) {
     double* a = s.blocks + k * block;
     for (long e = 0; e < block; ++e) b[e] = a[e];
     for (int w = 0; w < 2; ++w) {
-      if (k != (w == 0 ? 0 : s.num_cells - 1)) continue;
+      if (k != (w == 0 ? first : end - 1)) continue;
+      const double* wall = s.walls + (2 * chain + w) * vector;
       for (int i = 0; i < m; ++i)
-        for (int l = 0; l < W; ++l) b[(i * m + i) * W + l] -= s.walls[(w * m + i) * W + l];
+        for (int l = 0; l < W; ++l) b[(i * m + i) * W + l] -= wall[i * W + l];
     }
-    if (k > 0) {
+    if (k > first) {
       const double* inverse = a - block;
       const double* lower = s.lower + k * vector;
       const double* ratio = s.ratio + k * vector;
@@ -101,23 +104,30 @@ void factor(const linalg::BlockTridiagonal& s) {
         }
     }
     for (long e = 0; e < block; ++e) a[e] = before[e] = b[e];
-    if (k + 1 < s.num_cells)
+    if (k + 1 < end)
       for (int i = 0; i < m; ++i)
         for (int l = 0; l < W; ++l) a[(i * m + i) * W + l] -= s.outward[k * vector + i * W + l];
     invert<M>(a, m);
   }
 }
 
+template <int M>
+void factor(const linalg::BlockTridiagonal& s) {
+  for (int chain = 0; chain < s.num_chains; ++chain) factor_chain<M>(s, chain);
+}
+
 /// Forward: v_k = A_k^-1 (rhs_k - lower_k v_(k-1)); backward: u_k = v_k - A_k^-1 upper_k u_(k+1).
 template <int M>
-void solve(const linalg::BlockTridiagonal& s, double* x) {
+void solve_chain(const linalg::BlockTridiagonal& s, int chain, double* x) {
   const int m = M > 0 ? M : s.block_size;
   const long vector = static_cast<long>(m) * W;
   const long block = vector * m;
   constexpr unsigned bound = M > 0 ? M : 16;
   Lanes carried[bound], product[bound];
+  const int first = s.starts[chain];
+  const int end = s.starts[chain + 1];
   for (int i = 0; i < m; ++i) carried[i] = Lanes{};
-  for (int k = 0; k < s.num_cells; ++k) {
+  for (int k = first; k < end; ++k) {
     double* x_k = x + k * vector;
     const double* lower = s.lower + k * vector;
     for (int i = 0; i < m; ++i) {
@@ -127,7 +137,7 @@ void solve(const linalg::BlockTridiagonal& s, double* x) {
     multiply<M>(s.blocks + k * block, product, carried, m);
     for (int i = 0; i < m; ++i) lanes_at(x_k + i * W) = carried[i];
   }
-  for (int k = s.num_cells - 2; k >= 0; --k) {
+  for (int k = end - 2; k >= first; --k) {
     double* x_k = x + k * vector;
     const double* upper = s.upper + k * vector;
     for (int i = 0; i < m; ++i) carried[i] *= lanes_at(upper + i * W);
@@ -137,6 +147,11 @@ void solve(const linalg::BlockTridiagonal& s, double* x) {
       lanes_at(x_k + i * W) = carried[i];
     }
   }
+}
+
+template <int M>
+void solve(const linalg::BlockTridiagonal& s, double* x) {
+  for (int chain = 0; chain < s.num_chains; ++chain) solve_chain<M>(s, chain, x);
 }
 
 }  // namespace
@@ -158,6 +173,14 @@ void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs) {
     case 3: solve<3>(system, rhs); break;
     case 4: solve<4>(system, rhs); break;
     default: solve<0>(system, rhs);
+  }
+}
+
+void invert_block(double* block, int size) {
+  switch (size) {
+    case 1: invert<1>(block, size); break;
+    case 2: invert<2>(block, size); break;
+    default: invert<0>(block, size);
   }
 }
 

@@ -9,8 +9,9 @@
 #include <krogh/linalg/sparse_lu.hpp>
 
 #include "model/inputs.hpp"
-#include "model/time_knots.hpp"
+#include "model/line_tapes.hpp"
 #include "model/native_tapes.hpp"
+#include "model/time_knots.hpp"
 
 namespace krogh::model {
 namespace {
@@ -44,7 +45,9 @@ Program::~Program() = default;
 Program::Program(Program&&) noexcept = default;
 
 Program::Program(ModelSpec spec)
-    : given_(std::move(spec)), spec_(given_), native_cache_(std::make_unique<NativeCache>()) {
+    : given_(std::move(spec)), spec_(given_),
+      native_cache_(std::make_unique<NativeCache>()),
+      line_cache_(std::make_unique<LineCache>()) {
   validate();
   pin_surfaces();
   replace_divisions();

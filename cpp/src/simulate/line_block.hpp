@@ -11,18 +11,20 @@
 
 namespace krogh::simulate {
 
-/// `line_lanes` independent lines. Kinetics run over blocks of `width` = cells x lines, one
-/// register file per block (cell-major within a row); places of the last block past the last cell
-/// repeat that cell. Arrays "(cells, mobile, lanes)" have the lines innermost. What the kernel
-/// writes for a line depends on that line alone.
-struct LineBlock {
+/// Width of the plasma's only block.
+inline constexpr int plasma_width = 8;
+
+/// Cells of one model: those of the tissue, or the one of the plasma. Kinetics run over blocks of
+/// `width` = cells x lines, one register file per block (cell-major within a row); places of the
+/// last block past the last cell repeat that cell.
+struct LineCells {
   int width = 0;  ///< doubles in a row of a register file: 8, 16 or 32
   int num_cells = 0;
   int num_blocks = 0;
   int num_states = 0;
-  int num_mobile = 0;
-  const int* mobile = nullptr;  ///< states that move, shape (num_mobile,)
-  double* files = nullptr;      ///< register files, shape (num_blocks, file_rows, width)
+  int num_kept = 0;           ///< states that are coupled to other cells, solved outside the tapes
+  const int* kept = nullptr;  ///< shape (num_kept,)
+  double* files = nullptr;    ///< register files, shape (num_blocks, file_rows, width)
   int file_rows = 0;
 
   // Row numbers in a register file; -1: absent.
@@ -42,14 +44,49 @@ struct LineBlock {
   const expr::NativeTape* stage = {};
   const expr::NativeTape* expand[4] = {};  ///< each into its stage's rows
 
+  // Error control.
+  const double* atol = nullptr;           ///< (states)
+  const char* may_be_negative = nullptr;  ///< (states)
+  double* scale = nullptr;                ///< largest value of each state so far, (states, lanes)
+  double* highest = nullptr;              ///< of the step, (states, lanes)
+  double* lowest = nullptr;               ///< of the step, (states, lanes)
+  double* squares = nullptr;              ///< sums of squared weighted errors, (states, lanes)
+};
+
+/// A plasma that hands mobile states of the tissue in through walls and takes them back. Its states
+/// that do so are its kept ones; "exchanges" are pairs of a wall and one of these.
+struct LinePlasma {
+  LineCells cells;  ///< one cell of width 8
+  int num_exchanges = 0;
+  const int* mobile = nullptr;  ///< of each exchange: which mobile state
+  const int* wall = nullptr;    ///< 0: inner, 1: outer
+  const int* kept = nullptr;    ///< which kept state of the plasma
+  double* outside = nullptr;    ///< concentration outside per plasma state, (exchanges, lanes)
+  double* uptake = nullptr;     ///< loss per amount that enters, (chains, exchanges, lanes)
+  double* rates = nullptr;      ///< constant input, (states, lanes)
+  double* carried = nullptr;    ///< what the walls bring, (kept, lanes)
+  double* unknowns = nullptr;   ///< right-hand side, then solution, (kept, lanes)
+  double* response = nullptr;   ///< A^-1 G: minus the tissue's answer, (kept, cells, mobile, lanes)
+  double* inverse = nullptr;    ///< of the Schur complement, (kept, kept, lanes)
+};
+
+/// `line_lanes` independent lines. Arrays "(cells, mobile, lanes)" have the lines innermost; the
+/// cells stand in chains, each with a wall at both ends, and faces of a chain follow those of the
+/// chain before. What the kernel writes for a line depends on that line alone.
+struct LineBlock {
+  LineCells tissue;
+  LinePlasma* plasma = nullptr;  ///< null: none
+
   linalg::BlockTridiagonal transport;  ///< `walls` holds conductance / (volume fraction)
-  double* conductance = nullptr;       ///< of the faces, (cells + 1, mobile, lanes)
+  double* conductance = nullptr;       ///< of the faces, (cells + chains, mobile, lanes)
   double* inverse_fraction = nullptr;  ///< (cells, mobile, lanes)
   double* inverse_volume = nullptr;    ///< (cells, lanes)
-  const int* wall_inputs = nullptr;    ///< (2, mobile): concentration outside; -1: zero
+  double* volume = nullptr;            ///< (cells, lanes)
+  /// Which concentration stands outside, (chains, 2, mobile); -1: zero.
+  const int* wall_inputs = nullptr;
 
-  // Concentrations outside: base + slope (t - reference) + sum_k amplitude_k exp(-rate_k (t -
-  // ref)).
+  // Concentrations outside: of the inputs, then of the exchanges with the plasma. An input is base
+  // + slope (t - reference) + sum_k amplitude_k exp(-rate_k (t - ref)).
   int num_inputs = 0;
   int num_terms = 0;
   double* rates = nullptr;           ///< (inputs, terms, lanes)
@@ -57,26 +94,21 @@ struct LineBlock {
   double* bases = nullptr;           ///< (inputs, lanes)
   double* slopes = nullptr;          ///< (inputs, lanes)
   double* references = nullptr;      ///< (lanes)
-  double* concentrations = nullptr;  ///< (inputs, lanes), at the stage
-  double* derivatives = nullptr;     ///< (inputs, lanes), at the start of the step
+  double* concentrations = nullptr;  ///< (inputs + exchanges, lanes), at the stage
+  double* derivatives = nullptr;     ///< (inputs + exchanges, lanes), at the start of the step
+  double* changes = nullptr;         ///< parts of a stage's unknowns, (inputs + exchanges, lanes)
 
   double* moving = nullptr;      ///< free concentrations C/eps of a stage, (cells, mobile, lanes)
   double* carried = nullptr;     ///< their transport, (cells, mobile, lanes)
   double* unknowns = nullptr;    ///< right-hand side, then solution, (cells, mobile, lanes)
-  double* ledger = nullptr;      ///< amounts entered so far, (2, mobile, lanes)
+  double* inflow = nullptr;      ///< through the walls at the stage, (chains, 2, mobile, lanes)
+  double* ledger = nullptr;      ///< amounts entered so far, (chains, 2, mobile, lanes)
   double* ledger_new = nullptr;  ///< after the step
-  double* ledger_stages = nullptr;  ///< (4, 2, mobile, lanes)
+  double* ledger_stages = nullptr;  ///< (4, chains, 2, mobile, lanes)
 
-  // Error control.
   double rtol = 0.0;
-  double peak = 10.0;            ///< the largest weighted error counts as this times smaller
-  const double* atol = nullptr;  ///< (states)
-  const char* may_be_negative = nullptr;  ///< (states)
+  double peak = 10.0;  ///< the largest weighted error counts as this times smaller
   integrate::StepControl control;
-  double* scale = nullptr;    ///< largest value of each state so far, (states, lanes)
-  double* highest = nullptr;  ///< of the step, (states, lanes)
-  double* lowest = nullptr;   ///< of the step, (states, lanes)
-  double* squares = nullptr;  ///< sums of squared weighted errors, (states, lanes)
 
   // Rows of one number per line.
   double* time = nullptr;

@@ -22,112 +22,119 @@ constexpr double smallest_step = 16.0 * std::numeric_limits<double>::epsilon();
 
 LineEngine::LineEngine(LineContext& context)
     : context_(context), problem_(*context.problem), lanes_(idx(W)) {
-  const model::RegisterLayout& layout = context.program->layout();
-  const model::LineProgram& line = *context.line;
   LineBlock& b = block_;
-  b.width = context.width;
-  b.num_cells = problem_.num_cells;
-  b.num_blocks = (b.num_cells * W + b.width - 1) / b.width;
-  b.num_states = context.program->num_states();
-  b.num_mobile = static_cast<int>(problem_.mobile.size());
+  b.tissue.num_cells = problem_.num_cells;
   for (const MobileState& m : problem_.mobile) mobile_.push_back(m.state);
+  b.tissue.num_kept = static_cast<int>(mobile_.size());
+  b.tissue.kept = mobile_.data();
   for (std::size_t w = 0; w < 2; ++w)
     for (const MobileState& m : problem_.mobile)
       wall_inputs_.push_back(m.walls[w] == space::WallKind::closed ? -1 : m.inputs[w]);
-  b.mobile = mobile_.data();
-  b.wall_inputs = wall_inputs_.data();
-  b.file_rows = context.file_rows;
-  b.time_row = layout.time;
-  b.state_row = layout.states;
-  b.inverse_step_row = layout.inverse_step;
-  b.sum_row = layout.sums;
-  b.slope_row = layout.slopes;
-  b.time_slope_row = layout.time_slopes;
-  b.schur_row = line.schur;
-  b.reduced_row = line.reduced;
-  b.y_row = context.y_row;
-  b.rhs_jacobian = &context.native->rhs_jacobian;
-  b.first = &context.first;
-  b.stage = &context.stage;
-  for (std::size_t s = 0; s < 4; ++s) {
-    b.stage_rows[s] = context.stage_rows[s];
-    b.expand[s] = &context.expand[s];
-  }
+  starts_ = {0, problem_.num_cells};
+  b.transport.num_chains = 1;
+  b.transport.starts = starts_.data();
+  b.transport.block_size = b.tissue.num_kept;
   b.num_inputs = problem_.num_inputs;
   b.num_terms = problem_.num_terms;
   b.rtol = context.options->rtol;
   b.peak = std::min(10.0, 0.1 / b.rtol);
-  b.atol = context.atol.data();
-  b.may_be_negative = context.may_be_negative.data();
   b.control = context.control;
+  set_cells(
+      b.tissue, files_, *context.program, *context.tapes, context.tolerance,
+      context.tangents != nullptr ? context.tangents->tissue.num_rows() : context.tapes->file_rows);
   place_rows();
-  auto set_all = [&](std::int32_t row, double value) {
-    for (int k = 0; k < b.num_blocks; ++k)
-      std::fill_n(files_.data() + (idx(k) * idx(b.file_rows) + idx(row)) * idx(b.width), b.width,
-                  value);
-  };
-  for (const auto& [row, value] : context.program->constants()) set_all(row, value);
-  for (const auto& [row, value] : line.constants) set_all(row, value);
+  if (context.plasma_tapes != nullptr) place_plasma();
+  b.wall_inputs = wall_inputs_.data();
   if (context.tangents != nullptr)
     tangents_ = std::make_unique<LineTangents>(*context.tangents, problem_, b);
+}
+
+void LineEngine::set_cells(LineCells& cells, AlignedBuffer& memory, const model::Program& program,
+                           const model::LineTapes& tapes, const LineTolerance& tolerance,
+                           int file_rows) {
+  const model::RegisterLayout& layout = program.layout();
+  cells.width = tapes.width;
+  cells.num_blocks = (cells.num_cells * W + cells.width - 1) / cells.width;
+  cells.num_states = program.num_states();
+  cells.file_rows = file_rows;
+  cells.time_row = layout.time;
+  cells.state_row = layout.states;
+  cells.inverse_step_row = layout.inverse_step;
+  cells.sum_row = layout.sums;
+  cells.slope_row = layout.slopes;
+  cells.time_slope_row = layout.time_slopes;
+  cells.schur_row = tapes.line.schur;
+  cells.reduced_row = tapes.line.reduced;
+  cells.y_row = tapes.y_row;
+  cells.rhs_jacobian = &tapes.native.rhs_jacobian;
+  cells.first = &tapes.first;
+  cells.stage = &tapes.stage;
+  for (std::size_t s = 0; s < 4; ++s) {
+    cells.stage_rows[s] = tapes.stage_rows[s];
+    cells.expand[s] = &tapes.expand[s];
+  }
+  cells.atol = tolerance.atol.data();
+  cells.may_be_negative = tolerance.may_be_negative.data();
+  memory = AlignedBuffer(idx(cells.num_blocks) * idx(cells.file_rows) * idx(cells.width));
+  cells.files = memory.data();
+  for (const auto* constants : {&program.constants(), &tapes.line.constants})
+    for (const auto& [row, value] : *constants)
+      for (int k = 0; k < cells.num_blocks; ++k)
+        std::fill_n(memory.data() + (idx(k) * idx(cells.file_rows) + idx(row)) * idx(cells.width),
+                    cells.width, value);
 }
 
 /// Memory of the group, in one piece per kind.
 void LineEngine::place_rows() {
   LineBlock& b = block_;
-  files_ = AlignedBuffer(idx(b.num_blocks) * idx(b.file_rows) * idx(b.width));
-  b.files = files_.data();
-  const std::size_t vector = idx(b.num_cells) * idx(b.num_mobile) * W;
-  const std::size_t walls = idx(2 * b.num_mobile) * W;
-  cells_ = AlignedBuffer(vector * idx(9 + b.num_mobile) + idx(b.num_mobile + b.num_cells) * W);
-  double* next = cells_.data();
-  auto take = [&next](std::size_t size) {
-    double* const start = next;
-    next += size;
-    return start;
-  };
-  b.transport.num_cells = b.num_cells;
-  b.transport.block_size = b.num_mobile;
-  b.transport.lower = take(vector);
-  b.transport.upper = take(vector);
-  b.transport.outward = take(vector);
-  b.transport.ratio = take(vector);
-  b.inverse_fraction = take(vector);
-  b.conductance = take(vector + idx(b.num_mobile) * W);
-  b.inverse_volume = take(idx(b.num_cells) * W);
-  b.moving = take(vector);
-  b.carried = take(vector);
-  b.unknowns = take(vector);
-  b.transport.blocks = take(vector * idx(b.num_mobile));
-  const std::size_t inputs = idx(b.num_inputs) * W;
-  const std::size_t states = idx(b.num_states) * W;
-  rows_ = AlignedBuffer(7 * walls + (2 * idx(b.num_terms) + 4) * inputs + 4 * states + 10 * W);
-  next = rows_.data();
+  const std::size_t cells = idx(b.tissue.num_cells), mobile = idx(b.tissue.num_kept);
+  const std::size_t chains = idx(b.transport.num_chains);
+  const std::size_t vector = cells * mobile * W;
+  const std::size_t walls = 2 * chains * mobile * W;
+  cells_ = AlignedBuffer(vector * (9 + mobile) + chains * mobile * W + 2 * cells * W);
+  Pieces take_cells(cells_);
+  b.transport.lower = take_cells(vector);
+  b.transport.upper = take_cells(vector);
+  b.transport.outward = take_cells(vector);
+  b.transport.ratio = take_cells(vector);
+  b.inverse_fraction = take_cells(vector);
+  b.conductance = take_cells(vector + chains * mobile * W);
+  b.moving = take_cells(vector);
+  b.carried = take_cells(vector);
+  b.unknowns = take_cells(vector);
+  b.transport.blocks = take_cells(vector * mobile);
+  b.inverse_volume = take_cells(cells * W);
+  b.volume = take_cells(cells * W);
+  const std::size_t exchanges = problem_.plasma.exchange.size() * W;
+  const std::size_t inputs = idx(b.num_inputs) * W, terms = idx(b.num_terms);
+  const std::size_t states = idx(b.tissue.num_states) * W;
+  rows_ = AlignedBuffer(8 * walls + (2 * terms + 2) * inputs + 3 * (inputs + exchanges) +
+                        4 * states + 10 * W);
+  Pieces take(rows_);
   b.transport.walls = take(walls);
+  b.inflow = take(walls);
   b.ledger = take(walls);
   b.ledger_new = take(walls);
   b.ledger_stages = take(4 * walls);
-  b.rates = take(inputs * idx(b.num_terms));
-  b.amplitudes = take(inputs * idx(b.num_terms));
+  b.rates = take(inputs * terms);
+  b.amplitudes = take(inputs * terms);
   b.bases = take(inputs);
   b.slopes = take(inputs);
-  b.concentrations = take(inputs);
-  b.derivatives = take(inputs);
-  b.scale = take(states);
-  b.highest = take(states);
-  b.lowest = take(states);
-  b.squares = take(states);
-  b.references = take(W);
-  for (double** row : {&b.time, &b.remaining, &b.step, &b.step_used, &b.max_step, &b.restart,
-                       &b.error, &b.accepted, &b.at_stop})
+  b.concentrations = take(inputs + exchanges);
+  b.derivatives = take(inputs + exchanges);
+  b.changes = take(inputs + exchanges);
+  for (double** row : {&b.tissue.scale, &b.tissue.highest, &b.tissue.lowest, &b.tissue.squares})
+    *row = take(states);
+  for (double** row : {&b.references, &b.time, &b.remaining, &b.step, &b.step_used, &b.max_step,
+                       &b.restart, &b.error, &b.accepted, &b.at_stop})
     *row = take(W);
   for (int l = 0; l < W; ++l) b.remaining[l] = b.step[l] = b.max_step[l] = 1.0;
 }
 
-double* LineEngine::place(int row, int lane, std::int64_t cell) const {
-  const std::int64_t per_block = block_.width / W;
+double* LineEngine::place(const LineCells& cells, int row, int lane, std::int64_t cell) {
+  const std::int64_t per_block = cells.width / W;
   const std::int64_t block = cell / per_block;
-  return block_.files + (block * block_.file_rows + row) * block_.width + (cell % per_block) * W +
+  return cells.files + (block * cells.file_rows + row) * cells.width + (cell % per_block) * W +
          lane;
 }
 
@@ -176,10 +183,24 @@ void LineEngine::load(int l, std::int64_t line) {
   lane.stats = {};
   load_transport(l, line);
   load_states(l, line);
-  if (tangents_) tangents_->load(l, line, lane.grid);
+  load_inputs(l, line);
+  if (block_.plasma != nullptr) load_plasma(l, line);
+  if (tangents_) tangents_->load(l, line);
   LineBlock& b = block_;
   const LineOptions& options = *context_.options;
   b.time[l] = problem_.begin;
+  const double span = problem_.record_times.back() - problem_.begin;
+  b.max_step[l] = options.max_step > 0.0 ? options.max_step : std::max(span, 1e-300);
+  b.step[l] = options.first_step > 0.0 ? options.first_step : b.max_step[l];
+  b.restart[l] = options.first_step > 0.0 ? 0.0 : 1.0;
+  const int walls = 2 * b.transport.num_chains * b.tissue.num_kept;
+  for (int q = 0; q < walls; ++q) b.ledger[q * W + l] = 0.0;
+  arrive(l);
+}
+
+/// Inputs as they are before the first pulse.
+void LineEngine::load_inputs(int l, std::int64_t line) {
+  LineBlock& b = block_;
   const std::int64_t terms = std::int64_t{b.num_inputs} * b.num_terms;
   const double* rates = set_of(problem_.rates, line, terms);
   auto* rate_rows = b.rates;
@@ -194,24 +215,20 @@ void LineEngine::load(int l, std::int64_t line) {
   if (problem_.num_pulses > 0)
     reference = std::min(reference, set_of(problem_.pulse_times, line, problem_.num_pulses)[0]);
   b.references[l] = reference;
-  const double span = problem_.record_times.back() - problem_.begin;
-  b.max_step[l] = options.max_step > 0.0 ? options.max_step : std::max(span, 1e-300);
-  b.step[l] = options.first_step > 0.0 ? options.first_step : b.max_step[l];
-  b.restart[l] = options.first_step > 0.0 ? 0.0 : 1.0;
-  for (int q = 0; q < 2 * b.num_mobile; ++q) b.ledger[q * W + l] = 0.0;
-  arrive(l);
 }
 
 void LineEngine::load_transport(int l, std::int64_t line) {
   LineBlock& b = block_;
-  const std::int64_t n = b.num_cells, m = b.num_mobile;
+  const std::int64_t n = b.tissue.num_cells, m = b.tissue.num_kept;
   const double* faces = set_of(problem_.faces, line, n + 1);
-  space::Grid& grid = lanes_[idx(l)].grid;
-  grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
+  const space::Grid grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
   const double* diffusivity = set_of(problem_.diffusivity, line, m * n);
   const double* fraction = set_of(problem_.fraction, line, m * n);
   const double* permeability = set_of(problem_.permeability, line, m * 2);
-  for (std::int64_t k = 0; k < n; ++k) b.inverse_volume[k * W + l] = 1.0 / grid.volumes[idx(k)];
+  for (std::int64_t k = 0; k < n; ++k) {
+    b.volume[k * W + l] = grid.volumes[idx(k)];
+    b.inverse_volume[k * W + l] = 1.0 / grid.volumes[idx(k)];
+  }
   for (std::int64_t j = 0; j < m; ++j) {
     const MobileState& state = problem_.mobile[idx(j)];
     const double* eps = fraction + j * n;
@@ -236,36 +253,37 @@ void LineEngine::load_transport(int l, std::int64_t line) {
 
 /// Parameters, what depends on them alone, and the states at the begin.
 void LineEngine::load_states(int l, std::int64_t line) {
-  LineBlock& b = block_;
-  const std::int64_t cells = b.num_cells;
-  const std::int64_t places = std::int64_t{b.num_blocks} * b.width / W;
+  LineCells& c = block_.tissue;
+  const std::int64_t cells = c.num_cells;
+  const std::int64_t places = std::int64_t{c.num_blocks} * c.width / W;
   const int np = context_.program->num_parameters();
   const model::RegisterLayout& layout = context_.program->layout();
+  const model::LineTapes& tapes = *context_.tapes;
   const double* parameters = set_of(problem_.parameters, line, np);
   const auto num_fields = static_cast<std::int64_t>(problem_.field_parameters.size());
   const double* fields = set_of(problem_.fields, line, num_fields * cells);
   for (std::int64_t k = 0; k < places; ++k) {
-    for (int p = 0; p < np; ++p) *place(layout.parameters + p, l, k) = parameters[p];
+    for (int p = 0; p < np; ++p) *place(c, layout.parameters + p, l, k) = parameters[p];
     for (std::int64_t f = 0; f < num_fields; ++f)
-      *place(layout.parameters + problem_.field_parameters[idx(f)], l, k) =
+      *place(c, layout.parameters + problem_.field_parameters[idx(f)], l, k) =
           fields[f * cells + std::min(k, cells - 1)];
   }
-  for (int k = 0; k < b.num_blocks; ++k) {
-    double* file = b.files + static_cast<std::int64_t>(k) * b.file_rows * b.width;
-    context_.native->prologue.run(file);
-    context_.prologue.run(file);
-    if (problem_.initial.empty()) context_.native->initial.run(file);
+  for (int k = 0; k < c.num_blocks; ++k) {
+    double* file = c.files + static_cast<std::int64_t>(k) * c.file_rows * c.width;
+    tapes.native.prologue.run(file);
+    tapes.prologue.run(file);
+    if (problem_.initial.empty()) tapes.native.initial.run(file);
   }
-  const double* initial = set_of(problem_.initial, line, b.num_states * cells);
-  for (int i = 0; i < b.num_states; ++i) {
+  const double* initial = set_of(problem_.initial, line, c.num_states * cells);
+  for (int i = 0; i < c.num_states; ++i) {
     double largest = 0.0;
     for (std::int64_t k = 0; k < places; ++k) {
-      const double value = problem_.initial.empty() ? *place(layout.solution + i, l, k)
+      const double value = problem_.initial.empty() ? *place(c, layout.solution + i, l, k)
                                                     : initial[i * cells + std::min(k, cells - 1)];
-      *place(b.y_row + i, l, k) = value;
+      *place(c, c.y_row + i, l, k) = value;
       largest = std::max(largest, value);
     }
-    b.scale[i * W + l] = largest;
+    c.scale[i * W + l] = largest;
   }
 }
 
@@ -314,6 +332,7 @@ void LineEngine::move_inputs(int l) {
 void LineEngine::arrive(int l) {
   Lane& lane = lanes_[idx(l)];
   const double t = block_.time[l];
+  if (block_.plasma != nullptr) give_doses(l);
   const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
   while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t) {
     record(l);
@@ -338,39 +357,43 @@ void LineEngine::arrive(int l) {
     lane.stop_time = std::min(lane.stop_time, pulses[lane.next_pulse]);
   if (lane.next_knot < num_knots)
     lane.stop_time = std::min(lane.stop_time, context_.knots[idx(lane.next_knot)]);
+  if (lane.next_dose < last_dose(lane.line))
+    lane.stop_time = std::min(lane.stop_time, problem_.plasma.dose_times[idx(lane.next_dose)]);
 }
 
 void LineEngine::record(int l) {
   Lane& lane = lanes_[idx(l)];
   const LineBlock& b = block_;
+  const LineCells& c = b.tissue;
   const LineOutput& out = *context_.output;
-  const std::int64_t cells = b.num_cells;
+  const std::int64_t cells = c.num_cells;
   const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
   const std::int64_t at = lane.line * num_records + lane.next_record;
   const auto& recorded = context_.options->recorded;
   const auto count = static_cast<std::int64_t>(recorded.size());
   for (std::int64_t r = 0; r < count; ++r)
     for (std::int64_t k = 0; k < cells; ++k)
-      out.values[idx((at * count + r) * cells + k)] = *place(b.y_row + recorded[idx(r)], l, k);
-  for (int i = 0; i < b.num_states; ++i) {
+      out.values[idx((at * count + r) * cells + k)] = *place(c, c.y_row + recorded[idx(r)], l, k);
+  for (int i = 0; i < c.num_states; ++i) {
     double sum = 0.0;
     for (std::int64_t k = 0; k < cells; ++k)
-      sum += lane.grid.volumes[idx(k)] * *place(b.y_row + i, l, k);
-    out.contents[idx(at * b.num_states + i)] = sum;
+      sum += b.volume[k * W + l] * *place(c, c.y_row + i, l, k);
+    out.contents[idx(at * c.num_states + i)] = sum;
   }
-  for (int j = 0; j < b.num_mobile; ++j)
+  for (int j = 0; j < c.num_kept; ++j)
     for (int w = 0; w < 2; ++w)
-      out.entered[idx((at * b.num_mobile + j) * 2 + w)] = b.ledger[(w * b.num_mobile + j) * W + l];
+      out.entered[idx((at * c.num_kept + j) * 2 + w)] = b.ledger[(w * c.num_kept + j) * W + l];
+  if (b.plasma != nullptr) {
+    const LineCells& blood = b.plasma->cells;
+    for (int i = 0; i < blood.num_states; ++i)
+      out.plasma[idx(at * blood.num_states + i)] = *place(blood, blood.y_row + i, l, 0);
+  }
   const std::int64_t record = lane.next_record++;
   if (!tangents_) return;
-  const auto [state, cell] =
-      tangents_->record(l, lane.line, record, recorded, lane.grid.volumes, out);
-  if (state < 0) return;
-  (*context_.failures)[idx(lane.line)] = {.line = lane.line,
-                                          .status = Status::not_finite,
-                                          .time = b.time[l],
-                                          .state = state,
-                                          .cell = cell};
+  LineFailure failure{.line = lane.line, .status = Status::not_finite, .time = b.time[l]};
+  tangents_->record(l, lane.line, record, recorded, out, failure);
+  if (failure.state < 0) return;
+  (*context_.failures)[idx(lane.line)] = failure;
   end(l, Status::not_finite);
 }
 
@@ -394,30 +417,54 @@ void LineEngine::after_step(int l) {
 
 void LineEngine::end(int l, Status status) {
   Lane& lane = lanes_[idx(l)];
-  const LineBlock& b = block_;
+  const LineCells& c = block_.tissue;
   context_.result->status[idx(lane.line)] = status;
   context_.result->stats[idx(lane.line)] = lane.stats;
   std::span<double> final_states = context_.output->final_states;
   if (status == Status::success && !final_states.empty())
-    for (int i = 0; i < b.num_states; ++i)
-      for (std::int64_t k = 0; k < b.num_cells; ++k)
-        final_states[idx((lane.line * b.num_states + i) * b.num_cells + k)] =
-            *place(b.y_row + i, l, k);
+    for (int i = 0; i < c.num_states; ++i)
+      for (std::int64_t k = 0; k < c.num_cells; ++k)
+        final_states[idx((lane.line * c.num_states + i) * c.num_cells + k)] =
+            *place(c, c.y_row + i, l, k);
   lane.line = -1;
   context_.finished.fetch_add(1, std::memory_order_relaxed);
 }
 
-void LineEngine::give_up(int l, Status status) {
-  const LineBlock& b = block_;
-  LineFailure failure{.line = lanes_[idx(l)].line, .status = status, .time = b.time[l]};
-  for (int i = 0; i < b.num_states && failure.state < 0; ++i)
-    for (std::int64_t k = 0; k < b.num_cells && failure.state < 0; ++k) {
-      const double value = *place(b.state_row + i, l, k);
-      const double limit = -b.rtol * b.scale[i * W + l] - b.atol[i];
-      if (std::isfinite(value) && (b.may_be_negative[i] != 0 || value >= limit)) continue;
+void LineEngine::find_culprit(const LineCells& cells, int l, LineFailure& failure) const {
+  for (int i = 0; i < cells.num_states && failure.state < 0; ++i)
+    for (std::int64_t k = 0; k < cells.num_cells && failure.state < 0; ++k) {
+      const double value = *place(cells, cells.state_row + i, l, k);
+      const double limit = -block_.rtol * cells.scale[i * W + l] - cells.atol[i];
+      if (std::isfinite(value) && (cells.may_be_negative[i] != 0 || value >= limit)) continue;
       failure.state = i;
       failure.cell = static_cast<std::int32_t>(k);
     }
+}
+
+void LineEngine::find_largest_error(int l, LineFailure& failure) const {
+  double largest = 0.0;
+  auto look = [&](const LineCells& cells, bool is_plasma) {
+    for (int i = 0; i < cells.num_states; ++i) {
+      const double mean = cells.squares[i * W + l] / cells.num_cells;
+      if (!(mean > largest)) continue;
+      largest = mean;
+      failure.state = i;
+      failure.is_plasma = is_plasma;
+    }
+  };
+  look(block_.tissue, false);
+  if (block_.plasma != nullptr) look(block_.plasma->cells, true);
+}
+
+void LineEngine::give_up(int l, Status status) {
+  LineFailure failure{.line = lanes_[idx(l)].line, .status = status, .time = block_.time[l]};
+  find_culprit(block_.tissue, l, failure);
+  if (failure.state < 0 && block_.plasma != nullptr) {
+    find_culprit(block_.plasma->cells, l, failure);
+    failure.is_plasma = failure.state >= 0;
+    failure.cell = -1;
+  }
+  if (failure.state < 0) find_largest_error(l, failure);
   (*context_.failures)[idx(failure.line)] = failure;
   end(l, status);
 }

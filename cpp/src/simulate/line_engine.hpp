@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,42 +13,54 @@
 #include <krogh/base/aligned.hpp>
 #include <krogh/simulate/line.hpp>
 
-#include "expr/native_code.hpp"
-#include "model/line_program.hpp"
-#include "model/native_tapes.hpp"
+#include "model/line_tapes.hpp"
 #include "simulate/line_block.hpp"
 #include "simulate/line_tangent.hpp"
 
 namespace krogh::simulate {
 
+/// How the states of one model are held and judged.
+struct LineTolerance {
+  std::vector<double> atol;
+  std::vector<char> may_be_negative;
+};
+
 /// What all threads of one call share. Read-only but for the two counters and the rows of result
 /// and output that belong to the lines a thread has taken.
 struct LineContext {
   const model::Program* program = nullptr;
-  const model::NativeTapes* native = nullptr;  ///< the program's tapes
-  const model::LineProgram* line = nullptr;
+  const model::LineTapes* tapes = nullptr;  ///< of the program
   const LineProblem* problem = nullptr;
   const LineOptions* options = nullptr;
   const LineOutput* output = nullptr;
   LineResult* result = nullptr;
   std::vector<LineFailure>* failures = nullptr;  ///< one per line
-  std::vector<double> atol;
-  std::vector<char> may_be_negative;
+  LineTolerance tolerance;
   std::vector<double> knots;  ///< kinks of kinetics and table in time, in order
-  int width = 0;
   integrate::StepControl control;
   const LineTangentPlan* tangents = nullptr;  ///< null: no directions
 
-  expr::NativeTape prologue, first, stage;
-  std::array<expr::NativeTape, 4> expand;
-  std::array<std::vector<expr::Instruction>, 4> expand_code;
-  int y_row = 0;
-  std::array<int, 4> stage_rows{};
-  int file_rows = 0;
+  const model::LineTapes* plasma_tapes = nullptr;  ///< null: no plasma
+  std::vector<std::int32_t> plasma_kept;           ///< states of the plasma that are exchanged
+  LineTolerance plasma_tolerance;
 
   std::atomic<std::int64_t> next_line{0};
   std::atomic<std::int64_t> finished{0};
   std::atomic<bool> stop{false};
+};
+
+/// Hands out consecutive pieces of a buffer.
+class Pieces {
+ public:
+  explicit Pieces(AlignedBuffer& buffer) : next_(buffer.data()) {}
+  double* operator()(std::size_t size) {
+    double* const start = next_;
+    next_ += size;
+    return start;
+  }
+
+ private:
+  double* next_;
 };
 
 /// The set of `line` in an array with one set for all lines or one for each.
@@ -69,17 +82,21 @@ class LineEngine {
     std::int64_t next_record = 0;
     std::int64_t next_pulse = 0;
     std::int64_t next_knot = 0;
+    std::int64_t next_dose = 0;  ///< counted over all lines
     double stop_time = 0.0;
-    space::Grid grid;
     LineStats stats;
   };
 
+  /// Rows, tapes and memory of the cells of one model.
+  void set_cells(LineCells& cells, AlignedBuffer& memory, const model::Program& program,
+                 const model::LineTapes& tapes, const LineTolerance& tolerance, int file_rows);
   void place_rows();
   bool fill();
   void load(int lane, std::int64_t line);
   void load_transport(int lane, std::int64_t line);
   void load_states(int lane, std::int64_t line);
-  /// Everything that happens at the lane's time: pulses, knots, records; then the next stop.
+  void load_inputs(int lane, std::int64_t line);
+  /// Everything that happens at the lane's time: pulses, doses, knots, records; then the next stop.
   void arrive(int lane);
   void move_inputs(int lane);
   void record(int lane);
@@ -87,14 +104,29 @@ class LineEngine {
   void end(int lane, Status status);
   void give_up(int lane, Status status);
 
-  double* place(int row, int lane, std::int64_t cell) const;
+  // The plasma, where there is one.
+  void place_plasma();
+  void load_plasma(int lane, std::int64_t line);
+  /// Doses up to the lane's time; the last one of the line, or past it, in `next_dose`.
+  void give_doses(int lane);
+  std::int64_t last_dose(std::int64_t line) const;
+
+  /// Where a row of a lane's cell stands.
+  static double* place(const LineCells& cells, int row, int lane, std::int64_t cell);
+  /// Names the first state of a lane that is not finite or too negative.
+  void find_culprit(const LineCells& cells, int lane, LineFailure& failure) const;
+
+  /// Names the state of a lane whose error of the last attempt was the largest.
+  void find_largest_error(int lane, LineFailure& failure) const;
 
   LineContext& context_;
   const LineProblem& problem_;
   LineBlock block_;
   std::unique_ptr<LineTangents> tangents_;
-  AlignedBuffer files_, cells_, rows_;
-  std::vector<int> mobile_, wall_inputs_;
+  LinePlasma plasma_;
+  AlignedBuffer files_, cells_, rows_, plasma_files_, plasma_rows_;
+  std::vector<int> mobile_, wall_inputs_, starts_;
+  std::vector<int> plasma_kept_, exchange_mobile_, exchange_wall_, exchange_kept_;
   std::vector<Lane> lanes_;
 };
 

@@ -209,6 +209,86 @@ def simulate(
 
 @app.command()
 @_guarded
+def demo(
+    part: Annotated[
+        str,
+        typer.Argument(help="tdm1 (which co-dose reaches every cell), erlotinib (data), or all."),
+    ] = "all",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the CSV files and pictures.")
+    ] = Path("krogh-demo"),
+    growth: Annotated[
+        str,
+        typer.Option(
+            help="Growth law of the xenografts: koch, simeoni, linear-exponential, exponential,"
+            " logistic, gompertz, claret."
+        ),
+    ] = "koch",
+    tumours: Annotated[int, typer.Option(help="Virtual tumours for each regimen.")] = 500,
+    seed: Annotated[int, typer.Option(help="Selects the random numbers.")] = 0,
+    progress: Annotated[
+        bool, typer.Option("--progress/--quiet", help="A bar with the time left.")
+    ] = True,
+) -> None:
+    """Show the way from dose to response on two cases: tables, pictures, CSV files."""
+    from krogh.cli.demo import DemoOptions, run_demo
+
+    options = DemoOptions(part, out, growth, tumours, seed, progress)
+    raise typer.Exit(run_demo(options, _console()))
+
+
+@app.command()
+@_guarded
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write study.toml and study.py.")
+    ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Write a commented study to begin with, and the Python that does the same."""
+    from krogh.cli.study import init_study
+
+    raise typer.Exit(init_study(folder, force, _console()))
+
+
+@app.command()
+@_guarded
+def run(
+    study: Annotated[Path, typer.Argument(help="A study's file (krogh init writes one).")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Another value: drug.dissociation_rate=3.5e-4/s, tumour.outer_radius=60um,"
+            ' regimen="1.8 mg/kg"; as often as needed.',
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for table, picture and results; krogh-STUDY if left out."
+        ),
+    ] = None,
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Write files, or only to the screen.")
+    ] = True,
+    limits: Annotated[
+        bool, typer.Option("--limits/--no-limits", help="Also run each value over its range.")
+    ] = True,
+    progress: Annotated[
+        bool, typer.Option("--progress/--quiet", help="A bar with the time left, for long runs.")
+    ] = True,
+) -> None:
+    """Solve a study along a vessel: four-level table, picture, CSV files, results."""
+    from krogh.cli.study import RunOptions, run_study_file
+
+    folder = (output or Path(f"krogh-{study.stem}")) if files else None
+    options = RunOptions(study, sets or [], folder, limits, progress)
+    raise typer.Exit(run_study_file(options, _console()))
+
+
+@app.command()
+@_guarded
 def models(
     name: Annotated[
         str | None, typer.Argument(help="A model to show in full; all are listed if left out.")

@@ -6,6 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,15 +18,16 @@ from krogh.dosing import EventTable
 from krogh.draws import require_seed
 from krogh.errors import DataError, FitError, SpecError
 from krogh.fit.judgment import judged, on_bound
-from krogh.fit.likelihood import likelihood_at
+from krogh.fit.likelihood import Floats, likelihood_at
 from krogh.fit.observations import observations_of
 from krogh.fit.parameters import resolve_parameters
 from krogh.fit.prediction import Predictor
 from krogh.fit.result import FitResult
-from krogh.fit.search import Search, starting_points
+from krogh.fit.search import Search, Start, starting_points
 from krogh.fit.uncertainty import precision_of
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
+from krogh.simulate.progress import Callback, ProgressBar, chosen_progress
 
 __all__ = ["fit"]
 
@@ -54,6 +56,7 @@ def fit(
     max_steps: int = 100_000,
     max_evaluations: int = 200,
     num_threads: int = 0,
+    progress: bool | Callback | None = None,
     require: bool = False,
 ) -> FitResult:
     """Estimate parameters of a model at a point by maximum likelihood.
@@ -102,6 +105,9 @@ def fit(
         Of the solver, as for `krogh.simulate`.
     max_evaluations
         Of one search.
+    progress
+        None: a bar over the starts on a terminal or in a notebook, for fits that take long; False:
+        none; or a function called with starts done, their number, and seconds.
     require
         Raise FitError if the fit is not converged (it can be asked for later:
         `FitResult.require_converged`).
@@ -168,7 +174,7 @@ def fit(
             f"KG-253: {observations.values.size} measurements cannot determine"
             f" {search.num_variables} parameters and their errors."
         )
-    begun = [search.run(point) for point in starting_points(search, starts, spread, seed)]
+    begun = _searched(search, starting_points(search, starts, spread, seed), progress)
     best = min(range(len(begun)), key=lambda k: begun[k].objective)
     if not math.isfinite(begun[best].objective):
         raise FitError(_hopeless(search, begun[0].message, starts))
@@ -210,6 +216,23 @@ def fit(
         _keywords={k: v for k, v in keywords.items() if v is not None},
     )
     return result.require_converged() if require else result
+
+
+def _searched(
+    search: Search, points: Sequence[Floats], progress: bool | Callback | None
+) -> list[Start]:
+    """Run the search from each point, and report after each."""
+    report = chosen_progress(progress, "fitting")
+    begin, begun = time.monotonic(), []
+    try:
+        for point in points:
+            begun.append(search.run(point))
+            if report is not None:
+                report(len(begun), len(points), time.monotonic() - begin)
+    finally:
+        if isinstance(report, ProgressBar):
+            report.close()
+    return begun
 
 
 def _check(

@@ -201,8 +201,8 @@ def info(name: str) -> ModelInfo:
 def models() -> ResultTable:
     """Return the models of the library: name, drug, kind, subjects, verified numbers, title.
 
-    ``with range`` counts the numbers with a published uncertainty or a range between subjects; each
-    of the others says why it has none.
+    ``known range`` counts the numbers with a published uncertainty or a range between subjects; the
+    others have an assumed one.
     """
     entries = [_file(name) for name in names()]
     ranges = [info(name).ranges.values() for name in names()]
@@ -216,7 +216,9 @@ def models() -> ResultTable:
                 f"{sum(p.verified for p in f.parameters.values())} of {len(f.parameters)}"
                 for f in entries
             ],
-            "with range": [f"{sum(r.kind != 'none' for r in rs)} of {len(rs)}" for rs in ranges],
+            "known range": [
+                f"{sum(r.kind != 'assumed' for r in rs)} of {len(rs)}" for rs in ranges
+            ],
             "title": [f.title for f in entries],
         },
         title="Models of the library; krogh.library.model(name) loads one, .info tells more",

@@ -52,14 +52,14 @@ class ModelInfo:
 
     @property
     def ranges(self) -> dict[str, ValueRange]:
-        """The range of every parameter and what it rests on, or that there is none and why."""
+        """The range of every parameter and what it rests on."""
         return value_ranges(self.file, f"library model {self.file.name!r}")
 
     def parameter_table(self) -> ResultTable:
         """Return every number with its range, its source and whether it was verified.
 
         The column ``range`` has the uncertainty of the value, else the 90 % range between subjects,
-        else why there is none; ``basis`` says which.
+        else the one that is assumed; ``basis`` says which, and why none is known.
         """
         entries = self.file.parameters
         ranges = self.ranges

@@ -15,6 +15,7 @@ from krogh.library.schema import (
     BETWEEN_SUBJECTS,
     NO_RANGE,
     ModelFile,
+    ParameterEntry,
     PublishedRange,
     VariabilityEntry,
 )
@@ -25,6 +26,12 @@ __all__ = ["SubjectRange", "ValueRange", "subject_range", "value_ranges"]
 
 NORMAL_95: Final = 1.6448536269514722
 """The 95 % quantile of the standard normal distribution: 90 % lie between minus and plus it."""
+
+ASSUMED_FACTOR: Final = 2.0
+"""Half and twice a positive value: what is assumed where no range is known."""
+
+ASSUMED_SHARE: Final = 0.5
+"""Share of a value of either sign (exponents, covariate effects) assumed to either side."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +80,25 @@ class ValueRange:
     ----------
     kind
         ``"uncertainty"`` of the value as stated by the source or the fit, ``"between subjects"``
-        computed from the variability of the file, or ``"none"``, with the reason as text.
+        computed from the variability of the file, or ``"assumed"``: no range is known, and half to
+        twice the value (value +- 50 % where it may be negative, a fraction at most 1) stands in
+        for sensitivity analyses.
     text
-        The range, or that there is none.
+        The range.
     basis
-        What it rests on.
+        What it rests on; of an assumed one, why none is known.
     subjects
         The range between subjects wherever the file has variability, whatever the kind.
     """
 
-    kind: Literal["uncertainty", "between subjects", "none"]
+    kind: Literal["uncertainty", "between subjects", "assumed"]
     text: str
     basis: str
     subjects: SubjectRange | None = None
 
     def __str__(self) -> str:
-        if self.kind == "between subjects":
+        if self.kind == "between subjects" or self.subjects is None:
             return f"{self.text} ({self.basis})"
-        if self.subjects is None:
-            return self.text if self.kind == "none" else f"{self.text} ({self.basis})"
         return f"{self.text} ({self.basis}); {self.subjects.text} ({self.subjects.basis})"
 
 
@@ -126,7 +133,7 @@ def _value_range(file: ModelFile, name: str, where: str) -> ValueRange:
                 f"KG-114: {where}, parameter {name!r} has the random effect {entry.effect!r}: its "
                 f"range is {BETWEEN_SUBJECTS!r}, not {entry.range!r}."
             )
-        return ValueRange("none", entry.range, "none")
+        return _assumed_range(entry, where, name)
     found = PublishedRange.of(entry.range)
     value = as_measure(entry.value, f"{where}, parameter {name!r}").value
     if found.ends is not None and not found.ends[0] <= value <= found.ends[1]:
@@ -138,6 +145,20 @@ def _value_range(file: ModelFile, name: str, where: str) -> ValueRange:
     if found.kind == "interval":
         basis = "interval"
     return ValueRange("uncertainty", entry.range, basis, subjects)
+
+
+def _assumed_range(entry: ParameterEntry, where: str, name: str) -> ValueRange:
+    """Return the range that stands in where none is known."""
+    measure = as_measure(entry.value, f"{where}, parameter {name!r}")
+    value = measure.value
+    if entry.lower == 0.0 and value > 0.0:
+        ends = [value / ASSUMED_FACTOR, value * ASSUMED_FACTOR]
+    else:
+        ends = sorted(value * (1.0 + s * ASSUMED_SHARE) for s in (-1.0, 1.0))
+    if entry.upper is not None:
+        ends[1] = min(ends[1], entry.upper)
+    text = f"{ends[0]:.3g} to {ends[1]:.3g} {measure.unit}".rstrip()
+    return ValueRange("assumed", text, f"assumed, {entry.range}")
 
 
 def subject_range(file: ModelFile, name: str, where: str) -> SubjectRange | None:

@@ -35,7 +35,7 @@ NO_RANGE: Final = (
 )
 """As `ParameterEntry.range`: there is none, and why."""
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _PUBLISHED = re.compile(
     rf"(?P<kind>{_NUMBER} % CI|interval) (?P<low>{_NUMBER})(?:-| to )(?P<high>{_NUMBER})(?:, .+)?"
     rf"|(?P<error>SE|RSE) {_NUMBER}(?P<percent> %)?"

@@ -49,6 +49,7 @@ from krogh.model.components import (
     Rule,
     Species,
     Table,
+    Transport,
     Variability,
 )
 from krogh.model.document import json_schema
@@ -57,7 +58,7 @@ from krogh.model.grammar import parse
 from krogh.model.network import Model
 
 if TYPE_CHECKING:
-    from krogh.model import effect, systemic
+    from krogh.model import effect, engagement, systemic, tissue
 
 __all__ = [
     "Compartment",
@@ -73,19 +74,22 @@ __all__ = [
     "Rule",
     "Species",
     "Table",
+    "Transport",
     "Variability",
     "call",
     "effect",
+    "engagement",
     "json_schema",
     "number",
     "parse",
     "symbol",
     "systemic",
+    "tissue",
 ]
 
 
 def __getattr__(name: str) -> ModuleType:
     """Load the building blocks when they are first used."""
-    if name in ("effect", "systemic"):
+    if name in ("effect", "engagement", "systemic", "tissue"):
         return import_module(f"krogh.model.{name}")
     raise AttributeError(f"module 'krogh.model' has no attribute {name!r}")

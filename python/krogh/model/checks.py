@@ -18,6 +18,7 @@ from krogh.model.components import (
     Reaction,
     Rule,
     Species,
+    Transport,
 )
 from krogh.model.dimensions import Scope, dimension_of, mass_hint, require
 from krogh.model.expression import (
@@ -36,6 +37,7 @@ from krogh.model.names import (
     unknown_function,
     unknown_symbol,
 )
+from krogh.model.transport import transport_expressions
 from krogh.units import DIMENSIONLESS, Dimension, describe, dimension
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ TIME: Final = dimension("s")
 VOLUME: Final = dimension("m^3")
 MOLAR_MASS: Final = dimension("kDa")
 _LENGTH_INDEX: Final = next(i for i, p in enumerate(dimension("m")) if p)
+_PRESSURE: Final = dimension("mmHg")
 
 
 class Term:
@@ -119,6 +122,8 @@ class Analysis:
             self._check_dose(dose)
         for event in parts.events.values():
             self._check_event(event)
+        for transport in parts.transports.values():
+            self._check_transport(transport)
         for output in parts.outputs.values():
             self._check_output(output)
 
@@ -174,6 +179,9 @@ class Analysis:
         for dose in parts.dose_inputs.values():
             for what, expression in dose_expressions(dose):
                 yield f"{what} of {dose.label}", expression
+        for transport in parts.transports.values():
+            for what, expression, _ in transport_expressions(transport):
+                yield f"{what} in the {transport.label}", expression
 
     def _check_names(self) -> None:
         parts = self.parts
@@ -203,6 +211,8 @@ class Analysis:
         for event in parts.events.values():
             for name in event.assign:
                 self._require_species(name, event.label)
+        for transport in parts.transports.values():
+            self._require_species(transport.species, transport.label)
 
     def _require_species(self, name: str, where: str) -> None:
         species = self.parts.species
@@ -445,6 +455,20 @@ class Analysis:
             lambda name: unit if name == "dose" else self.units.get(name),
             self.scope.tables,
         )
+
+    def _check_transport(self, transport: Transport) -> None:
+        name = transport.species
+        unit = self.parts.species[name].unit
+        found = self.dimensions[name]
+        if found[_LENGTH_INDEX] != -3 and found != _PRESSURE:
+            raise UnitError(
+                f"KG-121: {transport.label}: only concentrations and pressures move; {name!r} is in"
+                f" {unit or '1'}."
+            )
+        for what, expression, needed in transport_expressions(transport):
+            where = f"{what} in the {transport.label}"
+            self._require_constant(expression, where)
+            require(expression, needed, self.scope, where, what)
 
     def _check_event(self, event: Event) -> None:
         dimension_of(event.when, self.scope, event.label)

@@ -16,6 +16,7 @@ from krogh.model.expression import Number, Symbol
 from krogh.model.fields import Component, Condition, Formula, Name, Text, UnitText
 from krogh.model.laws import Compartment, Rate, Reaction, Species
 from krogh.model.quantities import Covariate, Parameter, Variability
+from krogh.model.transport import Transport
 
 __all__ = [
     "COMPONENTS",
@@ -30,6 +31,7 @@ __all__ = [
     "Rule",
     "Species",
     "Table",
+    "Transport",
     "Variability",
 ]
 
@@ -300,5 +302,6 @@ COMPONENTS: tuple[type[Component], ...] = (
     Event,
     DoseInput,
     Table,
+    Transport,
 )
 """Every class of component."""

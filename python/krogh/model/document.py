@@ -25,6 +25,7 @@ from krogh.model.components import (
     Rule,
     Species,
     Table,
+    Transport,
     Variability,
 )
 from krogh.model.expression import Expression
@@ -51,6 +52,7 @@ SECTIONS: Final[dict[str, type[Component]]] = {
     "events": Event,
     "dose_inputs": DoseInput,
     "tables": Table,
+    "transports": Transport,
 }
 """Sections of a document and the class of their items."""
 

@@ -25,6 +25,7 @@ from krogh.model.components import (
     Rule,
     Species,
     Table,
+    Transport,
     Variability,
 )
 from krogh.model.expression import Expression, Symbol, joined_sum, signed_terms
@@ -198,6 +199,11 @@ class Model:
         return MappingProxyType(self._parts.tables)
 
     @property
+    def transports(self) -> Mapping[str, Transport]:
+        """How species move along a line, by species."""
+        return MappingProxyType(self._parts.transports)
+
+    @property
     def random_effects(self) -> Mapping[str, Variability]:
         """The variability that each random effect belongs to, by name of the effect."""
         return MappingProxyType(self._parts.random_effects)
@@ -280,7 +286,7 @@ class Model:
     def without(self, *names: str) -> Model:
         """Return a model without the components of these names.
 
-        With a species go its rates and its dose input; with a rule of a group of random effects the
+        With a species go its rates, dose input and transport; with a rule of a group of random effects the
         whole group.  What still uses a removed name is an error.
         """
         items = list(self.components)
@@ -295,7 +301,9 @@ class Model:
             items = [c for c in items if not any(c is g for g in gone)]
             if any(isinstance(c, Species) for c in gone):
                 items = [
-                    c for c in items if not (isinstance(c, Rate | DoseInput) and c.species == name)
+                    c
+                    for c in items
+                    if not (isinstance(c, Rate | DoseInput | Transport) and c.species == name)
                 ]
         return self._with(items)
 
@@ -322,8 +330,9 @@ class Model:
         given = dict(mapping or {})
         known = {n for c in self.components for n in names_of(c)}
         kept = set(keep)
+        outside = {m.plasma for m in self._parts.transports.values()}  # of a systemic model
         for name in (*given, *kept):
-            if name not in known:
+            if name not in known and name not in outside:
                 raise SpecError(
                     f"KG-103: model {self._name!r} has nothing named {name!r}."
                     f"{did_you_mean(name, known)}"

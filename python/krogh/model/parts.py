@@ -21,6 +21,7 @@ from krogh.model.components import (
     Rule,
     Species,
     Table,
+    Transport,
     Variability,
 )
 from krogh.model.fields import Component
@@ -48,6 +49,7 @@ class Parts:
         self.reactions = self._all(Reaction)
         self.variabilities = self._all(Variability)
         self.dose_inputs = {d.species: d for d in self._all(DoseInput)}
+        self.transports = {m.species: m for m in self._all(Transport)}
         self.random_effects: dict[str, Variability] = {}
         self._owners: dict[str, str] = {}
         self._check_names()
@@ -106,7 +108,7 @@ class Parts:
 
 def identity(component: Component) -> tuple[str, str] | None:
     """Return what makes a component unique in a model; None for unnamed rates and reactions."""
-    if isinstance(component, DoseInput):
+    if isinstance(component, DoseInput | Transport):
         return component.what, component.species
     if isinstance(component, Variability):
         return component.what, ",".join(component.names)

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from krogh.errors import InvalidInput
 from krogh.model import notation
-from krogh.model.components import Covariate, DoseInput, Parameter, Species
+from krogh.model.components import Covariate, DoseInput, Parameter, Species, Transport
 from krogh.model.expression import Expression, Number
 from krogh.model.names import dose_expressions
+from krogh.model.transport_printing import (
+    moved_html,
+    moved_latex,
+    moved_text,
+    wall_html,
+    wall_latex,
+    wall_text,
+)
 from krogh.units import Dimension, format_number
 
 if TYPE_CHECKING:
@@ -185,7 +193,7 @@ def to_text(model: Model) -> str:
         section(
             "Equations",
             [
-                f"  d({s.name})/dt = {model.derivative(s.name)}   [{_per_time(s.unit)}]"
+                f"  d({s.name})/dt = {_derivative_text(model, s.name)}   [{_per_time(s.unit)}]"
                 for s in model.species.values()
             ],
         )
@@ -197,6 +205,10 @@ def to_text(model: Model) -> str:
                 if name in model.rules
             ],
         )
+    section(
+        "Transport",
+        [f"  {m.species}: {_transport_text(m)}" for m in model.transports.values()],
+    )
     section(
         "Outputs",
         [f"  {o.name} = {o.expression}   [{o.unit or '1'}]" for o in model.outputs.values()],
@@ -221,6 +233,19 @@ def to_text(model: Model) -> str:
         ],
     )
     return "\n".join(lines)
+
+
+def _derivative_text(model: Model, name: str) -> str:
+    kinetics = model.derivative(name)
+    transport = model.transports.get(name)
+    return str(kinetics) if transport is None else moved_text(transport, kinetics)
+
+
+def _transport_text(transport: Transport) -> str:
+    words = [wall_text(transport), transport.note]
+    if transport.retardation != Number(1.0):
+        words.insert(1, f"carried along with {transport.retardation} of the fluid's velocity")
+    return "; ".join(w for w in words if w)
 
 
 def _laws(reaction: Any) -> str:
@@ -253,7 +278,10 @@ def to_latex(model: Model) -> str:
     name = notation.name_latex
     rows = []
     for species in model.species.values():
-        right = notation.to_latex(model.derivative(species.name))
+        kinetics, transport = model.derivative(species.name), model.transports.get(species.name)
+        right = (
+            notation.to_latex(kinetics) if transport is None else moved_latex(transport, kinetics)
+        )
         rows.append(rf"\frac{{\mathrm{{d}}{name(species.name)}}}{{\mathrm{{d}}t}} &= {right}")
     for species in model.species.values():
         if species.starts_steady:
@@ -263,6 +291,7 @@ def to_latex(model: Model) -> str:
             )
         elif species.start != Number(0.0):
             rows.append(rf"{name(species.name)}(t_0) &= {notation.to_latex(species.start)}")
+    rows += [wall_latex(m) for m in model.transports.values()]
     for rule in model.analysis.rule_order:
         if rule in model.rules:
             right = notation.to_latex(model.rules[rule].expression)
@@ -293,6 +322,11 @@ def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
     )
 
 
+def _derivative_html(model: Model, name: str) -> str:
+    kinetics, transport = model.derivative(name), model.transports.get(name)
+    return notation.to_html(kinetics) if transport is None else moved_html(transport, kinetics)
+
+
 def to_html(model: Model) -> str:
     """Return the model as HTML tables; all text is escaped."""
     name, formula = notation.name_html, notation.to_html
@@ -312,7 +346,7 @@ def to_html(model: Model) -> str:
         equations = [
             (
                 f"d{name(s.name)}/d<i>t</i>",
-                formula(model.derivative(s.name)),
+                _derivative_html(model, s.name),
                 html.escape(_per_time(s.unit)),
                 "steady state" if s.starts_steady else formula(s.start),
                 html.escape(_species_words(s)),
@@ -328,6 +362,10 @@ def to_html(model: Model) -> str:
             if n in model.rules
         ]
         tables.append(_table("Rules", ("name", "=", "unit"), rules))
+    transports = [
+        (name(m.species), wall_html(m), html.escape(m.note)) for m in model.transports.values()
+    ]
+    tables.append(_table("Transport", ("species", "wall", "remark"), transports))
     outputs = [
         (name(o.name), formula(o.expression), html.escape(o.unit or "1"))
         for o in model.outputs.values()

@@ -44,7 +44,7 @@ def build_program(c: CompiledModel) -> Any:
     for name in analysis.rule_order:
         nodes[name] = lowering.node(analysis.definitions[name])
 
-    derivatives = [_derivative(graph, lowering, analysis.terms[name]) for name in c.state_names]
+    derivatives = [derivative_node(graph, lowering, analysis.terms[name]) for name in c.state_names]
     num_states = len(derivatives)
     bioavailability, lag, duration, rate, scale = ([-1] * num_states for _ in range(5))
     stored: list[tuple[int, int, int, int, bool]] = []
@@ -55,7 +55,7 @@ def build_program(c: CompiledModel) -> Any:
             slots = c.stored[name]
             first = c._parameter[f"dose_time({name}, 0)"]
             stored.append((i, first, first + slots, slots, False))
-            delivered = _delivered(graph, lowering, nodes, dose, first, slots)
+            delivered = delivered_node(graph, lowering, nodes, dose, first, slots)
             if volume is not None:
                 delivered = graph.binary("div", delivered, lowering.node(volume))
             derivatives[i] = graph.binary("add", derivatives[i], delivered)
@@ -97,7 +97,7 @@ def build_program(c: CompiledModel) -> Any:
     )
 
 
-def _derivative(graph: Any, lowering: Lowering, terms: Any) -> int:
+def derivative_node(graph: Any, lowering: Lowering, terms: Any) -> int:
     total = None
     for term in terms:
         node = lowering.node(term.expression)
@@ -108,7 +108,7 @@ def _derivative(graph: Any, lowering: Lowering, terms: Any) -> int:
     return int(graph.constant(0.0) if total is None else total)
 
 
-def _delivered(
+def delivered_node(
     graph: Any,
     lowering: Lowering,
     nodes: Mapping[str, int],

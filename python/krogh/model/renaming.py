@@ -15,6 +15,7 @@ from krogh.model.components import (
     Rate,
     Reaction,
     Species,
+    Transport,
     Variability,
 )
 from krogh.model.expression import Expression, Symbol, substitute
@@ -47,6 +48,9 @@ def renamed(component: Component, mapping: Mapping[str, str]) -> Component:
         fields["compartment"] = name(component.compartment)
     elif isinstance(component, Rate | DoseInput):
         fields["species"] = name(component.species)
+    elif isinstance(component, Transport):
+        fields["species"] = name(component.species)
+        fields["plasma"] = name(component.plasma)
     elif isinstance(component, Variability):
         fields["names"] = tuple(name(n) for n in component.names)
     elif isinstance(component, Event):

@@ -53,7 +53,8 @@ def warnings_of(model: Model) -> tuple[str, ...]:
     ]
     assigned = {n for e in model.events.values() for n in e.assign}
     for name in model.species:
-        if not analysis.terms[name] and name not in model.dose_inputs and name not in assigned:
+        moves = name in model.dose_inputs or name in assigned or name in model.transports
+        if not analysis.terms[name] and not moves:
             found.append(f"species {name!r} never changes: it has no rate, reaction, dose or event")
     if model.dose_inputs:
         found += [
@@ -77,6 +78,7 @@ def _stay_at_zero(model: Model, assigned: Iterable[str]) -> list[str]:
         if not s.starts_steady
         and analysis.starts[n] == Number(0.0)
         and n not in model.dose_inputs
+        and n not in model.transports
         and n not in set(assigned)
         and analysis.terms[n]
     }

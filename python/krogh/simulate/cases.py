@@ -25,7 +25,7 @@ from krogh.simulate.table_plan import prepare_table, table_plan
 from krogh.simulate.varying import require_constant_volumes
 from krogh.simulate.windows import WHOLE, shared_windows, with_tail
 
-__all__ = ["Case", "Request", "case_of"]
+__all__ = ["Case", "Request", "case_of", "require_point"]
 
 
 _ROUND_OFF: Final = 8.0 * np.finfo(np.float64).eps
@@ -90,6 +90,7 @@ def case_of(request: Request) -> Case:
             f"KG-101: simulate() needs a Model as its first argument, not {type(model).__name__}."
         )
     compiled = model if isinstance(model, CompiledModel) else model.compile()
+    require_point(compiled.model)
     if isinstance(request.dosing, EventTable):
         case = _table_case(compiled, request.dosing, request)
     else:
@@ -97,6 +98,18 @@ def case_of(request: Request) -> Case:
     if request.uncertainty is not None:
         _add_uncertainty(case, request.uncertainty, request.seed)
     return case
+
+
+def require_point(model: Model) -> None:
+    """Raise SpecError KG-160 for a model with species that move along a line."""
+    if model.transports:
+        name = next(iter(model.transports))
+        raise SpecError(
+            f"KG-160: model {model.name!r} describes tissue: {name!r} moves along a line, so it is"
+            " no point.\n"
+            "  Use krogh.simulate_line(tissue, shape, ...), or"
+            " krogh.line.well_mixed(tissue, shape, ...) for the same model without gradients."
+        )
 
 
 def _regimen(dosing: Any) -> Regimen | None:

@@ -12,10 +12,11 @@ from krogh.errors import SpecError
 from krogh.model.compile import CompiledModel
 from krogh.schedule import Plan
 
-__all__ = ["bytes_needed", "require_memory"]
+__all__ = ["SMALL", "bytes_needed", "free_bytes", "require_memory"]
 
 _METRICS: Final = 8
-_ALWAYS: Final = 64 * 2**20
+SMALL: Final = 64 * 2**20
+"""Bytes that are always there."""
 
 
 def bytes_needed(
@@ -37,20 +38,25 @@ def require_memory(
 ) -> None:
     """Raise SpecError KG-119 where a result would not fit into the free memory of the machine."""
     needed = bytes_needed(plan, compiled, num_directions, has_room=has_room)
-    if needed < _ALWAYS:
+    if needed < SMALL:
         return
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        free = max(free, _available())
-    except (AttributeError, OSError, ValueError):  # not every system says
-        return
-    if needed > free:
+    free = free_bytes()
+    if free is not None and needed > free:
         raise SpecError(
             f"KG-119: the result needs {needed / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free:"
             f" {plan.num_subjects:,} subjects, {len(compiled.output_names)} outputs.\n"
             "  Report fewer times or outputs, set metrics=False, or simulate in parts (subjects"
             " keep their random numbers by ID)."
         )
+
+
+def free_bytes() -> int | None:
+    """Return the free memory of the machine; None where the system does not say."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return max(free, _available())
 
 
 def _available() -> int:

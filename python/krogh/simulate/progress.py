@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["ProgressBar", "chosen_progress"]
+__all__ = ["Callback", "ProgressBar", "chosen_progress"]
 
 PATIENCE: Final = 2.0
 """Seconds before a bar appears."""
@@ -67,10 +67,10 @@ def _in_notebook() -> bool:
     return "ipykernel" in sys.modules
 
 
-def chosen_progress(progress: bool | Callback | None) -> Callback | None:
+def chosen_progress(progress: bool | Callback | None, label: str = "simulating") -> Callback | None:
     """Return the callback for a choice: None shows a bar on a terminal or in a notebook."""
     if callable(progress):
         return progress
     if progress is None:
         progress = _in_notebook() or bool(getattr(sys.stderr, "isatty", bool)())
-    return ProgressBar() if progress else None
+    return ProgressBar(label) if progress else None

@@ -21,7 +21,7 @@ from krogh.model import DoseInput, Model, Output
 from krogh.model.compile import CompiledModel
 from krogh.result import SimulationResult
 from krogh.schedule import DOSE, OBSERVE, OTHER, Plan, Records, TemplatePlan
-from krogh.simulate.cases import Request, case_of
+from krogh.simulate.cases import Request, case_of, require_point
 from krogh.simulate.effects import levels_wanted
 from krogh.simulate.run import simulate, with_initial
 
@@ -99,6 +99,7 @@ def steady_state(
         KG-312 where there is no steady state: input at or above the elimination capacity.
     """
     compiled = model if isinstance(model, CompiledModel) else model.compile()
+    require_point(compiled.model)
     regimen = dosing if isinstance(dosing, Regimen) else Regimen(dosing)
     dose = _one_dose(regimen)
     for name in ("times", "until", "every", "windows", "on_failure", "partial", "out"):

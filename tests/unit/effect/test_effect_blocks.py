@@ -63,6 +63,7 @@ BLOCKS = {
     "growth": pd.growth("exponential", start="1 cm^3", kg="0.1 1/d"),
     "cell_kill": pd.growth(start="1 cm^3", kg="0.1 1/d")
     + pd.cell_kill("0.2[1/d]", kclear="0.5 1/d"),
+    "cell_shell": pd.cell_shell("0.2[1/d]", kclear="0.5 1/d", grows=True, kg="0.1 1/d"),
     "cell_cycle": pd.cell_cycle(
         {"G1": "10 h", "S": "8 h", "G2M": "4 h"}, kill={"S": "0.1[1/h]"}, start="1 cells"
     ),
@@ -139,6 +140,7 @@ def test_a_label_stands_behind_every_name(name):
         "indirect_response": ("III",),
         "scaled_parameter": ("CL", "S"),
         "cell_kill": ("S",),
+        "cell_shell": ("S",),
         "claret": ("S",),
         "cell_cycle": ({"G1": None, "S": None},),
         "myelosuppression": ("S",),

@@ -93,6 +93,7 @@ struct ModelTapes {
 };
 
 class NativeCache;
+class LineCache;
 
 /// A model compiled for the solvers. Immutable after construction and safe to share by threads.
 class KROGH_EXPORT Program {
@@ -153,6 +154,8 @@ class KROGH_EXPORT Program {
   const expr::RegisterMap& base_registers() const { return base_; }
   /// Tapes made ready to run so far; for the solvers.
   NativeCache& native_cache() const { return *native_cache_; }
+  /// The same of the tapes of lines.
+  LineCache& line_cache() const { return *line_cache_; }
 
  private:
   void validate() const;
@@ -181,6 +184,7 @@ class KROGH_EXPORT Program {
   std::vector<expr::TableView> table_views_;
   ModelTapes tapes_;
   std::unique_ptr<NativeCache> native_cache_;
+  std::unique_ptr<LineCache> line_cache_;
 };
 
 }  // namespace krogh::model

@@ -24,6 +24,39 @@ struct MobileState {
   std::array<std::int32_t, 2> inputs{-1, -1};
 };
 
+/// A mobile state and a state of the plasma that pass into each other through a wall.
+struct Exchange {
+  std::int32_t mobile = 0;  ///< position among the mobile states
+  std::int32_t wall = 0;    ///< 0: inner, 1: outer
+  std::int32_t state = 0;   ///< of the plasma
+};
+
+/// What a dose does to its state of the plasma.
+enum class DoseKind : std::int8_t {
+  bolus,        ///< the state grows by the amount
+  rate_change,  ///< its constant input changes by the amount per time
+};
+
+/// A model that hands mobile states in through the walls of a line and takes them back: the
+/// concentration outside is `outside_factor` times its state, which loses `uptake_factor` times the
+/// amount that enters the line per time. Both are solved within the same stages.
+struct LinePlasmaProblem {
+  const model::Program* program = nullptr;  ///< null: no plasma
+  std::span<const double> parameters;       ///< shape (sets, num_parameters)
+  std::span<const double> initial;          ///< shape (sets, num_states); empty: the model's
+  std::vector<Exchange> exchange;           ///< at most one for each wall of a mobile state
+  std::span<const double> outside_factor;   ///< shape (sets, num_exchanges)
+  /// Per um of a cylinder, um^2 of a slab, or sphere; 0: the plasma does not feel the line,
+  /// shape (sets, num_exchanges).
+  std::span<const double> uptake_factor;
+  /// Doses of line k are those from offset k to before offset k + 1, in order of time; empty: none.
+  std::span<const std::int64_t> dose_offsets;  ///< shape (num_lines + 1,)
+  std::span<const double> dose_times;
+  std::span<const std::int32_t> dose_states;
+  std::span<const double> dose_amounts;
+  std::span<const DoseKind> dose_kinds;
+};
+
 /// Directions in which a line is differentiated: the tangent of every input along each of them; what
 /// is empty stands still. Leading axes "sets" as in LineProblem, then `count`.
 struct LineDirections {
@@ -38,6 +71,12 @@ struct LineDirections {
   /// shape (sets, count, num_pulses, num_inputs, num_terms)
   std::span<const double> pulse_amplitudes;
   std::span<const double> table_values;  ///< shape (sets, count, num_inputs, points)
+  // Of the plasma.
+  std::span<const double> plasma_parameters;  ///< shape (sets, count, num_parameters)
+  std::span<const double> plasma_initial;     ///< shape (sets, count, num_states)
+  std::span<const double> outside_factor;     ///< shape (sets, count, num_exchanges)
+  std::span<const double> uptake_factor;      ///< shape (sets, count, num_exchanges)
+  std::span<const double> dose_amounts;       ///< of all lines, shape (count, doses)
 };
 
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for
@@ -72,6 +111,8 @@ struct LineProblem {
   std::span<const double> table_times;       ///< shape (points,); empty: no table
   std::span<const double> table_values;      ///< shape (sets, num_inputs, points)
 
+  LinePlasmaProblem plasma;
+
   double begin = 0.0;
   std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
 
@@ -90,6 +131,8 @@ struct LineOptions {
   int width = 0;  ///< doubles per tape row: 0: by the size of the model; else 8, 16, 32
   std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
   std::vector<std::int32_t> recorded;       ///< states whose cells are recorded
+  std::vector<double> plasma_atol;          ///< as atol, for the states of the plasma
+  std::vector<std::int32_t> plasma_signed;  ///< as signed_states, for those of the plasma
 };
 
 /// Counters of one line.
@@ -103,8 +146,11 @@ struct LineFailure {
   std::int64_t line = 0;
   Status status = Status::success;
   double time = 0.0;
-  std::int32_t state = -1;  ///< state and cell that were not finite or too negative; -1: none
+  /// State and cell that were not finite or too negative; where there are none, the state whose
+  /// error was the largest, and no cell (-1).
+  std::int32_t state = -1;
   std::int32_t cell = -1;
+  bool is_plasma = false;  ///< the state is one of the plasma (cell is -1)
 };
 
 /// Where results go; the caller owns the memory. What is not reached stays NaN.
@@ -116,10 +162,12 @@ struct LineOutput {
   /// begin, shape (num_lines, records, num_mobile, 2).
   std::span<double> entered;
   std::span<double> final_states;  ///< shape (num_lines, num_states, num_cells); or empty
+  std::span<double> plasma;        ///< shape (num_lines, records, plasma states); empty without one
   /// Tangents of the above along the directions; empty where there are none.
   std::span<double> sensitivities;  ///< shape (num_lines, records, count, num_recorded, num_cells)
   std::span<double> content_sensitivities;  ///< shape (num_lines, records, count, num_states)
   std::span<double> entered_sensitivities;  ///< shape (num_lines, records, count, num_mobile, 2)
+  std::span<double> plasma_sensitivities;   ///< shape (num_lines, records, count, plasma states)
 };
 
 struct LineResult {
@@ -132,14 +180,16 @@ struct LineResult {
 
 /// Solves the model along every line with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
 /// together: what does not move is eliminated exactly cell by cell, what moves is solved by a
-/// direct block-tridiagonal method. Every line has its own time and step and stops exactly at
-/// pulses, at kinks of the table and at records. A step is accepted if the larger of the root mean
+/// direct block-tridiagonal method, a plasma as a border of that system. Every line has its own
+/// time and step and stops exactly at pulses, doses, kinks in time and records; a record at the
+/// time of a dose sees what the dose has done. A step is accepted if the larger of the root mean
 /// square of the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below
-/// one, and no held state lies below -rtol times its largest value so far.
-/// Sensitivities are integrated by the same stages with the same matrix, which this method allows at
-/// its full order (a W-method): numerical error of theirs does not steer the step, and states have
-/// the same bits with and without them.
-/// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
+/// one, that of the plasma by itself too, and no held state lies below -rtol times its largest
+/// value so far.
+/// Sensitivities are the derivative of the steps taken: states and tangents are one system, solved
+/// by the same stages. Their numerical error does not steer the step, and states have the same bits
+/// with and without them.
+/// @throws InvalidInput before any work where shapes or values do not fit, or a model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Results of a line do not depend on the thread count, the order or the number of lines, nor
 /// on `width`: bits are equal on one machine and build.

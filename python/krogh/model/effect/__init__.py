@@ -28,6 +28,7 @@ from krogh.model.effect.feedback import relative_to_start, scaled_parameter
 from krogh.model.effect.growth import cell_kill, growth, oxygen_limits
 from krogh.model.effect.radiation import oxygen_enhancement, radiation
 from krogh.model.effect.response import emax, linear_effect, power_effect
+from krogh.model.effect.shell import cell_shell
 from krogh.model.effect.turnover import indirect_response, precursor_response, target_turnover
 from krogh.model.effect.xenograft import koch, simeoni
 
@@ -35,6 +36,7 @@ __all__ = [
     "adducts",
     "cell_cycle",
     "cell_kill",
+    "cell_shell",
     "claret",
     "effect_compartment",
     "emax",

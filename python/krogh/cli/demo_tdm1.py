@@ -1,0 +1,113 @@
+"""What ``krogh demo tdm1`` shows.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from krogh.cli.demo import Shown
+from krogh.demo.tdm1 import RATIOS, TDM1Answer, answer_tdm1, label
+from krogh.demo.tdm1_pictures import draw_decision, draw_gradients, draw_sections
+from krogh.dose.words import table_cells
+from krogh.study.comparator import sentence
+from krogh.study.levels import LEVEL_NAMES, Row
+
+__all__ = ["shown"]
+
+_SHOWN: Final = ("Cmax:", "depth:")
+"""Keys of the rows about the added antibody that are on the screen; the CSV file has all."""
+_ROUND_OFF: Final = 1e-10
+
+
+def shown(tumours: int, seed: int, report: Callable[[str, float], Any]) -> Shown:
+    """Return tables and pictures of the T-DM1 part."""
+    answer = answer_tdm1(tumours=tumours, seed=seed, progress=report)
+    return Shown(
+        screen=lambda console: _print(answer, console),
+        tables={
+            "tdm1_levels": answer.table(),
+            "tdm1_profiles": answer.profiles(),
+            "tdm1_decision": answer.plan.probabilities,
+        },
+        pictures={
+            "tdm1_gradients": lambda: draw_gradients(answer),
+            "tdm1_sections": lambda: draw_sections(answer),
+            "tdm1_decision": lambda: draw_decision(answer),
+        },
+    )
+
+
+def _print(answer: TDM1Answer, console: Console) -> None:
+    console.print(
+        "[bold]T-DM1 3.6 mg/kg in mice with NCI-N87 tumours: how much trastuzumab beside it?[/bold]"
+    )
+    console.print(
+        "Computed around one vessel, 24 h after the dose, at these mg T-DM1 : mg trastuzumab:",
+        highlight=False,
+    )
+    table = Table(header_style="bold")
+    table.add_column("level", no_wrap=True)
+    table.add_column("measure")
+    for ratio in RATIOS:
+        table.add_column(label(ratio), justify="right", no_wrap=True)
+    before = 0
+    for row, by in answer.rows():
+        if len(by) < len(RATIOS) and not row.key.startswith(_SHOWN):
+            continue
+        if row.level != before and before:
+            table.add_section()
+        level = f"{row.level} {LEVEL_NAMES[row.level]}" if row.level != before else ""
+        before = row.level
+        unit = f" ({row.unit})" if row.unit not in ("", "1") else ""
+        what = f"[bold]target:[/bold] {escape(row.key.removeprefix('target:'))}"
+        table.add_row(
+            level,
+            what if row.target else escape(f"{row.measure}{unit}"),
+            *(_cell(by.get(ratio)) for ratio in RATIOS),
+        )
+    console.print(table)
+    balance = max(result.balance_error for result in answer.results.values())
+    closes = "to round-off" if balance < _ROUND_OFF else f"to {balance:.0e} of what entered"
+    console.print(f"What entered the tissue is in it, {closes}.", highlight=False)
+    comparison = sentence(answer.results[RATIOS[0]])
+    console.print(escape(f"At {label(RATIOS[0])}: {comparison}."), highlight=False)
+    for ratio in (RATIOS[0], RATIOS[-1]):
+        numbers = answer.results[ratio].numbers
+        assert numbers is not None  # only the well-mixed comparator has none
+        console.print(escape(f"What limits at {label(ratio)}: {numbers.verdict}."), highlight=False)
+    console.print(f"[bold]Decision over {answer.plan.sample.tumours:,} virtual tumours[/bold]")
+    console.print(escape(answer.plan.explain()), highlight=False)
+    head, body = table_cells(answer.plan, answer.plan.shown_rows())
+    shown = [k for k, name in enumerate(head) if not name.startswith("exposure")]  # all the same
+    table = Table(header_style="bold")
+    for k in shown:
+        table.add_column(Text(head[k]), justify="right", no_wrap=True)
+    for cells in body:
+        table.add_row(*(Text(cells[k]) for k in shown))
+    console.print(table)
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return "-"
+    if row.target:
+        return f"{row.value:.0f} {row.unit} {row.reached_text}"
+    sign = "> " if row.at_least is not None and row.at_least[0] else ""
+    return f"{sign}{_number(row.value)}"
+
+
+def _number(value: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    if abs(value) >= 1e5:
+        return f"{value:.2e}".replace("e+0", "e")
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -1,0 +1,149 @@
+"""Whether what is in the tissue is what has entered.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.errors import SpecError, did_you_mean
+from krogh.line.outcome import Outcome
+from krogh.model.expression import Number, Operation, Symbol, signed_terms
+from krogh.units import factor
+
+if TYPE_CHECKING:
+    from krogh.line.result import LineResult
+
+__all__ = ["Ledger", "ledger_of"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Imbalance of every group, relative to its largest content or what has entered.
+
+    Attributes
+    ----------
+    imbalance
+        Group to ``(content - content at the begin - entered) / largest``, shape (lines, times).
+    species
+        Group to its species with their numbers.
+    """
+
+    imbalance: Mapping[str, Floats]
+    species: Mapping[str, Mapping[str, float]]
+
+    @property
+    def largest(self) -> float:
+        """Largest imbalance of all groups, lines and times; 0 without groups."""
+        return max((float(np.nanmax(np.abs(v))) for v in self.imbalance.values()), default=0.0)
+
+    def __str__(self) -> str:
+        lines = []
+        for name, values in self.imbalance.items():
+            members = " + ".join(
+                s if k == 1.0 else f"{k:g} {s}" for s, k in self.species[name].items()
+            )
+            lines.append(f"{name}: {float(np.nanmax(np.abs(values))):.2g}   ({members})")
+        return "\n".join(lines) or "no group of species is conserved"
+
+
+def ledger_of(
+    result: LineResult,
+    outcome: Outcome,
+    groups: Mapping[str, Iterable[str]] | None,
+    doses: Any,
+) -> Ledger:
+    """See `LineResult.ledger`.
+
+    Raises
+    ------
+    SpecError
+        KG-118 for a group with an unknown species.
+    """
+    problem = result.problem
+    c = problem.tissue
+    chosen = _own_groups(result) if groups is None else _checked(result, groups)
+    imbalance: dict[str, Floats] = {}
+    for name, members in chosen.items():
+        total = np.zeros(outcome.contents.shape[:2])
+        entered = np.zeros_like(total)
+        for species, number in members.items():
+            i = c.state_index(species)
+            total += number * outcome.contents[:, :, i]
+            for k, m in enumerate(problem.mobiles):
+                if m.state == i:
+                    entered += number * outcome.entered[:, :, k].sum(axis=-1)
+        start = _initial(result, members)
+        largest = np.maximum(np.abs(total), np.abs(entered) + np.abs(start)).max(
+            axis=1, keepdims=True
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            imbalance[name] = np.where(largest > 0.0, (total - start - entered) / largest, 0.0)
+    return Ledger(imbalance, chosen)
+
+
+def _initial(result: LineResult, members: Mapping[str, float]) -> Floats:
+    """Return the content of a group at the begin, shape (1 or lines, 1)."""
+    problem = result.problem
+    starts = problem.tissue.model.analysis.starts
+    total = np.zeros((1, 1))
+    for species, number in members.items():
+        value = np.atleast_2d(problem.values.value(starts[species]))
+        amount = (value * problem.volumes).sum(axis=1, keepdims=True)
+        total = total + number * amount
+    return total
+
+
+def _own_groups(result: LineResult) -> dict[str, dict[str, float]]:
+    """Return the sums that reactions conserve, and mobile species that nothing else changes."""
+    c = result.problem.tissue
+    model = c.model
+    found: dict[str, dict[str, float]] = {}
+    for expression in model.conserved():
+        members: dict[str, float] = {}
+        for negative, term in signed_terms(expression):
+            number, name = 1.0, ""
+            if isinstance(term, Symbol):
+                name = term.name
+            elif isinstance(term, Operation) and term.op == "mul":
+                first, second = term.args
+                if isinstance(first, Number) and isinstance(second, Symbol):
+                    number, name = first.value, second.name
+            if name not in model.species:
+                members = {}
+                break
+            members[name] = -number if negative else number
+        if members:
+            found[str(expression)] = members
+    grouped = {s for members in found.values() for s in members}
+    for m in result.problem.mobiles:
+        name = c.state_names[m.state]
+        if name not in grouped and not model.analysis.terms[name]:
+            found[name] = {name: 1.0}
+    return found
+
+
+def _checked(
+    result: LineResult, groups: Mapping[str, Iterable[str]]
+) -> dict[str, dict[str, float]]:
+    names = result.problem.tissue.state_names
+    found: dict[str, dict[str, float]] = {}
+    for group, members in groups.items():
+        numbers = members if isinstance(members, Mapping) else dict.fromkeys(members, 1.0)
+        for name in numbers:
+            if name not in names:
+                raise SpecError(
+                    f"KG-118: ledger, group {group!r}: the tissue has no species {name!r}."
+                    f"{did_you_mean(str(name), names)}"
+                )
+        found[group] = {str(k): float(v) for k, v in numbers.items()}
+    _ = factor
+    return found

@@ -1,0 +1,568 @@
+"""Results along lines: outputs of every cell and of the plasma, volume-weighted summaries.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.errors import SpecError, did_you_mean
+from krogh.labelled import LabelledArray
+from krogh.line.arrays import Evaluator
+from krogh.line.ledger import Ledger, ledger_of
+from krogh.line.outcome import Outcome, Settings
+from krogh.line.problem import LineProblem
+from krogh.line.weighing import fraction_where, weighted_quantile
+from krogh.model.expression import Expression, Symbol, symbols_of
+from krogh.provenance import Verification
+from krogh.table import ResultTable, require_extra
+from krogh.units import factor, parse_quantity, require_dimension
+
+__all__ = ["LineFailure", "LineResult", "PlasmaResult"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LineFailure:
+    """What went wrong with one line.
+
+    Attributes
+    ----------
+    line
+        Its number, from 0.
+    time, time_unit
+        When.
+    species, cell, position
+        The state involved (empty: none), its cell (-1: none) and where that is, um.
+    """
+
+    line: int
+    time: float
+    time_unit: str
+    species: str
+    cell: int
+    position: float
+    reason: str
+    code: int = 0
+
+    def __str__(self) -> str:
+        what = f", {self.species}" if self.species else ""
+        where = f" in cell {self.cell} at {self.position:.4g} um" if self.cell >= 0 else ""
+        return f"line {self.line} at {self.time:.6g} {self.time_unit}{what}{where}: {self.reason}"
+
+
+class PlasmaResult(Mapping[str, LabelledArray]):
+    """Outputs and species of the systemic model, or given curves, axes ("line", "time")."""
+
+    def __init__(self, result: LineResult) -> None:
+        self._result = result
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        problem = self._result.problem
+        if problem.systemic is None:
+            return tuple(problem.curves)
+        c = problem.systemic
+        return tuple(dict.fromkeys([*c.output_names, *c.state_names]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> LabelledArray:
+        r = self._result
+        problem = r.problem
+        if problem.systemic is None:
+            if name not in problem.curves:
+                raise self._unknown(name)
+            curve = problem.curves[name]
+            rows = [np.interp(r.settings.grid, curve.times, v) for v in curve.values]
+            values = np.broadcast_to(np.array(rows), (problem.count, r.settings.grid.size))
+            return r.labelled(values / factor(curve.unit), name, curve.unit)
+        expression, unit = self.expression_of(name)
+        values = r.plasma_evaluator.value(expression)
+        shape = (problem.count, r.settings.grid.size)
+        return r.labelled(np.broadcast_to(values, shape) / factor(unit or "1"), name, unit)
+
+    def expression_of(self, name: str) -> tuple[Expression, str]:
+        """Return the expression and unit of an output or species; SpecError KG-118 if unknown."""
+        c = self._result.problem.systemic
+        assert c is not None
+        if name in c.output_names:
+            return c.model.outputs[name].expression, c.output_units[c.output_index(name)]
+        if name in c.state_names:
+            return Symbol(name), c.state_units[c.state_index(name)]
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> SpecError:
+        return SpecError(
+            f"KG-118: the plasma has no output {name!r}.{did_you_mean(str(name), self._names)}"
+            f"  It has {', '.join(self._names) or 'none'}."
+        )
+
+
+class LineResult:
+    """Results of `simulate_line`.
+
+    ``result["occupancy_HER2"]`` is a `LabelledArray` with axes ("line", "time", "cell"), computed
+    from the recorded states when it is asked for.
+
+    Attributes
+    ----------
+    problem, settings
+        What was solved and how, internal units.
+    failures : tuple of LineFailure
+        Lines that could not be solved; their values are NaN.
+    status
+        0 for success, shape (lines,).
+    stats
+        Steps accepted and rejected of each line.
+    method
+        What solved it.
+    verification
+        Comparison with an independent method where one was asked for.
+    """
+
+    def __init__(
+        self,
+        problem: LineProblem,
+        settings: Settings,
+        outcome: Outcome,
+        *,
+        outputs: tuple[str, ...],
+        time_unit: str,
+        dosing: str,
+        verification: Verification | None = None,
+        directions: tuple[str, ...] = (),
+        wall_seconds: float = 0.0,
+        doses: Any = None,
+    ) -> None:
+        self.problem = problem
+        self.settings = settings
+        self._outcome = outcome
+        self.outputs = outputs
+        self.time_unit = time_unit
+        self.dosing = dosing
+        self.verification = verification
+        self.directions = directions
+        self.wall_seconds = wall_seconds
+        self._doses = doses
+        self.status = outcome.status
+        self.stats: Mapping[str, NDArray[np.int64]] = outcome.stats
+        self.method = outcome.method
+        self.failures = tuple(self._failure(f) for f in outcome.failures)
+
+    # --- where and when ---------------------------------------------------------------------------
+
+    @property
+    def num_lines(self) -> int:
+        """Number of lines."""
+        return self.problem.count
+
+    @property
+    def times(self) -> LabelledArray:
+        """Times of records, axis ("time",)."""
+        values = self.settings.grid / factor(self.time_unit)
+        return LabelledArray(values, ("time",), self.time_unit, "time")
+
+    def _per_cell(self, values: Floats, unit: str, name: str) -> LabelledArray:
+        if values.shape[0] == 1:
+            return LabelledArray(values[0], ("cell",), unit, name)
+        return LabelledArray(values, ("line", "cell"), unit, name)
+
+    @property
+    def faces(self) -> LabelledArray:
+        """Faces of the cells, um, axes ("face",), or ("line", "face") where lines differ."""
+        faces = self.problem.faces
+        if faces.shape[0] == 1:
+            return LabelledArray(faces[0], ("face",), "um", "faces")
+        return LabelledArray(faces, ("line", "face"), "um", "faces")
+
+    @property
+    def positions(self) -> LabelledArray:
+        """Centers of the cells, um, axes ("cell",), or ("line", "cell") where lines differ."""
+        faces = self.problem.faces
+        return self._per_cell(0.5 * (faces[:, 1:] + faces[:, :-1]), "um", "position")
+
+    @property
+    def distance(self) -> LabelledArray:
+        """Distance of the centers from the supplying wall, um."""
+        values = self.problem.shape.distance_of(self.problem.faces)
+        return self._per_cell(values, "um", "distance")
+
+    @property
+    def volumes(self) -> LabelledArray:
+        """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab)."""
+        return self._per_cell(self.problem.volumes, self._size_unit, "volume")
+
+    @property
+    def _size_unit(self) -> str:
+        geometry = self.problem.shape.geometry
+        return {"cylindrical": "um^2", "spherical": "um^3", "cartesian": "um"}[geometry]
+
+    # --- values -----------------------------------------------------------------------------------
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Tissue species whose cells are kept."""
+        names = self.problem.tissue.state_names
+        return tuple(names[i] for i in self.settings.recorded)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.outputs, *self.recorded]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.outputs or name in self.recorded
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Values of the tissue's names in every line, record and cell, internal units."""
+        return self._evaluator()
+
+    def _evaluator(self) -> Evaluator:
+        p = self.problem
+        symbols: dict[str, Any] = {"t": self.settings.grid[None, :, None]}
+        for i, name in enumerate(p.tissue.parameter_names):
+            symbols[name] = p.parameters[:, None, i : i + 1]
+        symbols |= {name: values[:, None, :] for name, values in p.fields.items()}
+        for i, name in enumerate(self.recorded):
+            symbols[name] = self._outcome.values[:, :, i, :]
+        return Evaluator(p.tissue.model, symbols)
+
+    @cached_property
+    def plasma_evaluator(self) -> Evaluator:
+        """Values of the systemic model's names in every line and record, internal units."""
+        c = self.problem.systemic
+        assert c is not None and self._outcome.plasma is not None
+        symbols: dict[str, Any] = {"t": self.settings.grid[None, :]}
+        for i, name in enumerate(c.parameter_names):
+            symbols[name] = self.problem.plasma_parameters[:, i : i + 1]
+        for i, name in enumerate(c.state_names):
+            symbols[name] = self._outcome.plasma[:, :, i]
+        return Evaluator(c.model, symbols)
+
+    @property
+    def plasma(self) -> PlasmaResult:
+        """Outputs and species of the systemic model by name."""
+        return PlasmaResult(self)
+
+    def expression_of(self, name: str) -> tuple[Expression, str]:
+        """Return the expression and unit of an output or species that can be computed.
+
+        Raises
+        ------
+        SpecError
+            KG-118 for an unknown name, or one whose species were not recorded.
+        """
+        c = self.problem.tissue
+        if name in c.output_names:
+            expression: Expression = c.model.outputs[name].expression
+            unit = c.output_units[c.output_index(name)]
+        elif name in c.state_names:
+            expression, unit = Symbol(name), c.state_units[c.state_index(name)]
+        else:
+            known = [*c.output_names, *c.state_names]
+            raise SpecError(
+                f"KG-118: the tissue has no output or species {name!r}."
+                f"{did_you_mean(str(name), known)}  It has {', '.join(known)}."
+            )
+        missing = needed_states(c.model, [expression]) - set(self.recorded)
+        if missing:
+            raise SpecError(
+                f"KG-118: {name!r} needs {', '.join(map(repr, sorted(missing)))}, which was not"
+                f" recorded; add {name!r} to record=[...]."
+            )
+        return expression, unit
+
+    def __getitem__(self, name: str) -> LabelledArray:
+        expression, unit = self.expression_of(name)
+        shape = (self.problem.count, self.settings.grid.size, self.problem.cells)
+        values = np.broadcast_to(self.evaluator.value(expression), shape)
+        scale = factor(unit or "1")
+        return self.labelled(values if scale == 1.0 else values / scale, name, unit)
+
+    def labelled(self, values: Floats, name: str, unit: str) -> LabelledArray:
+        """Return numbers with axes of lines, times and, where there is a third one, cells."""
+        coords: dict[str, Any] = {
+            "line": np.arange(self.problem.count),
+            "time": self.settings.grid / factor(self.time_unit),
+        }
+        dims = ("line", "time", "cell")[: values.ndim]
+        if values.ndim == 3:
+            coords["cell"] = np.arange(self.problem.cells)
+        return LabelledArray(values, dims, unit, name, coords, {"time": self.time_unit})
+
+    # --- summaries, weighted by volume ------------------------------------------------------------
+
+    def _weights(self, weights: Any) -> Floats:
+        """Return weights of lines, times and cells: volumes, times what `weights` says."""
+        volumes = self.problem.volumes[:, None, :]
+        if weights is None:
+            return volumes
+        more = self[weights].values if isinstance(weights, str) else np.asarray(weights)
+        result: Floats = volumes * more
+        return result
+
+    def mean(self, name: str, *, weights: Any = None) -> LabelledArray:
+        """Return the mean over the cells, weighted by volume, axes ("line", "time").
+
+        Parameters
+        ----------
+        name
+            An output or recorded species.
+        weights
+            A further weight: the name of an output such as ``"viable"``, or numbers that broadcast
+            to (line, time, cell).
+        """
+        array, w = self[name], self._weights(weights)
+        values = (array.values * w).sum(axis=2) / np.broadcast_to(w, array.shape).sum(axis=2)
+        return self.labelled(values, name, array.unit)
+
+    def fraction_of_cells(
+        self, name: str, *, at_least: Any = None, at_most: Any = None, weights: Any = None
+    ) -> LabelledArray:
+        """Return the fraction of the volume whose value is at least, or at most, so much.
+
+        Parameters
+        ----------
+        at_least, at_most
+            A number in the output's unit or text with a unit.
+        """
+        array = self[name]
+        low, high = (self._limit(v, array.unit, name) for v in (at_least, at_most))
+        if low is None and high is None:
+            raise SpecError("KG-118: fraction_of_cells needs at_least=... or at_most=....")
+        values = fraction_where(array.values, self._weights(weights), low, high)
+        return self.labelled(values, f"fraction of cells by {name}", "")
+
+    def _limit(self, value: Any, unit: str, name: str) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        quantity = parse_quantity(value, f"the limit of {name}")
+        require_dimension(quantity.unit, unit or "1", f"the limit of {name}")
+        return float(quantity.to(unit or "1"))
+
+    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
+        """Return quantiles over the cells, weighted by volume: the value that a fraction `q` of the
+        volume does not exceed.
+
+        Axes ("line", "time"), for several `q` ("quantile", "line", "time").
+        """
+        array = self[name]
+        levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
+        if np.any((levels < 0.0) | (levels > 1.0)):
+            raise SpecError(f"KG-118: quantiles lie between 0 and 1, not {q!r}.")
+        w = np.broadcast_to(self._weights(weights), array.shape)
+        values = weighted_quantile(array.values, w, levels)
+        if np.ndim(q) == 0:
+            return self.labelled(values[0], name, array.unit)
+        whole = self.labelled(values[0], name, array.unit)
+        return LabelledArray(
+            values,
+            ("quantile", "line", "time"),
+            array.unit,
+            name,
+            {"quantile": levels, **whole.coords},
+            {"time": self.time_unit},
+        )
+
+    # --- amounts ----------------------------------------------------------------------------------
+
+    @property
+    def content(self) -> dict[str, LabelledArray]:
+        """Amounts in one line by species, sum of volume times concentration."""
+        c = self.problem.tissue
+        return {
+            name: self.labelled(
+                self._outcome.contents[:, :, i] * c.state_factors[i],
+                f"content of {name}",
+                self._amount_unit(c.state_units[i]),
+            )
+            for i, name in enumerate(c.state_names)
+        }
+
+    @property
+    def entered(self) -> dict[str, LabelledArray]:
+        """Amounts that have entered one line through its supplying walls, by mobile species."""
+        c = self.problem.tissue
+        found = {}
+        for k, m in enumerate(self.problem.mobiles):
+            name = c.state_names[m.state]
+            values = self._outcome.entered[:, :, k].sum(axis=-1) * c.state_factors[m.state]
+            unit = self._amount_unit(c.state_units[m.state])
+            found[name] = self.labelled(values, f"entered {name}", unit)
+        return found
+
+    def _amount_unit(self, unit: str) -> str:
+        return f"{unit} {self._size_unit}".strip()
+
+    def ledger(self, groups: Mapping[str, Iterable[str]] | None = None) -> Ledger:
+        """Return what does not balance: content less what was there and what has entered.
+
+        Parameters
+        ----------
+        groups
+            Name to the tissue species that together conserve what a mobile species brings in, for
+            example all forms of one drug; by default the sums that the model's reactions conserve,
+            and mobile species that do not react.
+        """
+        return ledger_of(self, self._outcome, groups, self._doses)
+
+    # --- sensitivities ----------------------------------------------------------------------------
+
+    def sensitivity(self, output: str, name: str) -> LabelledArray:
+        """Return d(output)/d(name) of a tissue output, species, or output of the plasma.
+
+        Axes as of the output; in its unit per unit of `name`.
+
+        Raises
+        ------
+        SpecError
+            KG-118 for what was not asked for.
+        """
+        from krogh.line.derivatives import output_derivative
+
+        return output_derivative(self, self._outcome, output, name)
+
+    # --- other forms ------------------------------------------------------------------------------
+
+    def to_table(self, outputs: Sequence[str] | None = None) -> ResultTable:
+        """Return a long table: line, time, cell, distance and one column for each output."""
+        names = list(self.outputs if outputs is None else outputs)
+        n, r, m = self.problem.count, self.settings.grid.size, self.problem.cells
+        distance = np.broadcast_to(np.atleast_2d(self.distance.values)[:, None, :], (n, r, m))
+        columns: dict[str, Any] = {
+            "line": np.repeat(np.arange(n), r * m),
+            "time": np.tile(np.repeat(self.times.values, m), n),
+            "cell": np.tile(np.arange(m), n * r),
+            "distance": distance.reshape(-1),
+        }
+        units = {"time": self.time_unit, "distance": "um"}
+        for name in names:
+            array = self[name]
+            columns[name], units[name] = array.values.reshape(-1), array.unit
+        return ResultTable(columns, units)
+
+    def to_frame(self, outputs: Sequence[str] | None = None) -> Any:
+        """Return the long table as a pandas DataFrame.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without pandas.
+        """
+        return self.to_table(outputs).to_frame()
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset: outputs by line, time and cell, the plasma by line and time.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without xarray.
+        """
+        xarray = require_extra("xarray", "a labelled dataset")
+        data = {name: self[name].to_xarray() for name in self.outputs}
+        for name in self.plasma:
+            data[name if name not in data else f"plasma_{name}"] = self.plasma[name].to_xarray()
+        dataset = xarray.Dataset(data)
+        for label, array in (("distance", self.distance), ("volume", self.volumes)):
+            dataset = dataset.assign_coords({label: (array.dims, array.values)})
+            dataset[label].attrs["units"] = array.unit
+        dataset.attrs.update(
+            model=self.problem.tissue.model.name,
+            dosing=self.dosing,
+            rtol=self.settings.rtol,
+            method=self.method,
+        )
+        return dataset
+
+    def _failure(self, f: Any) -> LineFailure:
+        position = float("nan")
+        if f.cell >= 0:
+            faces = self.problem.faces[f.line if self.problem.faces.shape[0] > 1 else 0]
+            position = float(0.5 * (faces[f.cell] + faces[f.cell + 1]))
+        when = f.time / factor(self.time_unit)
+        return LineFailure(
+            f.line, when, self.time_unit, f.species, f.cell, position, f.reason, f.code
+        )
+
+    def _headline(self) -> str:
+        p = self.problem
+        failed = int(np.count_nonzero(self.status))
+        lines = f"{p.count:,} line{'s' if p.count != 1 else ''}"
+        lost = f", {failed:,} FAILED" if failed else ""
+        return f"{p.tissue.model.name} along {lines}{lost}: {p.shape!r}"
+
+    def _summary(self) -> ResultTable:
+        rows: dict[str, list[Any]] = {"output": [], "unit": [], "mean": [], "at the wall": []}
+        rows["farthest"] = []
+        far = np.argmax(np.atleast_2d(self.distance.values)[0])
+        near = np.argmin(np.atleast_2d(self.distance.values)[0])
+        good = self.status == 0
+        for name in self.outputs:
+            array = self[name]
+            last = array.values[good, -1]
+            rows["output"].append(name)
+            rows["unit"].append(array.unit or "1")
+            columns = (self.mean(name).values[good, -1], last[:, near], last[:, far])
+            for key, values in zip(("mean", "at the wall", "farthest"), columns, strict=True):
+                middle = float(np.median(values)) if values.size else float("nan")
+                rows[key].append(f"{middle:.4g}")
+        return ResultTable({k: np.array(v) for k, v in rows.items()}, {})
+
+    def _notes(self) -> list[str]:
+        end = f"{self.times.values[-1]:g} {self.time_unit}"
+        middle = "" if self.problem.count == 1 else " (medians over the lines)"
+        notes = [
+            f"dosing: {self.dosing}; values at {end}{middle}",
+            f"{self.method}, rtol {self.settings.rtol:g},"
+            f" {int(self.stats['accepted'].sum()):,} steps in {self._outcome.seconds:.3g} s",
+        ]
+        if self.verification is not None:
+            notes.append(str(self.verification))
+        return notes + [str(f) for f in self.failures[:3]]
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), *self._notes(), str(self._summary())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        notes = "<br>".join(html.escape(line) for line in self._notes())
+        return (
+            f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
+            f"{self._summary()._repr_html_()}</div>"
+        )
+
+
+def needed_states(model: Any, expressions: Iterable[Expression]) -> set[str]:
+    """Return the species that expressions need, through rules and outputs."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    pending = list(expressions)
+    definitions = model.analysis.definitions
+    while pending:
+        for name in symbols_of(pending.pop()):
+            if name in model.species:
+                found.add(name)
+            elif name in definitions and name not in seen:
+                seen.add(name)
+                pending.append(definitions[name])
+    return found

@@ -1,0 +1,293 @@
+"""simulate_line(): tissue along a line, fed by a plasma; labelled results of every cell.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from krogh.errors import SolverError, SpecError, did_you_mean
+from krogh.line.assembly import compiled_pair, dosing_lines, line_count, line_problem
+from krogh.line.derivatives import directions_of, internal_directions
+from krogh.line.dosing import Dosing, dosing_of
+from krogh.line.memory import require_line_memory
+from krogh.line.outcome import Outcome, Settings
+from krogh.line.problem import LineProblem
+from krogh.line.result import LineResult, needed_states
+from krogh.line.solve_cells import solve_cells
+from krogh.line.solve_line import cannot_solve, solve_line
+from krogh.line.times import record_times
+from krogh.line.tolerance import line_tolerances
+from krogh.line.verify import compared
+from krogh.model import Model
+from krogh.model.compile import CompiledModel
+from krogh.simulate.progress import ProgressBar, chosen_progress
+from krogh.space import Shape
+
+__all__ = ["METHODS", "simulate_line"]
+
+METHODS: Final = ("auto", "line", "cells", "cells-rkc2", "cells-rodas5p")
+
+_LOG = logging.getLogger("krogh")
+_ENGINES: Final = {"cells": "rodas5p", "cells-rodas5p": "rodas5p", "cells-rkc2": "rkc2"}
+
+
+def simulate_line(
+    tissue: Model | CompiledModel,
+    shape: Shape,
+    dosing: Any = None,
+    *,
+    systemic: Model | CompiledModel | None = None,
+    lines: int | None = None,
+    times: Any = "24 h",
+    values: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    weight: Any = None,
+    surface: Any = None,
+    tumour_volume: Any = None,
+    plasma: Mapping[str, Any] | None = None,
+    record: Sequence[str] | None = None,
+    sensitivities: str | Sequence[str] = (),
+    rtol: float = 1e-3,
+    atol: Any = None,
+    method: str = "auto",
+    verify: bool = False,
+    num_threads: int = 0,
+    progress: bool | Callable[[int, int, float], Any] | None = None,
+    on_failure: Literal["auto", "raise", "return", "nan"] = "auto",
+    max_steps: int = 1_000_000,
+) -> LineResult:
+    """Solve a tissue model along one or many lines, with the plasma that feeds it.
+
+    Parameters
+    ----------
+    tissue
+        What happens in every cell of the line; its `Transport` components say what moves.
+    shape
+        `krogh.space.Cylinder`, `Sphere` or `Slab`.
+    dosing
+        A sentence, a `Regimen` (doses name their drug), an `EventTable` with one subject for all
+        lines or one for each, or a sequence with one of the former for each line.
+    systemic
+        The model of the body, which takes the doses; its species feed the transports.
+    lines
+        How many; left out, as many as the longest array says.
+    times
+        ``"24 h"``, ``"0..24 h by 1 h"``, ``([0, 6, 24], "h")``.
+    values
+        Parameters of either model and lengths of the shape: a number in the declared unit, text
+        with a unit, or an array (or ``(array, unit)``) with one value for each line.
+    fields
+        Parameters of the tissue that vary over the cells: an array (cells,) or (lines, cells), or a
+        function of the distance from the supplying wall in um.
+    weight, surface
+        For doses per weight or surface: ``"20 g"`` or ``(array, "g")``.
+    tumour_volume
+        ``"0.2 mL"``: the plasma loses what a tumour of this volume takes up, and gets back what it
+        gives off; left out, the plasma feels nothing.
+    plasma
+        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
+        their points; values (points,) or (lines, points).
+    record
+        Outputs and species of the tissue whose cells are kept; all outputs if left out.
+    sensitivities
+        Names of parameters of either model and lengths of the shape.
+    rtol
+        Relative tolerance of each step, 1e-12 to 0.1.
+    atol
+        Absolute tolerances with units; defaults in `krogh.line.tolerance`.
+    method
+        ``"line"`` (the line solver), ``"cells"`` (every cell as states of one point model, solved
+        by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can.
+    verify
+        Solve again by ``"cells-rkc2"`` and report the largest difference.
+    num_threads
+        0: as many as are granted.
+    progress
+        As in `krogh.simulate`.
+    on_failure
+        ``"raise"``, ``"return"`` (with a warning in the log) or ``"nan"``; ``"auto"`` raises for
+        one line and returns for many.
+    max_steps
+        Per line.
+
+    Returns
+    -------
+    LineResult
+        Memory: 8 bytes per line, time, cell and recorded species.
+
+    Raises
+    ------
+    SpecError, UnitError, DataError
+        Wrong input, before any work is done.
+    SolverError
+        KG-320: a line could not be solved.  ``error.result`` holds the rest.
+    """
+    began = time.perf_counter()
+    _check(rtol, method, max_steps, num_threads, on_failure)
+    for what, given in (("values", values), ("fields", fields), ("plasma", plasma)):
+        if given is not None and not isinstance(given, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping by name, not {given!r}.")
+    own, other = compiled_pair(tissue, systemic)
+    count = line_count(
+        lines,
+        values or {},
+        fields or {},
+        [
+            ("dosing", dosing_lines(dosing)),
+            ("weight", weight),
+            ("surface", surface),
+            ("tumour_volume", tumour_volume),
+        ],
+    )
+    grid, time_unit = record_times(times)
+    given: Dosing | None = None
+    if other is not None:
+        known = {k: v for k, v in (values or {}).items() if k in other.parameter_names}
+        given = dosing_of(
+            other,
+            dosing,
+            count,
+            grid,
+            {"weight": weight, "surface": surface},
+            known,
+            includes_end=True,
+        )
+        other = given.systemic
+    elif dosing is not None:
+        raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
+    problem, split = line_problem(
+        own,
+        other,
+        shape,
+        count=count,
+        values=values or {},
+        fields=fields or {},
+        tumour_volume=tumour_volume,
+        plasma=plasma,
+    )
+    outputs, recorded = _recorded(own, record)
+    directions = directions_of(sensitivities, problem)
+    tolerances = line_tolerances(problem, given, rtol, atol, split)
+    settings = Settings(
+        grid=grid,
+        begin=given.begin if given is not None else min(0.0, float(grid[0])),
+        recorded=recorded,
+        rtol=rtol,
+        atol=tolerances[0],
+        plasma_atol=tolerances[1],
+        max_steps=max_steps,
+        num_threads=num_threads,
+        directions=internal_directions(directions, problem),
+        stops_on_failure=on_failure == "raise" or (on_failure == "auto" and count == 1),
+        on_progress=chosen_progress(progress),
+    )
+    require_line_memory(problem, settings)
+    try:
+        outcome = _solve(problem, given, settings, method)
+        checked = None
+        if verify and not outcome.stopped:
+            engine = "rodas5p" if outcome.method == "cells, rkc2" else "rkc2"
+            second = solve_cells(problem, given, settings, engine)
+            checked = compared(problem, settings, outcome, second)
+    finally:
+        if isinstance(settings.on_progress, ProgressBar):
+            settings.on_progress.close()
+    result = LineResult(
+        problem,
+        settings,
+        outcome,
+        outputs=outputs,
+        time_unit=time_unit,
+        dosing=given.words if given is not None else ", ".join(problem.curves) or "none",
+        verification=checked,
+        directions=directions,
+        wall_seconds=time.perf_counter() - began,
+        doses=given,
+    )
+    return _handle_failures(result, on_failure)
+
+
+def _solve(problem: LineProblem, dosing: Dosing | None, settings: Settings, method: str) -> Outcome:
+    if method in _ENGINES:
+        return solve_cells(problem, dosing, settings, _ENGINES[method])
+    reason = cannot_solve(problem, dosing, settings.directions)
+    if method == "line" and reason:
+        raise SpecError(
+            f"KG-164: the line solver cannot take {reason}; use method='cells' (or 'auto')."
+        )
+    if reason:
+        _LOG.info("lines are solved as cells of a point model because of %s", reason)
+        return solve_cells(problem, dosing, settings, _ENGINES["cells"])
+    return solve_line(problem, dosing, settings)
+
+
+def _recorded(
+    tissue: CompiledModel, record: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the outputs of the result and the states that they need."""
+    if record is None:
+        outputs = tissue.output_names
+    else:
+        outputs = (record,) if isinstance(record, str) else tuple(record)
+    known = [*tissue.output_names, *tissue.state_names]
+    needed: set[str] = set()
+    for name in outputs:
+        if name in tissue.output_names:
+            needed |= needed_states(tissue.model, [tissue.model.outputs[name].expression])
+        elif name in tissue.state_names:
+            needed.add(name)
+        else:
+            raise SpecError(
+                f"KG-103: record: the tissue model {tissue.model.name!r} has no output or species"
+                f" {name!r}.{did_you_mean(str(name), known)}"
+            )
+    return outputs, tuple(i for i, n in enumerate(tissue.state_names) if n in needed)
+
+
+def _check(rtol: float, method: str, max_steps: int, num_threads: int, on_failure: str) -> None:
+    if not (isinstance(rtol, (int, float)) and 1e-12 <= rtol <= 0.1):
+        raise SpecError(f"KG-119: rtol must lie between 1e-12 and 0.1, not {rtol!r}.")
+    if method not in METHODS:
+        raise SpecError(
+            f"KG-119: unknown method {method!r}.{did_you_mean(str(method), METHODS)}"
+            f"  Methods: {', '.join(METHODS)}."
+        )
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+        raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
+        raise SpecError(
+            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
+        )
+    if on_failure not in ("auto", "raise", "return", "nan"):
+        raise SpecError(
+            f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."
+        )
+
+
+def _handle_failures(result: LineResult, on_failure: str) -> LineResult:
+    if not result.failures:
+        return result
+    first = result.failures[0]
+    if on_failure == "raise" or (on_failure == "auto" and result.num_lines == 1):
+        more = "" if result.num_lines == 1 else (
+            "\n  on_failure='return' keeps the other lines and lists all failures."
+        )  # fmt: skip
+        raise SolverError(f"KG-320: {first}.{more}", result=result)
+    if on_failure != "nan":
+        _LOG.warning(
+            "%s of %s lines failed; the first: %s",
+            f"{len(result.failures):,}",
+            f"{result.num_lines:,}",
+            first,
+        )
+    return result
+
+
+_ = np

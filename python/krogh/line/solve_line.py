@@ -1,0 +1,220 @@
+"""Lines solved by the native line solver.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh import _core
+from krogh.errors import SpecError
+from krogh.line.dosing import Dosing, dose_list, unlike_lists
+from krogh.line.outcome import Failure, Outcome, Settings
+from krogh.line.problem import LineProblem, Mobile
+from krogh.threads import granted_threads
+
+__all__ = ["cannot_solve", "solve_line"]
+
+Floats = NDArray[np.float64]
+
+
+def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[str, ...]) -> str:
+    """Return why the line solver cannot take a problem; empty if it can."""
+    tissue, systemic = problem.tissue, problem.systemic
+    if directions:
+        return "sensitivities"
+    if tissue.program.num_surfaces:
+        return f"conditions in the laws of {tissue.model.name!r}"
+    if any(s.starts_steady for s in tissue.model.species.values()):
+        return f"species of {tissue.model.name!r} that start steady"
+    if systemic is None or dosing is None:
+        return ""
+    if systemic.model.events:
+        return f"events of {systemic.model.name!r}"
+    if systemic.stored:
+        return f"input functions of {systemic.model.name!r}"
+    if systemic.program.num_surfaces:
+        return f"conditions in the laws of {systemic.model.name!r}"
+    if any(s.starts_steady for s in systemic.model.species.values()):
+        return f"species of {systemic.model.name!r} that start steady"
+    return unlike_lists(dosing)
+
+
+def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) -> Outcome:
+    """Return the solution of all lines.
+
+    Raises
+    ------
+    SpecError
+        KG-164 for what the core refuses.
+    """
+    began = time.perf_counter()
+    tissue = problem.tissue
+    mobile, inputs = _walls(problem)
+    options: dict[str, Any] = {}
+    if problem.fields:
+        options["field_parameters"] = [tissue.parameter_index(name) for name in problem.fields]
+        options["fields"] = _stacked(list(problem.fields.values()))
+    if inputs is not None:
+        options |= inputs
+    if problem.systemic is not None:
+        assert dosing is not None
+        options |= _plasma(problem, dosing, settings)
+    parameters = problem.parameters
+    stopped = False
+
+    def report(done: int, total: int, seconds: float) -> bool:
+        nonlocal stopped
+        if settings.on_progress is not None:
+            stopped = settings.on_progress(done, total, seconds) is False
+        return not stopped
+
+    try:
+        run = _core.simulate_line(
+            tissue.program,
+            np.ascontiguousarray(parameters),
+            problem.shape.geometry,
+            problem.faces,
+            mobile,
+            problem.diffusivity,
+            problem.fraction,
+            settings.grid,
+            permeability=problem.permeability,
+            begin=settings.begin,
+            num_lines=problem.count,
+            rtol=settings.rtol,
+            atol=settings.atol.tolist(),
+            max_steps=settings.max_steps,
+            recorded=list(settings.recorded),
+            num_threads=granted_threads(settings.num_threads),
+            progress=report,
+            **options,
+        )
+    except ValueError as error:
+        raise SpecError(f"KG-164: the line solver refuses this: {error}.") from None
+    names = tissue.state_names
+    if problem.systemic is not None:
+        names += problem.systemic.state_names
+    return Outcome(
+        values=np.asarray(run.values),
+        contents=np.asarray(run.contents),
+        entered=np.asarray(run.entered),
+        plasma=None if problem.systemic is None else np.asarray(run.plasma),
+        status=np.asarray(run.status, dtype=np.int64),
+        stats={k: np.asarray(v) for k, v in run.stats.items()},
+        failures=[
+            Failure(line, code, sentence, when, names[state] if state >= 0 else "", cell)
+            for line, code, sentence, when, state, cell in run.failures
+        ],
+        method="line, ros34pw2",
+        num_threads=run.num_threads,
+        width=run.width,
+        seconds=time.perf_counter() - began,
+        stopped=stopped,
+    )
+
+
+def _walls(
+    problem: LineProblem,
+) -> tuple[list[tuple[int, str, int, str, int]], dict[str, Any] | None]:
+    """Return the mobile states with their walls, and the inputs of given curves."""
+    mobile: list[tuple[int, str, int, str, int]] = []
+    tables: list[tuple[Floats, Floats]] = []
+    for m in problem.mobiles:
+        kinds = problem.wall_kinds(m)
+        at = [-1, -1]
+        if m.curve is not None:
+            curve = problem.curves[m.curve]
+            for wall in problem.shape.walls:
+                free = problem.free(m, wall)[:, None]
+                at[wall] = len(tables)
+                tables.append((curve.times, free * (curve.values * m.per_curve)))
+        mobile.append((m.state, kinds[0], at[0], kinds[1], at[1]))
+    if not tables:
+        return mobile, None
+    times = np.unique(np.concatenate([t for t, _ in tables]))
+    _require_span(problem, tables)
+    sets = max(v.shape[0] for _, v in tables)
+    values = np.empty((sets, len(tables), times.size))
+    for i, (own, rows) in enumerate(tables):
+        if own.size == times.size:
+            values[:, i] = rows
+        else:
+            values[:, i] = np.array([np.interp(times, own, row) for row in rows])
+    return mobile, {"table_times": times, "table_values": values}
+
+
+def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[str, Any]:
+    """Return the keywords of the plasma: program, exchange, doses."""
+    systemic = problem.systemic
+    assert systemic is not None
+    exchange: list[tuple[int, int, int]] = []
+    outside: list[Floats] = []
+    uptake: list[Floats] = []
+    values = problem.plasma_values
+    for number, m in enumerate(problem.mobiles):
+        if m.supply is None:
+            continue
+        for wall in problem.shape.walls:
+            exchange.append((number, wall, m.supply.state))
+            factor = np.atleast_1d(values.value(m.supply.factor)) * m.supply.per_tissue
+            outside.append(problem.free(m, wall) * factor)
+            uptake.append(_uptake(problem, m))
+    doses = dose_list(dosing, values, problem.count)
+    found: dict[str, Any] = {
+        "plasma": systemic.program,
+        "plasma_parameters": np.ascontiguousarray(problem.plasma_parameters),
+        "plasma_atol": settings.plasma_atol.tolist(),
+        "exchange": exchange,
+    }
+    if exchange:
+        found["outside_factor"] = _columns(outside)
+        found["uptake_factor"] = _columns(uptake)
+    if doses.times.size:
+        found |= {
+            "dose_offsets": doses.offsets,
+            "dose_times": doses.times,
+            "dose_states": doses.states,
+            "dose_amounts": doses.amounts,
+            "dose_kinds": doses.kinds,
+        }
+    return found
+
+
+def _uptake(problem: LineProblem, m: Mobile) -> Floats:
+    """Return by how much an amount that enters a line per time lowers the plasma state."""
+    if problem.volume is None:
+        return np.zeros(1)
+    assert m.supply is not None
+    number = problem.number / m.supply.per_tissue
+    if m.supply.volume is not None:
+        number = number / np.atleast_1d(problem.plasma_values.value(m.supply.volume))
+    return number
+
+
+def _columns(arrays: list[Floats]) -> Floats:
+    found = np.empty((max(a.size for a in arrays), len(arrays)))
+    for i, array in enumerate(arrays):
+        found[:, i] = array
+    return found
+
+
+def _require_span(problem: LineProblem, tables: list[tuple[Floats, Floats]]) -> None:
+    first, last = max(t[0] for t, _ in tables), min(t[-1] for t, _ in tables)
+    begin, end = min(t[0] for t, _ in tables), max(t[-1] for t, _ in tables)
+    if first != begin or last != end:
+        names = ", ".join(map(repr, problem.curves))
+        raise SpecError(f"KG-165: the plasma curves {names} must begin and end together.")
+
+
+def _stacked(arrays: list[Floats]) -> Floats:
+    sets = max(a.shape[0] for a in arrays)
+    found = np.empty((sets, len(arrays), arrays[0].shape[1]))
+    for i, array in enumerate(arrays):
+        found[:, i] = array
+    return found

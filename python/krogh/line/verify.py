@@ -1,0 +1,41 @@
+"""Two solutions of the same lines compared.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.line.outcome import Outcome, Settings
+from krogh.line.problem import LineProblem
+from krogh.provenance import Verification
+
+__all__ = ["compared"]
+
+Floats = NDArray[np.float64]
+
+
+def compared(
+    problem: LineProblem, settings: Settings, first: Outcome, second: Outcome
+) -> Verification:
+    """Return the largest difference of every state relative to its largest value in the line."""
+    both = (first.status == 0) & (second.status == 0)
+    differences: dict[str, float] = {}
+    for i, state in enumerate(settings.recorded):
+        name = problem.tissue.state_names[state]
+        differences[name] = _largest(first.values[both, :, i], second.values[both, :, i])
+    if first.plasma is not None and second.plasma is not None and problem.systemic is not None:
+        for i, name in enumerate(problem.systemic.state_names):
+            differences[name] = _largest(first.plasma[both, :, i], second.plasma[both, :, i])
+    return Verification(second.method, differences, settings.rtol, int(both.sum()))
+
+
+def _largest(a: Floats, b: Floats) -> float:
+    if a.size == 0:
+        return 0.0
+    axes = tuple(range(1, a.ndim))
+    scale = np.maximum(np.abs(a).max(axis=axes), np.abs(b).max(axis=axes))
+    apart = np.abs(a - b).max(axis=axes)
+    return float(np.max(np.where(scale > 0.0, apart / np.where(scale > 0.0, scale, 1.0), 0.0)))

@@ -1,0 +1,375 @@
+"""The result of a study: arrays with names and units, the four-level table, how it came about.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.errors import SpecError, did_you_mean
+from krogh.labelled import LabelledArray
+from krogh.provenance import Provenance
+from krogh.study.levels import (
+    Row,
+    TargetOutcome,
+    level_rows,
+    levels_table,
+    table_text,
+    time_position,
+)
+from krogh.table import ResultTable, require_extra
+
+if TYPE_CHECKING:
+    from krogh.study.limits import Limit
+    from krogh.study.numbers import Numbers
+    from krogh.study.study import Study
+
+__all__ = ["DrugName", "Mark", "StudyResult"]
+
+
+@dataclass(frozen=True)
+class DrugName:
+    """How a drug is called: `label` behind the names of outputs, `name` for people."""
+
+    label: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value of an output that the table counts cells against.
+
+    Attributes
+    ----------
+    values
+        Shape (lines,), in the unit of the output.
+    words
+        How the table calls it, such as ``"Kd (0.49 nM)"``.
+    """
+
+    values: NDArray[np.float64]
+    words: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyResult:
+    """What `Study.run` found, along one line or several.
+
+    ``result["occupancy_HER2"]`` is a `LabelledArray` with the axes ("line", "time", "cell");
+    ``result["Cp_TDM1"]``, an output of the plasma, has ("line", "time").
+
+    Attributes
+    ----------
+    study
+        What was asked.
+    kind
+        ``"line"``, or ``"well-mixed"`` for the comparator without gradients.
+    times
+        Recorded times, axes ("time",).
+    distance, positions, volumes
+        Of the middles of the cells from the supplying wall and from the center, and the cells'
+        volumes (per um length of a cylinder, per um2 of a slab): axes ("line", "cell").
+    tissue, plasma
+        Outputs by name.
+    drugs
+        Names of the drugs.
+    marks
+        Output name to the value that the table counts cells against.
+    targets
+        The targets of the study and what became of them.
+    ledger
+        The balance of amounts: a row for each drug; its worst relative error is `balance_error`.
+    stats
+        Steps accepted and rejected and other counters of each line, shape (lines,).
+    numbers
+        The dimensionless report; None for the well-mixed comparator.
+    limits
+        What the outcome depends on most, the strongest first; empty where it was not asked for.
+    comparator
+        Result of the same study without gradients, None where it was not asked for.
+    failures
+        Lines that could not be solved; their values are NaN.
+    """
+
+    study: Study
+    kind: Literal["line", "well-mixed"]
+    times: LabelledArray
+    distance: LabelledArray
+    positions: LabelledArray
+    volumes: LabelledArray
+    tissue: Mapping[str, LabelledArray]
+    plasma: Mapping[str, LabelledArray]
+    drugs: tuple[DrugName, ...]
+    marks: Mapping[str, Mark]
+    targets: tuple[TargetOutcome, ...]
+    ledger: ResultTable
+    balance_error: float
+    stats: Mapping[str, NDArray[np.int64]]
+    provenance: Provenance
+    numbers: Numbers | None = None
+    limits: tuple[Limit, ...] = ()
+    comparator: StudyResult | None = None
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    _cache: dict[str, Any] = field(default_factory=dict)
+
+    # --- access -----------------------------------------------------------------------------------
+
+    @property
+    def num_lines(self) -> int:
+        """Number of lines."""
+        return self.distance.shape[0]
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells of a line."""
+        return self.distance.shape[1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tissue outputs."""
+        return tuple(self.tissue)
+
+    @property
+    def target_labels(self) -> tuple[str, ...]:
+        """Labels of the targets whose occupancy the model has."""
+        prefix = "occupancy_"
+        return tuple(n.removeprefix(prefix) for n in self.tissue if n.startswith(prefix))
+
+    def __getitem__(self, output: str) -> LabelledArray:
+        for group in (self.tissue, self.plasma):
+            if output in group:
+                return group[output]
+        known = (*self.plasma, *self.tissue)
+        raise SpecError(
+            f"KG-118: the result has no output {output!r}.{did_you_mean(output, known)}"
+            f"  Outputs: {', '.join(known)}."
+        )
+
+    def __contains__(self, output: object) -> bool:
+        return output in self.tissue or output in self.plasma
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.plasma
+        yield from self.tissue
+
+    def __len__(self) -> int:
+        return len(self.plasma) + len(self.tissue)
+
+    def weights(self, time: int = -1) -> NDArray[np.float64]:
+        """Return the volume of living cells at a recorded time, shape (lines, cells)."""
+        volumes = np.asarray(self.volumes.values)
+        if "viable" not in self.tissue:
+            return volumes
+        return np.asarray(volumes * self.tissue["viable"].values[:, time])
+
+    def sel(self, *, line: int) -> StudyResult:
+        """Return the result of one line, by its position."""
+        if not -self.num_lines <= line < self.num_lines:
+            raise SpecError(f"KG-118: no line {line}; there are 0 .. {self.num_lines - 1}.")
+        k = line % self.num_lines
+
+        def one(array: LabelledArray) -> LabelledArray:
+            coords = {**array.coords, "line": array.coords["line"][k : k + 1]}
+            return array._with(array.values[k : k + 1], array.dims, coords=coords)
+
+        other = self.comparator
+        return replace(
+            self,
+            distance=one(self.distance),
+            positions=one(self.positions),
+            volumes=one(self.volumes),
+            tissue={name: one(array) for name, array in self.tissue.items()},
+            plasma={name: one(array) for name, array in self.plasma.items()},
+            marks={n: Mark(m.values[k : k + 1], m.words) for n, m in self.marks.items()},
+            targets=tuple(
+                replace(t, values=t.values[k : k + 1], reached=t.reached[k : k + 1])
+                for t in self.targets
+            ),
+            stats={name: values[k : k + 1] for name, values in self.stats.items()},
+            comparator=None if other is None else other.sel(line=k),
+            _cache={},
+        )
+
+    # --- the table --------------------------------------------------------------------------------
+
+    def rows(self, at: Any = None) -> tuple[Row, ...]:
+        """Return the rows of the four-level table at a recorded time, by default the last."""
+        key = f"rows {time_position(self, at)}"
+        if key not in self._cache:
+            self._cache[key] = level_rows(self, at)
+        found: tuple[Row, ...] = self._cache[key]
+        return found
+
+    def table(self, at: Any = None) -> ResultTable:
+        """Return the four-level table as numbers: level, measure, value, unit, target, reached."""
+        return levels_table(self.rows(at), self.num_lines)
+
+    def value(self, key: str, at: Any = None) -> float:
+        """Return the number in the row with this key: ``result.value("depth:TDM1")``.
+
+        Raises
+        ------
+        SpecError
+            KG-118 for an unknown key.
+        """
+        rows = {row.key: row for row in self.rows(at)}
+        if key not in rows:
+            raise SpecError(
+                f"KG-118: the table has no row {key!r}.{did_you_mean(key, rows)}"
+                f"  Rows: {', '.join(rows)}."
+            )
+        return rows[key].value
+
+    def differences(self) -> ResultTable:
+        """Return this result beside its well-mixed comparator: shares of cells and means.
+
+        Raises
+        ------
+        SpecError
+            KG-118 where the comparator was not run.
+        """
+        from krogh.study.comparator import differences
+
+        return differences(self)
+
+    # --- pictures and files -----------------------------------------------------------------------
+
+    def plot(self, *, at: Any = None, path: str | Path | None = None) -> Any:
+        """Draw one panel per level; see `krogh.study.plot.plot_levels`."""
+        from krogh.study.plot import plot_levels
+
+        return plot_levels(self, at=at, path=path)
+
+    def save(self, path: str | Path) -> Path:
+        """Save arrays, table, and the study itself as HDF5; `krogh.open` reads it back.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without h5py.
+        SpecError
+            KG-133 for a path that cannot be written, or a full disk; a file that was there stays.
+        """
+        from krogh.study.store import save_result
+
+        return save_result(self, Path(path))
+
+    def to_table(self) -> ResultTable:
+        """Return every tissue output as a long table: line, time, distance and a column each."""
+        lines, times, cells = self.num_lines, len(self.times), self.num_cells
+        shape = (lines, times, cells)
+        line = np.broadcast_to(np.arange(lines)[:, None, None], shape)
+        time = np.broadcast_to(self.times.values[None, :, None], shape)
+        columns: dict[str, Any] = {
+            "line": line.reshape(-1),
+            "time": time.reshape(-1),
+            "distance": np.broadcast_to(self.distance.values[:, None, :], shape).reshape(-1),
+        }
+        units = {"time": self.times.unit, "distance": self.distance.unit}
+        for name, array in self.plasma.items():
+            columns[name] = np.broadcast_to(array.values[:, :, None], shape).reshape(-1)
+            units[name] = array.unit
+        for name, array in self.tissue.items():
+            columns[name] = array.values.reshape(-1)
+            units[name] = array.unit
+        return ResultTable(columns, {k: u for k, u in units.items() if u not in ("", "1")})
+
+    def to_frame(self) -> Any:
+        """Return the long table as a pandas DataFrame; units in ``frame.attrs["units"]``."""
+        return self.to_table().to_frame()
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the long table as CSV, units in the header, and write it where a path is given."""
+        return self.to_table().to_csv(path)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset: outputs with units, distances, and the study in its attributes.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without xarray.
+        """
+        xarray = require_extra("xarray", "a labelled dataset")
+        data = {name: self[name].to_xarray() for name in self}
+        dataset = xarray.Dataset(data)
+        for array in (self.distance, self.positions, self.volumes):
+            coordinate = (array.dims, array.values, {"units": array.unit})
+            dataset = dataset.assign_coords({array.name: coordinate})
+        p = self.provenance
+        dataset.attrs.update(
+            krogh_version=p.version,
+            study=self.study.to_toml(),
+            kind=self.kind,
+            rtol=p.rtol,
+            method=p.method,
+            balance_error=self.balance_error,
+        )
+        return dataset
+
+    # --- text -------------------------------------------------------------------------------------
+
+    def _headline(self) -> str:
+        parts = [self.study.title]
+        if self.kind == "well-mixed":
+            parts.append("well-mixed, no gradients")
+        if self.num_lines > 1:
+            parts.append(f"{self.num_lines:,} lines")
+        if self.failures:
+            parts.append(f"{len(self.failures):,} FAILED")
+        p = self.provenance
+        threads = f"{p.num_threads} thread{'s' if p.num_threads != 1 else ''}"
+        return " · ".join([*parts, f"{p.wall_seconds:.2g} s on {threads}"])
+
+    def _trust_lines(self) -> list[str]:
+        p = self.provenance
+        steps = f"steps {p.steps_accepted:,} (rejected {p.steps_rejected:,})"
+        lines = [f"mass balance error {self.balance_error:.1e} of what entered · {steps}"]
+        if self.comparator is not None:
+            from krogh.study.comparator import sentence
+
+            lines.append(sentence(self))
+        if self.numbers is not None:
+            lines.append(f"what limits: {self.numbers.verdict}")
+        if self.limits:
+            from krogh.study.limits import limits_line
+
+            lines.append(limits_line(self.limits))
+        lines.extend(self.notes)
+        lines.extend(f"failed: {text}" for text in self.failures[:5])
+        if len(self.failures) > 5:
+            lines.append(f"... and {len(self.failures) - 5:,} more in .failures")
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), table_text(self.rows()), *self._trust_lines()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        lines = "<br>".join(html.escape(line) for line in self._trust_lines())
+        head = "".join(f"<th>{h}</th>" for h in ("level", "measure", "value", "target", "reached"))
+        body, before = [], 0
+        for row in self.rows():
+            level = f"{row.level} {_LEVELS[row.level]}" if row.level != before else ""
+            before = row.level
+            cells = (level, row.measure, row.text, row.target or "-", row.reached_text)
+            body.append("".join(f"<td>{html.escape(c)}</td>" for c in cells))
+        rows = "".join(f"<tr>{cells}</tr>" for cells in body)
+        return (
+            f"<div><strong>{html.escape(self._headline())}</strong>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+            f"{lines}<br><small>{html.escape(str(self.provenance))}</small></div>"
+        )
+
+
+_LEVELS = {1: "systemic", 2: "tissue", 3: "engagement", 4: "effect"}

@@ -1,0 +1,99 @@
+"""Files that appear under their name only when they are whole.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from krogh.errors import SpecError
+
+__all__ = ["make_folder", "write_whole"]
+
+_WHY: Final = {
+    errno.ENOSPC: "the disk is full; free some space, or write to another disk",
+    errno.EDQUOT: "your quota on this disk is used up; free some space, or write elsewhere",
+    errno.EACCES: "you may not write there; choose another folder",
+    errno.EPERM: "you may not write there; choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOENT: "the folder does not exist; make it first, or choose another",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another name",
+    errno.EISDIR: "there is a folder of that name; choose another name",
+    errno.EEXIST: "there is a file of that name; choose another name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a file could not be written, in words where the system's number is known."""
+    number = getattr(error, "errno", None)
+    if number is None:  # HDF5 states the number of the system inside of its text
+        text = str(error)
+        number = next((n for n in _WHY if f"errno = {n}," in text), None)
+    if number in _WHY:
+        return _WHY[number]
+    return str(error)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder with its parents where it is not there yet.
+
+    Raises
+    ------
+    SpecError
+        KG-133 where it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(
+            f"KG-133: the folder {str(folder)!r} cannot be made: {_reason(error)}."
+        ) from error
+    return folder
+
+
+def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
+    """Let `write` make a file beside `path`, then put it in its place at once.
+
+    Whatever interrupts the writing (an error, Ctrl-C, a full disk), an older file of that name
+    stays as it was, and nothing half-written is left behind.
+
+    Parameters
+    ----------
+    path
+        Where the file is to be.
+    write
+        Called with the path of a temporary file of the same suffix in the same folder.
+
+    Raises
+    ------
+    SpecError
+        KG-133 for a path that cannot be written, or a full disk.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_WHY[errno.EISDIR]}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".krogh-", suffix=path.suffix)
+    except OSError as error:
+        raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.") from error
+    os.close(handle)
+    try:
+        write(Path(name))
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.") from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path

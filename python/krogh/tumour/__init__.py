@@ -1,0 +1,17 @@
+"""Tumours by shape: tissue around one vessel (Krogh), a spheroid, a slab.
+
+SPDX-License-Identifier: BSD-3-Clause
+
+>>> import krogh as kg
+>>> tumour = kg.tumour.krogh_cylinder(antigen="HER2 3+", outer_radius="60 um")
+>>> tumour.values["outer_radius"].value
+'60 um'
+
+Each function starts from a tumour of the library, whose values keep their ranges and sources, and
+changes what is given; see `krogh.library.tumours`.
+"""
+
+from krogh.library.tumour_spec import Tumour
+from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
+
+__all__ = ["Tumour", "krogh_cylinder", "slab", "spheroid"]
