@@ -33,7 +33,7 @@ std::span<double> room(py::array_t<double>& array) {
 /// A finished call: arrays owned by Python, counters and failures.
 struct LineRun {
   LineResult result;
-  py::object values, contents, entered, final_states, plasma;
+  py::object values, contents, entered, final_states, plasma, vessel;
   py::object sensitivities, content_sensitivities, entered_sensitivities, plasma_sensitivities;
 };
 
@@ -90,7 +90,7 @@ struct Directions {
     put_one(initial, "d_initial", 4, d.initial);
     put_one(diffusivity, "d_diffusivity", 4, d.diffusivity);
     put_one(fraction, "d_fraction", 4, d.fraction);
-    put_one(permeability, "d_permeability", 4, d.permeability);
+    put_one(permeability, "d_permeability", problem.branches.empty() ? 4 : 5, d.permeability);
     put_one(rates, "d_rates", 4, d.rates);
     put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
     put_one(table_values, "d_table_values", 4, d.table_values);
@@ -147,12 +147,24 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   const py::ssize_t cells = problem.num_cells;
   using Shape = std::vector<py::ssize_t>;
   py::array_t<double> values(Shape{lines, records, recorded, cells});
-  py::array_t<double> contents(Shape{lines, records, states});
-  py::array_t<double> entered(Shape{lines, records, mobile, 2});
+  const auto branches = static_cast<py::ssize_t>(problem.branches.size());
+  const bool has_vessel = !problem.vessel.flow.empty();
+  const bool is_one = branches == 0;  // without an axis of branches
+  py::array_t<double> contents(is_one ? Shape{lines, records, states}
+                                      : Shape{lines, records, branches, states});
+  py::array_t<double> entered(is_one ? Shape{lines, records, mobile, 2}
+                                     : Shape{lines, records, branches, mobile, 2});
+  py::array_t<double> vessel(!has_vessel ? Shape{0}
+                             : is_one    ? Shape{lines, records, mobile}
+                                         : Shape{lines, records, branches, mobile});
   const py::ssize_t directions = problem.directions.count;
   py::array_t<double> sensitivities(Shape{lines, records, directions, recorded, cells});
-  py::array_t<double> content_sensitivities(Shape{lines, records, directions, states});
-  py::array_t<double> entered_sensitivities(Shape{lines, records, directions, mobile, 2});
+  py::array_t<double> content_sensitivities(
+      is_one ? Shape{lines, records, directions, states}
+             : Shape{lines, records, directions, branches, states});
+  py::array_t<double> entered_sensitivities(
+      is_one ? Shape{lines, records, directions, mobile, 2}
+             : Shape{lines, records, directions, branches, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
   const bool has_plasma = problem.plasma.program != nullptr;
   const py::ssize_t blood = has_plasma ? problem.plasma.program->num_states() : 0;
@@ -163,6 +175,7 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
                     .entered = room(entered),
                     .final_states = {},
                     .plasma = room(plasma),
+                    .vessel = room(vessel),
                     .sensitivities = room(sensitivities),
                     .content_sensitivities = room(content_sensitivities),
                     .entered_sensitivities = room(entered_sensitivities),
@@ -180,6 +193,7 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.contents = contents;
   run.entered = entered;
   run.final_states = final_states ? py::object(finals) : py::none();
+  run.vessel = has_vessel ? py::object(vessel) : py::none();
   run.plasma = has_plasma ? py::object(plasma) : py::none();
   const bool has_directions = directions > 0;
   run.sensitivities = has_directions ? py::object(sensitivities) : py::none();
@@ -234,6 +248,7 @@ void register_line(py::module_& module) {
       .def_readonly("entered", &LineRun::entered)
       .def_readonly("final_states", &LineRun::final_states)
       .def_readonly("plasma", &LineRun::plasma)
+      .def_readonly("vessel", &LineRun::vessel)
       .def_readonly("sensitivities", &LineRun::sensitivities)
       .def_readonly("content_sensitivities", &LineRun::content_sensitivities)
       .def_readonly("entered_sensitivities", &LineRun::entered_sensitivities)
@@ -275,7 +290,9 @@ void register_line(py::module_& module) {
          std::vector<std::int32_t> plasma_signed_states,
          std::optional<Array<std::int64_t>> dose_offsets, Given dose_times,
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
-         std::optional<Array<std::int8_t>> dose_kinds, Given d_parameters, Given d_fields,
+         std::optional<Array<std::int8_t>> dose_kinds, std::vector<std::int32_t> branches,
+         Given branch_weights, Given velocity, Given axial_flow, Given axial_lengths,
+         Given axial_radii, Given axial_initial, Given d_parameters, Given d_fields,
          Given d_initial, Given d_diffusivity, Given d_fraction, Given d_permeability,
          Given d_rates, Given d_pulse_amplitudes, Given d_table_values, Given d_plasma_parameters,
          Given d_plasma_initial, Given d_outside_factor, Given d_uptake_factor,
@@ -284,12 +301,20 @@ void register_line(py::module_& module) {
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
         p.num_lines = num_lines;
-        p.num_cells = static_cast<std::int32_t>(faces.shape(1)) - 1;
+        const auto pieces = static_cast<std::int32_t>(branches.empty() ? 1 : branches.size());
+        p.num_cells = static_cast<std::int32_t>(faces.shape(1)) - pieces;
+        p.branches = std::move(branches);
+        p.branch_weights = view_of(branch_weights);
+        p.velocity = view_of(velocity);
+        p.vessel.flow = view_of(axial_flow);
+        p.vessel.lengths = view_of(axial_lengths);
+        p.vessel.radii = view_of(axial_radii);
+        p.vessel.initial = view_of(axial_initial);
         for (const auto& [state, inner, inner_input, outer, outer_input] : mobile)
           p.mobile.push_back({.state = state,
                               .walls = {space::wall_named(inner), space::wall_named(outer)},
                               .inputs = {inner_input, outer_input}});
-        const std::vector<double> no_membranes(2 * mobile.size(), 0.0);
+        const std::vector<double> no_membranes(2 * mobile.size() * pieces, 0.0);
         p.faces = view(faces);
         p.diffusivity = view(diffusivity);
         p.fraction = view(fraction);
@@ -365,6 +390,12 @@ void register_line(py::module_& module) {
       py::arg("dose_states").noconvert() = py::none(),
       py::arg("dose_amounts").noconvert() = py::none(),
       py::arg("dose_kinds").noconvert() = py::none(),
+      py::arg("branches") = std::vector<std::int32_t>{},
+      py::arg("branch_weights").noconvert() = py::none(),
+      py::arg("velocity").noconvert() = py::none(), py::arg("axial_flow").noconvert() = py::none(),
+      py::arg("axial_lengths").noconvert() = py::none(),
+      py::arg("axial_radii").noconvert() = py::none(),
+      py::arg("axial_initial").noconvert() = py::none(),
       py::arg("d_parameters").noconvert() = py::none(),
       py::arg("d_fields").noconvert() = py::none(), py::arg("d_initial").noconvert() = py::none(),
       py::arg("d_diffusivity").noconvert() = py::none(),

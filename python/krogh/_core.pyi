@@ -164,6 +164,7 @@ class LineRun:
     entered: Float
     final_states: Float | None
     plasma: Float | None
+    vessel: Float | None
     @property
     def width(self) -> int: ...
     @property
@@ -221,4 +222,11 @@ def simulate_line(
     dose_states: Int32 | None = None,
     dose_amounts: Float | None = None,
     dose_kinds: Int8 | None = None,
+    branches: Sequence[int] = ...,
+    branch_weights: Float | None = None,
+    velocity: Float | None = None,
+    axial_flow: Float | None = None,
+    axial_lengths: Float | None = None,
+    axial_radii: Float | None = None,
+    axial_initial: Float | None = None,
 ) -> LineRun: ...

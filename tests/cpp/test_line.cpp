@@ -87,7 +87,8 @@ struct Cylinder {
                       .contents = contents,
                       .entered = entered,
                       .final_states = {},
-                      .plasma = {}};
+                      .plasma = {},
+                      .vessel = {}};
     return simulate_line(program, problem, options, output, control);
   }
 };
@@ -296,7 +297,8 @@ TEST_CASE("kinetics that leave the numbers fail by name and leave the other line
                           .contents = cylinder.contents,
                           .entered = cylinder.entered,
                           .final_states = {},
-                          .plasma = {}};
+                          .plasma = {},
+                          .vessel = {}};
   const LineResult result =
       simulate_line(program, p, cylinder.options, output, {.num_threads = 1, .keep_going = {}});
   REQUIRE(result.failures.size() == 1);

@@ -122,6 +122,7 @@ struct Case {
                             .entered = entered,
                             .final_states = {},
                             .plasma = plasma,
+                            .vessel = {},
                             .sensitivities = sensitivities,
                             .content_sensitivities = content_sensitivities,
                             .entered_sensitivities = entered_sensitivities,

@@ -27,7 +27,9 @@ def public_modules() -> Iterator[str]:
         if not module.name.removeprefix("krogh.").startswith("_"):
             yield module.name
     yield "krogh.model.effect"
+    yield "krogh.model.engagement"
     yield "krogh.model.systemic"
+    yield "krogh.model.tissue"
 
 
 def surface() -> list[str]:

@@ -48,8 +48,9 @@ class Line:
         """Solve it; all states are recorded unless told otherwise."""
         states = self.law.states
         faces = sets(self.faces, np.shape(self.faces)[-1])
-        cells, m = faces.shape[1] - 1, len(self.mobile)
         given = {"recorded": list(range(len(states))), "num_threads": 1} | self.options | options
+        pieces = len(given.get("branches", ())) or 1
+        cells, m = faces.shape[1] - pieces, len(self.mobile)
         run = _core.simulate_line(
             program if program is not None else self.law.program(),
             sets(self.parameters, len(self.law.parameters)),
@@ -62,7 +63,7 @@ class Line:
             sets(self.diffusivity, m, cells),
             sets(self.fraction, m, cells),
             np.atleast_1d(np.asarray(times, dtype=float)),
-            permeability=sets(self.permeability, m, 2),
+            permeability=sets(self.permeability, *((pieces, m, 2) if pieces > 1 else (m, 2))),
             **given,
         )
         if check:
@@ -86,8 +87,8 @@ def with_plasma(line, law, parameters, exchange, doses=(), **options):
     """A line whose walls exchange with a plasma of its own.
 
     ``exchange`` lists ``(mobile state, wall, plasma state, outside factor, uptake factor)``, the
-    factors numbers or arrays over the lines; ``doses`` lists ``(time, state, amount, kind)``, for all
-    lines or, as a list of such lists, for each.
+    factors numbers or arrays over the lines; ``doses`` lists ``(time, state, amount, kind)``, for
+    all lines or, as a list of such lists, for each.
     """
     names = list(line.mobile)
     lines = line.options.get("num_lines", 1)

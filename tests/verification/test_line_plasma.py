@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine import Law, exp
-from krogh import _core
+from line_dense import dense
 from lines import CLOSED, Line, bench_n87, even_faces, with_plasma
 from scipy.integrate import solve_ivp
 
@@ -180,56 +180,6 @@ def test_one_way_exchange_is_a_sum_of_exponentials():
     assert 1e3 * run.plasma[0, :, 0] == pytest.approx(level, rel=1e-5)
 
 
-def reference(line, plasma, parameters, exchange, start, times, doses=()):
-    """Dense solution by Radau of cells and plasma written out one by one."""
-    faces = np.asarray(line.faces)
-    grid = _core.line_grid(line.geometry, list(faces))
-    cells, names = len(faces) - 1, list(line.mobile)
-    n = len(line.law.states)
-    eps = np.broadcast_to(line.fraction, (len(names), cells))
-    d = np.broadcast_to(line.diffusivity, (len(names), cells))
-    p = np.broadcast_to(line.permeability, (len(names), 2))
-    half = 0.5 * np.diff(faces) / (d * eps)
-    rates = np.zeros(len(plasma.states))
-
-    def slopes(t, x):
-        y, blood = x[: n * cells].reshape(n, cells), x[n * cells :]
-        kinetics = [line.law.derivative(t, y[:, k], line.parameters) for k in range(cells)]
-        dy = np.array(kinetics).T
-        db = plasma.derivative(t, blood, parameters) + rates
-        for j, name in enumerate(names):
-            i = line.law.states.index(name)
-            free = y[i] / eps[j]
-            flux = np.zeros(cells + 1)
-            flux[1:-1] = grid["areas"][1:-1] * (free[:-1] - free[1:]) / (half[j, :-1] + half[j, 1:])
-            for mobile, wall, state, outside, uptake in exchange:
-                if mobile != name:
-                    continue
-                end = 0 if wall == 0 else cells - 1
-                g = grid["areas"][0 if wall == 0 else cells] / (1.0 / p[j, wall] + half[j, end])
-                s = plasma.states.index(state)
-                entering = g * (outside * blood[s] - free[end])
-                flux[0 if wall == 0 else cells] = entering if wall == 0 else -entering
-                db[s] -= uptake * entering
-            dy[i] += (flux[:-1] - flux[1:]) / grid["volumes"]
-        return np.concatenate([dy.ravel(), db])
-
-    x, t, found = np.array(start, dtype=float), 0.0, []
-    stops = sorted({0.0, *times, *(d[0] for d in doses)})
-    for stop in stops:
-        if stop > t:
-            x = solve_ivp(slopes, (t, stop), x, "Radau", rtol=1e-10, atol=1e-12).y[:, -1]
-            t = stop
-        for at, state, amount, kind in doses:
-            if at == stop and kind == BOLUS:
-                x[n * cells + plasma.states.index(state)] += amount
-            elif at == stop:
-                rates[plasma.states.index(state)] += amount
-        if stop in times:
-            found.append(x.copy())
-    return np.array(found)
-
-
 SMALL = Law(
     ("f", "r", "b"),
     ("kon", "koff", "ke"),
@@ -281,39 +231,28 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_every_kind_of_exchange_agrees_with_a_dense_solver(case, geometry):
     walls, exchange = CASES[case]
-    line = small(walls, geometry)
-    run = with_plasma(line, WANDERING, [0.1, 2.0], exchange, SMALL_DOSES).run(
-        [1.0, 2.5, 8.0], rtol=1e-7, atol=[1e-9] * 3, plasma_atol=[1e-9] * 2
-    )
-    start = np.concatenate([np.repeat([0.0, 50.0, 0.0], 5), [0.0, 0.0]])
-    open_walls = list(exchange)
-    if case == "washed out":
-        open_walls.append(("f", 1, "a", 0.0, 0.0))
-    expected = reference(
-        line, WANDERING, [0.1, 2.0], open_walls, start, [1.0, 2.5, 8.0], SMALL_DOSES
-    )
-    assert run.values[0].reshape(3, -1) == pytest.approx(expected[:, :15], rel=2e-5, abs=1e-5)
-    assert run.plasma[0] == pytest.approx(expected[:, 15:], rel=2e-6)
+    line = with_plasma(small(walls, geometry), WANDERING, [0.1, 2.0], exchange, SMALL_DOSES)
+    times = [1.0, 2.5, 8.0]
+    run = line.run(times, rtol=1e-7, atol=[1e-9] * 3, plasma_atol=[1e-9] * 2)
+    expected = dense(line, times, WANDERING)
+    assert run.values[0] == pytest.approx(expected.values, rel=2e-5, abs=1e-5)
+    assert run.plasma[0] == pytest.approx(expected.plasma, rel=2e-6)
 
 
 def test_order_three_in_time_with_exchange():
     walls, exchange = CASES["inner"]
     line = with_plasma(small(walls), WANDERING, [0.1, 2.0], exchange, SMALL_DOSES[:1])
-    exact = reference(
-        small(walls),
-        WANDERING,
-        [0.1, 2.0],
-        exchange,
-        np.concatenate([np.repeat([0.0, 50.0, 0.0], 5), [0.0, 0.0]]),
-        [4.0],
-        SMALL_DOSES[:1],
-    )[0]
+    exact = dense(line, [4.0], WANDERING)
     errors = []
     for steps in (320, 640, 1280):
         run = line.run([4.0], fixed_step=4.0 / steps)
         assert run.stats["accepted"][0] == steps
-        found = np.concatenate([run.values[0, 0].ravel(), run.plasma[0, 0]])
-        errors.append([np.max(np.abs(found - exact)[:15]), np.max(np.abs(found - exact)[15:])])
+        errors.append(
+            [
+                np.max(np.abs(run.values[0] - exact.values)),
+                np.max(np.abs(run.plasma[0] - exact.plasma)),
+            ]
+        )
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
     assert np.all(np.abs(orders - 3.0) < 0.25), orders
 

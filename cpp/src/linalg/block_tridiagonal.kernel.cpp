@@ -90,16 +90,23 @@ void factor_chain(const linalg::BlockTridiagonal& s, int chain) {
       const double* inverse = a - block;
       const double* lower = s.lower + k * vector;
       const double* ratio = s.ratio + k * vector;
+      const double* upper = s.upper + (k - 1) * vector;
       for (int i = 0; i < m; ++i)
         for (int j = 0; j < m; ++j) {
+          const long e = static_cast<long>(i * m + j) * W;
+          if (i != j) {  // A^-1 B ratio = A^-1 outward ratio beside the diagonal
+            KROGH_SIMD
+            for (int l = 0; l < W; ++l)
+              b[e + l] = fma_(-lower[i * W + l] * upper[j * W + l], inverse[e + l], b[e + l]);
+            continue;
+          }
           KROGH_SIMD
           for (int l = 0; l < W; ++l) {
-            double sum = inverse[static_cast<long>(i) * m * W + l] * before[j * W + l];
+            double sum = inverse[static_cast<long>(i) * m * W + l] * before[i * W + l];
             for (int q = 1; q < m; ++q)
-              sum = fma_(inverse[static_cast<long>(i * m + q) * W + l], before[(q * m + j) * W + l],
+              sum = fma_(inverse[static_cast<long>(i * m + q) * W + l], before[(q * m + i) * W + l],
                          sum);
-            const long e = static_cast<long>(i * m + j) * W + l;
-            b[e] = fma_(-lower[i * W + l] * ratio[j * W + l], sum, b[e]);
+            b[e + l] = fma_(-lower[i * W + l] * ratio[i * W + l], sum, b[e + l]);
           }
         }
     }

@@ -152,8 +152,8 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
   }
   const auto lowest = static_cast<std::uint32_t>(next);
   std::uint32_t high_water = lowest;
-  auto build = [&](const std::vector<TapeRoot>& roots, const expr::RegisterMap& available) {
-    return expr::compile_tape(graph, roots, available, lowest, high_water);
+  auto build = [&](const std::vector<TapeRoot>& roots, const expr::RegisterMap& known_registers) {
+    return expr::compile_tape(graph, roots, known_registers, lowest, high_water);
   };
   prologue = build(prologue_roots, prologue_available);
   first = build(first_roots, first_available);

@@ -70,22 +70,51 @@ struct LinePlasma {
   double* inverse = nullptr;    ///< of the Schur complement, (kept, kept, lanes)
 };
 
+/// Capillary segments in series, one inside each chain: the inlet's concentrations flow into the
+/// first, and each hands on to the next what the tissue around it leaves. Arrays "(segments)" are
+/// (chains, mobile, lanes).
+struct LineVessel {
+  const int* inlets = nullptr;       ///< concentration that flows in of each mobile state; -1: zero
+  long first_row = 0;                ///< of the segments among the concentrations
+  double* flow = nullptr;            ///< [um^3/time], (lanes)
+  double* length = nullptr;          ///< [um], (chains, lanes)
+  double* inverse_volume = nullptr;  ///< [1/um^3], (chains, lanes)
+  double* inverse_length = nullptr;  ///< of all segments together, (lanes)
+  double* y = nullptr;               ///< at the start of the step, (segments)
+  double* state = nullptr;           ///< at the stage, (segments)
+  double* sums = nullptr;            ///< (segments)
+  double* stages = nullptr;          ///< unknowns, (4, segments)
+  double* scale = nullptr;           ///< largest value so far, (mobile, lanes)
+  double* highest = nullptr;         ///< with the step, (mobile, lanes)
+  double* answers =
+      nullptr;  ///< A^-1 G of each chain's own segment, (mobile, cells, mobile, lanes)
+  double* inverse = nullptr;   ///< of the segments' pivots, (chains, mobile, mobile, lanes)
+  double* response = nullptr;  ///< answer to the inlet, (chains, mobile, mobile, lanes)
+  double* kept = nullptr;      ///< per inlet and length, (mobile, mobile, lanes)
+};
+
 /// `line_lanes` independent lines. Arrays "(cells, mobile, lanes)" have the lines innermost; the
 /// cells stand in chains, each with a wall at both ends, and faces of a chain follow those of the
 /// chain before. What the kernel writes for a line depends on that line alone.
 struct LineBlock {
   LineCells tissue;
   LinePlasma* plasma = nullptr;  ///< null: none
+  LineVessel* vessel = nullptr;  ///< null: the plasma itself stands inside every chain
 
   linalg::BlockTridiagonal transport;  ///< `walls` holds conductance / (volume fraction)
   double* conductance = nullptr;       ///< of the faces, (cells + chains, mobile, lanes)
+  bool has_velocity = false;
+  /// Amount that flows through a face per time and C/eps behind it: outward, then inward, shape
+  /// (2, cells + chains, mobile, lanes); zero without a velocity.
+  double* convection = nullptr;
   double* inverse_fraction = nullptr;  ///< (cells, mobile, lanes)
   double* inverse_volume = nullptr;    ///< (cells, lanes)
   double* volume = nullptr;            ///< (cells, lanes)
   /// Which concentration stands outside, (chains, 2, mobile); -1: zero.
   const int* wall_inputs = nullptr;
 
-  // Concentrations outside: of the inputs, then of the exchanges with the plasma. An input is base
+  // Concentrations outside: of the inputs, of the exchanges with the plasma, of the segments. An
+  // input is base
   // + slope (t - reference) + sum_k amplitude_k exp(-rate_k (t - ref)).
   int num_inputs = 0;
   int num_terms = 0;
@@ -94,9 +123,10 @@ struct LineBlock {
   double* bases = nullptr;           ///< (inputs, lanes)
   double* slopes = nullptr;          ///< (inputs, lanes)
   double* references = nullptr;      ///< (lanes)
-  double* concentrations = nullptr;  ///< (inputs + exchanges, lanes), at the stage
-  double* derivatives = nullptr;     ///< (inputs + exchanges, lanes), at the start of the step
-  double* changes = nullptr;         ///< parts of a stage's unknowns, (inputs + exchanges, lanes)
+  double* concentrations = nullptr;  ///< (inputs + exchanges + segments, lanes), at the stage
+  double* derivatives =
+      nullptr;                ///< (inputs + exchanges + segments, lanes), at the start of the step
+  double* changes = nullptr;  ///< parts of a stage's unknowns, (inputs + exchanges, lanes)
 
   double* moving = nullptr;      ///< free concentrations C/eps of a stage, (cells, mobile, lanes)
   double* carried = nullptr;     ///< their transport, (cells, mobile, lanes)

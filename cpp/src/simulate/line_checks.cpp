@@ -57,6 +57,79 @@ void require_indices(const std::vector<std::int32_t>& indices, const char* name,
   }
 }
 
+std::int64_t branches_of(const LineProblem& p) {
+  return p.branches.empty() ? 1 : static_cast<std::int64_t>(p.branches.size());
+}
+
+/// Faces of all branches of all sets, cut apart.
+std::vector<std::span<const double>> pieces_of(const LineProblem& p) {
+  std::vector<std::span<const double>> pieces;
+  const std::vector<std::int32_t> whole{p.num_cells};
+  for (std::size_t at = 0; at < p.faces.size();)
+    for (const std::int32_t cells : p.branches.empty() ? whole : p.branches) {
+      pieces.push_back(p.faces.subspan(at, idx(cells + 1)));
+      at += idx(cells + 1);
+    }
+  return pieces;
+}
+
+std::vector<double> first_faces(const LineProblem& p) {
+  std::vector<double> found;
+  for (const std::span<const double> piece : pieces_of(p)) found.push_back(piece.front());
+  return found;
+}
+
+void validate_branches(const LineProblem& p) {
+  std::int64_t total = 0;
+  for (const std::int32_t cells : p.branches) {
+    if (cells < 1) throw InvalidInput("branches: every branch needs at least 1 cell");
+    total += cells;
+  }
+  if (!p.branches.empty() && total != p.num_cells)
+    throw InvalidInput("branches have " + std::to_string(total) +
+                       " cells together, but there are " + std::to_string(p.num_cells));
+  const std::int64_t branches = branches_of(p);
+  const bool is_round = p.geometry != space::Geometry::cartesian;
+  require_sets(p.faces, "faces", p.num_cells + branches, p.num_lines,
+               is_round ? "finite and not negative" : "finite",
+               [=](double v) { return is_round ? is_not_negative(v) : is_finite(v); });
+  for (const std::span<const double> piece : pieces_of(p))
+    require_increasing(piece, "faces", static_cast<std::int64_t>(piece.size()), true);
+  if (!p.branch_weights.empty())
+    require_sets(p.branch_weights, "branch_weights", branches, p.num_lines,
+                 "finite and not negative", is_not_negative);
+}
+
+void validate_vessel(const model::Program& program, const LineProblem& p) {
+  const LineVesselProblem& v = p.vessel;
+  if (v.flow.empty()) {
+    if (!v.lengths.empty() || !v.radii.empty() || !v.initial.empty())
+      throw InvalidInput("axial_lengths, axial_radii and axial_initial need axial_flow");
+    return;
+  }
+  auto is_positive = [](double x) { return std::isfinite(x) && x > 0.0; };
+  const std::int64_t branches = branches_of(p), lines = p.num_lines;
+  if (p.geometry != space::Geometry::cylindrical)
+    throw InvalidInput("axial_flow: only cylinders have a vessel along their axis");
+  if (!p.branch_weights.empty())
+    throw InvalidInput("branch_weights: with axial_flow the segments' lengths are the weights");
+  require_sets(v.flow, "axial_flow", 1, lines, "finite and positive", is_positive);
+  require_sets(v.lengths, "axial_lengths", branches, lines, "finite and positive", is_positive);
+  if (!v.radii.empty())
+    require_sets(v.radii, "axial_radii", branches, lines, "finite and positive", is_positive);
+  if (v.radii.empty())
+    for (const double first : first_faces(p))
+      if (first == 0.0) throw InvalidInput("axial_radii are needed where the first face is 0");
+  if (!v.initial.empty())
+    require_sets(v.initial, "axial_initial", branches * static_cast<std::int64_t>(p.mobile.size()),
+                 lines, "finite", is_finite);
+  for (const Exchange& e : p.plasma.exchange)
+    if (e.wall != 0)
+      throw InvalidInput("exchange of '" +
+                         program.spec().state_names[idx(p.mobile[idx(e.mobile)].state)] +
+                         "': with axial_flow the plasma reaches the tissue by its inner wall only");
+}
+
 void validate_mobile(const model::Program& program, const LineProblem& p) {
   if (p.mobile.empty() || static_cast<std::int64_t>(p.mobile.size()) > max_mobile)
     throw InvalidInput("mobile: a line needs 1 to " + std::to_string(max_mobile) +
@@ -72,8 +145,8 @@ void validate_mobile(const model::Program& program, const LineProblem& p) {
                            std::to_string(p.num_inputs));
       if (w == 0 && m.walls[w] != space::WallKind::closed &&
           p.geometry != space::Geometry::cartesian)
-        for (std::size_t i = 0; i < p.faces.size(); i += idx(p.num_cells + 1))
-          if (p.faces[i] == 0.0)
+        for (const double first : first_faces(p))
+          if (first == 0.0)
             throw InvalidInput("the inner wall of '" + program.spec().state_names[idx(m.state)] +
                                "' lies on the axis or center and must be closed");
     }
@@ -217,17 +290,16 @@ void validate_line_problem(const model::Program& program, const LineProblem& p) 
   if (p.num_cells < 1) throw InvalidInput("num_cells must be at least 1");
   const std::int64_t n = p.num_cells, lines = p.num_lines;
   const auto m = static_cast<std::int64_t>(p.mobile.size());
-  const bool is_round = p.geometry != space::Geometry::cartesian;
-  require_sets(p.faces, "faces", n + 1, lines, is_round ? "finite and not negative" : "finite",
-               [=](double v) { return is_round ? is_not_negative(v) : is_finite(v); });
-  require_increasing(p.faces, "faces", n + 1, true);
+  validate_branches(p);
   validate_mobile(program, p);
   require_sets(p.diffusivity, "diffusivity", m * n, lines, "finite and not negative",
                is_not_negative);
   require_sets(p.fraction, "fraction", m * n, lines, "larger than 0 and at most 1",
                [](double v) { return v > 0.0 && v <= 1.0; });
-  require_sets(p.permeability, "permeability", m * 2, lines, "finite and not negative",
-               is_not_negative);
+  require_sets(p.permeability, "permeability", branches_of(p) * m * 2, lines,
+               "finite and not negative", is_not_negative);
+  if (!p.velocity.empty())
+    require_sets(p.velocity, "velocity", m * (n + branches_of(p)), lines, "finite", is_finite);
   require_sets(p.parameters, "parameters", program.num_parameters(), lines, "finite", is_finite);
   require_indices(p.field_parameters, "field_parameters", program.num_parameters());
   require_sets(p.fields, "fields", static_cast<std::int64_t>(p.field_parameters.size()) * n, lines,
@@ -244,6 +316,7 @@ void validate_line_problem(const model::Program& program, const LineProblem& p) 
                        std::to_string(p.begin));
   validate_inputs(p);
   validate_plasma(program, p);
+  validate_vessel(program, p);
 }
 
 void validate_line_options(const model::Program& program, const LineProblem& p,
@@ -275,8 +348,11 @@ void validate_line_options(const model::Program& program, const LineProblem& p,
   };
   require_room(output.values, "values",
                records * static_cast<std::int64_t>(options.recorded.size()) * p.num_cells);
-  require_room(output.contents, "contents", records * program.num_states());
-  require_room(output.entered, "entered", records * static_cast<std::int64_t>(p.mobile.size()) * 2);
+  const std::int64_t rows = records * branches_of(p);
+  const auto mobile = static_cast<std::int64_t>(p.mobile.size());
+  require_room(output.contents, "contents", rows * program.num_states());
+  require_room(output.entered, "entered", rows * mobile * 2);
+  require_room(output.vessel, "vessel", p.vessel.flow.empty() ? 0 : rows * mobile);
   require_room(output.plasma, "plasma", records * blood);
   if (!output.final_states.empty())
     require_room(output.final_states, "final_states",

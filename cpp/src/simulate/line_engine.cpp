@@ -27,11 +27,15 @@ LineEngine::LineEngine(LineContext& context)
   for (const MobileState& m : problem_.mobile) mobile_.push_back(m.state);
   b.tissue.num_kept = static_cast<int>(mobile_.size());
   b.tissue.kept = mobile_.data();
-  for (std::size_t w = 0; w < 2; ++w)
-    for (const MobileState& m : problem_.mobile)
-      wall_inputs_.push_back(m.walls[w] == space::WallKind::closed ? -1 : m.inputs[w]);
-  starts_ = {0, problem_.num_cells};
-  b.transport.num_chains = 1;
+  starts_ = {0};
+  const std::vector<std::int32_t> whole{problem_.num_cells};
+  for (const std::int32_t cells : problem_.branches.empty() ? whole : problem_.branches) {
+    starts_.push_back(starts_.back() + cells);
+    for (std::size_t w = 0; w < 2; ++w)
+      for (const MobileState& m : problem_.mobile)
+        wall_inputs_.push_back(m.walls[w] == space::WallKind::closed ? -1 : m.inputs[w]);
+  }
+  b.transport.num_chains = static_cast<int>(starts_.size()) - 1;
   b.transport.starts = starts_.data();
   b.transport.block_size = b.tissue.num_kept;
   b.num_inputs = problem_.num_inputs;
@@ -44,6 +48,7 @@ LineEngine::LineEngine(LineContext& context)
       context.tangents != nullptr ? context.tangents->tissue.num_rows() : context.tapes->file_rows);
   place_rows();
   if (context.plasma_tapes != nullptr) place_plasma();
+  if (!problem_.vessel.flow.empty()) place_vessel();
   b.wall_inputs = wall_inputs_.data();
   if (context.tangents != nullptr)
     tangents_ = std::make_unique<LineTangents>(*context.tangents, problem_, b);
@@ -91,25 +96,29 @@ void LineEngine::place_rows() {
   const std::size_t chains = idx(b.transport.num_chains);
   const std::size_t vector = cells * mobile * W;
   const std::size_t walls = 2 * chains * mobile * W;
-  cells_ = AlignedBuffer(vector * (9 + mobile) + chains * mobile * W + 2 * cells * W);
+  const std::size_t faces = vector + chains * mobile * W;
+  b.has_velocity = !problem_.velocity.empty();
+  cells_ = AlignedBuffer(vector * (8 + mobile) + 3 * faces + 2 * cells * W);
   Pieces take_cells(cells_);
   b.transport.lower = take_cells(vector);
   b.transport.upper = take_cells(vector);
   b.transport.outward = take_cells(vector);
   b.transport.ratio = take_cells(vector);
   b.inverse_fraction = take_cells(vector);
-  b.conductance = take_cells(vector + chains * mobile * W);
+  b.conductance = take_cells(faces);
+  b.convection = take_cells(2 * faces);
   b.moving = take_cells(vector);
   b.carried = take_cells(vector);
   b.unknowns = take_cells(vector);
   b.transport.blocks = take_cells(vector * mobile);
   b.inverse_volume = take_cells(cells * W);
   b.volume = take_cells(cells * W);
-  const std::size_t exchanges = problem_.plasma.exchange.size() * W;
+  std::size_t outside = problem_.plasma.exchange.size() * W;  // behind the inputs
+  if (!problem_.vessel.flow.empty()) outside += chains * mobile * W;
   const std::size_t inputs = idx(b.num_inputs) * W, terms = idx(b.num_terms);
   const std::size_t states = idx(b.tissue.num_states) * W;
-  rows_ = AlignedBuffer(8 * walls + (2 * terms + 2) * inputs + 3 * (inputs + exchanges) +
-                        4 * states + 10 * W);
+  rows_ = AlignedBuffer(8 * walls + (2 * terms + 2) * inputs + 3 * (inputs + outside) + 4 * states +
+                        10 * W);
   Pieces take(rows_);
   b.transport.walls = take(walls);
   b.inflow = take(walls);
@@ -120,9 +129,9 @@ void LineEngine::place_rows() {
   b.amplitudes = take(inputs * terms);
   b.bases = take(inputs);
   b.slopes = take(inputs);
-  b.concentrations = take(inputs + exchanges);
-  b.derivatives = take(inputs + exchanges);
-  b.changes = take(inputs + exchanges);
+  b.concentrations = take(inputs + outside);
+  b.derivatives = take(inputs + outside);
+  b.changes = take(inputs + outside);
   for (double** row : {&b.tissue.scale, &b.tissue.highest, &b.tissue.lowest, &b.tissue.squares})
     *row = take(states);
   for (double** row : {&b.references, &b.time, &b.remaining, &b.step, &b.step_used, &b.max_step,
@@ -185,6 +194,7 @@ void LineEngine::load(int l, std::int64_t line) {
   load_states(l, line);
   load_inputs(l, line);
   if (block_.plasma != nullptr) load_plasma(l, line);
+  if (block_.vessel != nullptr) load_vessel(l, line);
   if (tangents_) tangents_->load(l, line);
   LineBlock& b = block_;
   const LineOptions& options = *context_.options;
@@ -218,36 +228,52 @@ void LineEngine::load_inputs(int l, std::int64_t line) {
 }
 
 void LineEngine::load_transport(int l, std::int64_t line) {
+  for (int branch = 0; branch < block_.transport.num_chains; ++branch) load_branch(l, line, branch);
+}
+
+void LineEngine::load_branch(int l, std::int64_t line, int branch) {
   LineBlock& b = block_;
-  const std::int64_t n = b.tissue.num_cells, m = b.tissue.num_kept;
-  const double* faces = set_of(problem_.faces, line, n + 1);
+  const std::int64_t all = b.tissue.num_cells, m = b.tissue.num_kept;
+  const std::int64_t branches = b.transport.num_chains;
+  const std::int64_t first = starts_[idx(branch)];
+  const std::int64_t n = starts_[idx(branch + 1)] - first;
+  const double* faces = set_of(problem_.faces, line, all + branches) + first + branch;
   const space::Grid grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
-  const double* diffusivity = set_of(problem_.diffusivity, line, m * n);
-  const double* fraction = set_of(problem_.fraction, line, m * n);
-  const double* permeability = set_of(problem_.permeability, line, m * 2);
+  const double* diffusivity = set_of(problem_.diffusivity, line, m * all) + first;
+  const double* fraction = set_of(problem_.fraction, line, m * all) + first;
+  const double* permeability =
+      set_of(problem_.permeability, line, branches * m * 2) + branch * m * 2;
   for (std::int64_t k = 0; k < n; ++k) {
-    b.volume[k * W + l] = grid.volumes[idx(k)];
-    b.inverse_volume[k * W + l] = 1.0 / grid.volumes[idx(k)];
+    b.volume[(first + k) * W + l] = grid.volumes[idx(k)];
+    b.inverse_volume[(first + k) * W + l] = 1.0 / grid.volumes[idx(k)];
   }
   for (std::int64_t j = 0; j < m; ++j) {
     const MobileState& state = problem_.mobile[idx(j)];
-    const double* eps = fraction + j * n;
+    const double* eps = fraction + j * all;
+    std::span<const double> velocity;
+    if (b.has_velocity)
+      velocity = {set_of(problem_.velocity, line, m * (all + branches)) + j * (all + branches) +
+                      first + branch,
+                  idx(n + 1)};
     const space::DiffusionOperator op = space::diffusion_operator(
-        grid, {diffusivity + j * n, idx(n)}, {eps, idx(n)}, {state.walls[0], permeability[2 * j]},
-        {state.walls[1], permeability[2 * j + 1]});
-    for (std::int64_t k = 0; k <= n; ++k)
-      b.conductance[(k * m + j) * W + l] = op.conductance[idx(k)];
+        grid, {diffusivity + j * all, idx(n)}, {eps, idx(n)}, {state.walls[0], permeability[2 * j]},
+        {state.walls[1], permeability[2 * j + 1]}, velocity);
+    for (std::int64_t k = 0; k <= n; ++k) {
+      const std::int64_t at = ((first + branch + k) * m + j) * W + l;
+      b.conductance[at] = op.conductance[idx(k)];
+      b.convection[at] = std::max(op.convection[idx(k)], 0.0);
+      b.convection[(all + branches) * m * W + at] = std::max(-op.convection[idx(k)], 0.0);
+    }
     for (std::int64_t k = 0; k < n; ++k) {
-      const std::int64_t at = (k * m + j) * W + l;
+      const std::int64_t at = ((first + k) * m + j) * W + l;
       b.transport.lower[at] = op.lower[idx(k)];
       b.transport.upper[at] = op.upper[idx(k)];
-      b.transport.outward[at] =
-          k + 1 < n ? op.conductance[idx(k + 1)] / (grid.volumes[idx(k)] * eps[k]) : 0.0;
-      b.transport.ratio[at] = k > 0 ? eps[k - 1] / eps[k] : 1.0;
+      b.transport.outward[at] = op.outward[idx(k)];
+      b.transport.ratio[at] = op.ratio[idx(k)];
       b.inverse_fraction[at] = 1.0 / eps[k];
     }
     for (std::int64_t w = 0; w < 2; ++w)
-      b.transport.walls[(w * m + j) * W + l] = op.wall_rate[idx(w)] / eps[w == 0 ? 0 : n - 1];
+      b.transport.walls[((2 * branch + w) * m + j) * W + l] = op.wall_loss[idx(w)];
   }
 }
 
@@ -374,15 +400,22 @@ void LineEngine::record(int l) {
   for (std::int64_t r = 0; r < count; ++r)
     for (std::int64_t k = 0; k < cells; ++k)
       out.values[idx((at * count + r) * cells + k)] = *place(c, c.y_row + recorded[idx(r)], l, k);
-  for (int i = 0; i < c.num_states; ++i) {
-    double sum = 0.0;
-    for (std::int64_t k = 0; k < cells; ++k)
-      sum += b.volume[k * W + l] * *place(c, c.y_row + i, l, k);
-    out.contents[idx(at * c.num_states + i)] = sum;
+  const int branches = b.transport.num_chains;
+  for (int branch = 0; branch < branches; ++branch) {
+    const std::int64_t row = at * branches + branch;
+    for (int i = 0; i < c.num_states; ++i) {
+      double sum = 0.0;
+      for (std::int64_t k = starts_[idx(branch)]; k < starts_[idx(branch + 1)]; ++k)
+        sum += b.volume[k * W + l] * *place(c, c.y_row + i, l, k);
+      out.contents[idx(row * c.num_states + i)] = sum;
+    }
+    for (int j = 0; j < c.num_kept; ++j)
+      for (int w = 0; w < 2; ++w)
+        out.entered[idx((row * c.num_kept + j) * 2 + w)] =
+            b.ledger[((2 * branch + w) * c.num_kept + j) * W + l];
+    for (int j = 0; j < c.num_kept && b.vessel != nullptr; ++j)
+      out.vessel[idx(row * c.num_kept + j)] = b.vessel->y[(branch * c.num_kept + j) * W + l];
   }
-  for (int j = 0; j < c.num_kept; ++j)
-    for (int w = 0; w < 2; ++w)
-      out.entered[idx((at * c.num_kept + j) * 2 + w)] = b.ledger[(w * c.num_kept + j) * W + l];
   if (b.plasma != nullptr) {
     const LineCells& blood = b.plasma->cells;
     for (int i = 0; i < blood.num_states; ++i)
@@ -464,6 +497,7 @@ void LineEngine::give_up(int l, Status status) {
     failure.is_plasma = failure.state >= 0;
     failure.cell = -1;
   }
+  if (failure.state < 0 && block_.vessel != nullptr) find_in_vessel(l, failure);
   if (failure.state < 0) find_largest_error(l, failure);
   (*context_.failures)[idx(failure.line)] = failure;
   end(l, status);

@@ -94,6 +94,7 @@ class LineEngine {
   bool fill();
   void load(int lane, std::int64_t line);
   void load_transport(int lane, std::int64_t line);
+  void load_branch(int lane, std::int64_t line, int branch);
   void load_states(int lane, std::int64_t line);
   void load_inputs(int lane, std::int64_t line);
   /// Everything that happens at the lane's time: pulses, doses, knots, records; then the next stop.
@@ -104,8 +105,10 @@ class LineEngine {
   void end(int lane, Status status);
   void give_up(int lane, Status status);
 
-  // The plasma, where there is one.
+  // The plasma and the capillary, where there are any.
   void place_plasma();
+  void place_vessel();
+  void load_vessel(int lane, std::int64_t line);
   void load_plasma(int lane, std::int64_t line);
   /// Doses up to the lane's time; the last one of the line, or past it, in `next_dose`.
   void give_doses(int lane);
@@ -116,6 +119,8 @@ class LineEngine {
   /// Names the first state of a lane that is not finite or too negative.
   void find_culprit(const LineCells& cells, int lane, LineFailure& failure) const;
 
+  /// The same in the segments, without a cell.
+  void find_in_vessel(int lane, LineFailure& failure) const;
   /// Names the state of a lane whose error of the last attempt was the largest.
   void find_largest_error(int lane, LineFailure& failure) const;
 
@@ -124,9 +129,10 @@ class LineEngine {
   LineBlock block_;
   std::unique_ptr<LineTangents> tangents_;
   LinePlasma plasma_;
-  AlignedBuffer files_, cells_, rows_, plasma_files_, plasma_rows_;
+  LineVessel vessel_;
+  AlignedBuffer files_, cells_, rows_, plasma_files_, plasma_rows_, vessel_rows_;
   std::vector<int> mobile_, wall_inputs_, starts_;
-  std::vector<int> plasma_kept_, exchange_mobile_, exchange_wall_, exchange_kept_;
+  std::vector<int> inlets_, plasma_kept_, exchange_mobile_, exchange_wall_, exchange_kept_;
   std::vector<Lane> lanes_;
 };
 

@@ -27,7 +27,8 @@ void LineEngine::place_plasma() {
     exchange_wall_.push_back(e.wall);
     const auto kept = std::find(plasma_kept_.begin(), plasma_kept_.end(), e.state);
     exchange_kept_.push_back(static_cast<int>(kept - plasma_kept_.begin()));
-    wall_inputs_[idx(e.wall * m + e.mobile)] = b.num_inputs + number;
+    for (int chain = 0; chain < b.transport.num_chains; ++chain)
+      wall_inputs_[idx((2 * chain + e.wall) * m + e.mobile)] = b.num_inputs + number;
   }
   p.mobile = exchange_mobile_.data();
   p.wall = exchange_wall_.data();
@@ -41,7 +42,8 @@ void LineEngine::place_plasma() {
                                          : context_.plasma_tapes->file_rows);
   const std::size_t exchanges = idx(p.num_exchanges) * W, kept = idx(c.num_kept) * W;
   const std::size_t states = idx(c.num_states) * W, chains = idx(b.transport.num_chains);
-  const std::size_t vector = idx(b.tissue.num_cells) * idx(m);
+  // Through a vessel the tissue answers to its segments.
+  const std::size_t vector = problem_.vessel.flow.empty() ? idx(b.tissue.num_cells) * idx(m) : 0;
   plasma_rows_ =
       AlignedBuffer((1 + chains) * exchanges + 5 * states + kept * (2 + idx(c.num_kept) + vector));
   Pieces take(plasma_rows_);
@@ -79,10 +81,14 @@ void LineEngine::load_plasma(int l, std::int64_t line) {
   }
   const double* outside = set_of(problem.outside_factor, line, p.num_exchanges);
   const double* uptake = set_of(problem.uptake_factor, line, p.num_exchanges);
+  const int chains = block_.transport.num_chains;
+  const double* weights = nullptr;
+  if (!problem_.branch_weights.empty()) weights = set_of(problem_.branch_weights, line, chains);
   for (int e = 0; e < p.num_exchanges; ++e) {
     p.outside[e * W + l] = outside[e];
-    for (int chain = 0; chain < block_.transport.num_chains; ++chain)
-      p.uptake[(chain * p.num_exchanges + e) * W + l] = uptake[e];
+    for (int chain = 0; chain < chains; ++chain)
+      p.uptake[(chain * p.num_exchanges + e) * W + l] =
+          uptake[e] * (weights != nullptr ? weights[chain] : 1.0);
   }
   lanes_[idx(l)].next_dose = problem.dose_offsets.empty() ? 0 : problem.dose_offsets[idx(line)];
 }

@@ -14,6 +14,7 @@ void choose_step(LineBlock& b) {
   for (int l = 0; l < W; ++l) any = any || b.restart[l] > 0.0;
   if (any) add_sizes<L>(b.tissue, b.rtol, size, slope);
   if (any && b.plasma != nullptr) add_sizes<PW>(b.plasma->cells, b.rtol, size, slope);
+  if (any && b.vessel != nullptr) add_segment_sizes(b, size, slope);
   for (int l = 0; l < W; ++l) {
     const double d0 = __builtin_sqrt(size[l]);
     const double d1 = __builtin_sqrt(slope[l]);
@@ -33,7 +34,9 @@ void choose_step(LineBlock& b) {
 /// the root mean square and the largest weighted error over `peak`, so that a single cell cannot
 /// hide in the mean, nor the plasma behind the cells; a value below -rtol times what its state has
 /// reached is refused.
-void judge(LineBlock& b, const double* largest) {
+void judge(const RosenbrockTableau& tableau, LineBlock& b, double* largest) {
+  double of_segments[W] = {}, is_segment_positive[W];
+  if (b.vessel != nullptr) finish_segments(tableau, b, of_segments, largest, is_segment_positive);
   const bool is_fixed = b.control.fixed_step > 0.0;
   for (int l = 0; l < W; ++l) {
     const double mean = mean_error(b.tissue, l);
@@ -44,6 +47,10 @@ void judge(LineBlock& b, const double* largest) {
       const double of_plasma = mean_error(b.plasma->cells, l);
       error = error >= of_plasma || error != error ? error : of_plasma;
       positive = positive && is_positive(b.plasma->cells, b.rtol, l);
+    }
+    if (b.vessel != nullptr) {
+      error = error >= of_segments[l] || error != error ? error : of_segments[l];
+      positive = positive && is_segment_positive[l] > 0.0;
     }
     const bool finite = error < 1e300;
     const bool accepted = finite && (is_fixed || (error <= 1.0 && positive));
@@ -82,8 +89,13 @@ void start(const RosenbrockTableau& tableau, LineBlock& b, double* inverse_step)
     place_outside(b);
     begin_cells<PW>(plasma->cells, 0, b.time);
   }
+  if (b.vessel != nullptr) {
+    combine_segments(tableau, b, 0, nullptr);
+    place_segments(b);
+  }
   transport(b);
   for (int k = 0; k < cells.num_blocks; ++k) subtract_carried<L>(cells, k, b.carried);
+  if (b.vessel != nullptr) subtract_flow(b);
   if (plasma != nullptr) subtract_exchange(b);
   choose_step<L>(b);
   double weight[W];
@@ -104,13 +116,16 @@ void start(const RosenbrockTableau& tableau, LineBlock& b, double* inverse_step)
     gather_schur<L>(cells, k, b.transport.blocks);
   }
   factor_tridiagonal(b.transport);
+  if (b.vessel != nullptr) {
+    add_inlet_derivatives(b);
+    factor_segments<L>(b, inverse_step);
+  }
   if (plasma == nullptr) return;
   double* file = plasma->cells.files;
   spread<PW>(inverse_step, row<PW>(file, plasma->cells.inverse_step_row));
   subtract_time_slopes<PW>(plasma->cells, 0, weight);
   plasma->cells.first->run(file);
   gather_reduced<PW>(plasma->cells, 0, plasma->unknowns);
-  find_response(b);
   factor_plasma<L>(b);
 }
 
@@ -125,8 +140,13 @@ void next_stage(const RosenbrockTableau& tableau, LineBlock& b, int stage) {
   }
   evaluate_inputs(b, tableau.alpha[stage], nullptr);
   if (b.plasma != nullptr) place_outside(b);
+  if (b.vessel != nullptr) place_segments(b);
   transport(b);
   add_input_derivatives(b, weight);
+  if (b.vessel != nullptr) {
+    subtract_flow(b);
+    add_inlet_derivatives(b);
+  }
   for (int k = 0; k < cells.num_blocks; ++k) {
     double* file = file_of(cells, k);
     if (cells.time_slope_row >= 0) spread<L>(stage_time, row<L>(file, cells.time_row));
@@ -149,11 +169,21 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
   const LineCells& cells = b.tissue;
   double inverse_step[W];
   double largest[W] = {}, largest_of_plasma[W] = {};
+  const long segment_size = static_cast<long>(b.transport.num_chains) * cells.num_kept * W;
   start<L>(tableau, b, inverse_step);
   for (int stage = 0; stage < 4; ++stage) {
     if (stage > 0) next_stage<L>(tableau, b, stage);
     solve_tridiagonal(b.transport, b.unknowns);
-    if (b.plasma != nullptr) solve_exchange(b);
+    double* segments = nullptr;
+    if (b.vessel != nullptr) {
+      segments = b.vessel->stages + stage * segment_size;
+      solve_segments(b, segments);
+    }
+    if (b.plasma != nullptr) {
+      solve_exchange(b, segments);
+    } else if (b.vessel != nullptr) {
+      complete_segments(b, nullptr, segments);
+    }
     ledger_stage(tableau, b, stage, inverse_step);
     if (stage == 3) clear_errors(cells);
     for (int k = 0; k < cells.num_blocks; ++k) {
@@ -161,19 +191,21 @@ void step(const RosenbrockTableau& tableau, LineBlock& b) {
       advance<L>(tableau, cells, b.rtol, k, stage, largest);
       if (stage < 3) gather_moving<L>(b, k);
     }
+    if (b.vessel != nullptr && stage < 3) combine_segments(tableau, b, stage + 1, inverse_step);
     if (b.plasma == nullptr) continue;
     if (stage == 3) clear_errors(b.plasma->cells);
     complete<PW>(b.plasma->cells, b.plasma->unknowns, 0, stage);
     advance<PW>(tableau, b.plasma->cells, b.rtol, 0, stage, largest_of_plasma);
   }
   ledger_end(tableau, b);
-  judge(b, largest);
+  judge(tableau, b, largest);
 }
 
 template <int L>
 void commit(LineBlock& b) {
   commit_cells<L>(b.tissue, b.accepted);
   if (b.plasma != nullptr) commit_cells<PW>(b.plasma->cells, b.accepted);
+  if (b.vessel != nullptr) commit_segments(b);
   const long walls = 2L * b.transport.num_chains * b.tissue.num_kept;
   for (int l = 0; l < W; ++l) {
     if (!(b.accepted[l] > 0.0)) continue;

@@ -179,43 +179,51 @@ void LineTangents::load_inputs(int lane, std::int64_t line) {
 }
 
 void LineTangents::load_operator(int lane, std::int64_t line) {
+  for (int k = 0; k < plan_.num_directions; ++k)
+    for (int branch = 0; branch < block_.transport.num_chains; ++branch)
+      if (plan_.operators[idx(k)] >= 0) load_branch(lane, line, k, branch);
+}
+
+/// The operator's tangent in one branch.
+void LineTangents::load_branch(int lane, std::int64_t line, int direction, int branch) {
   const LineDirections& d = directions_;
-  const std::int64_t n = block_.tissue.num_cells, m = block_.tissue.num_kept;
-  const double* diffusivity = tangent_of(problem_.diffusivity, line, 0, 1, m * n);
-  const double* fraction = tangent_of(problem_.fraction, line, 0, 1, m * n);
-  const double* permeability = tangent_of(problem_.permeability, line, 0, 1, m * 2);
-  const double* faces = tangent_of(problem_.faces, line, 0, 1, n + 1);
-  const space::Grid grid = plan_.num_operators > 0
-                               ? space::make_grid(problem_.geometry, {faces, faces + n + 1})
-                               : space::Grid{};
-  for (int k = 0; k < plan_.num_directions; ++k) {
-    const std::int64_t place = plan_.operators[idx(k)];
-    if (place < 0) continue;
-    auto moved = [&](std::span<const double> values, std::int64_t size, std::int64_t position) {
-      return values.empty() ? 0.0 : tangent_of(values, line, k, d.count, size)[position];
+  const std::int64_t all = block_.tissue.num_cells, m = block_.tissue.num_kept;
+  const std::int64_t branches = block_.transport.num_chains;
+  const std::int64_t first = block_.transport.starts[branch];
+  const std::int64_t n = block_.transport.starts[branch + 1] - first;
+  const std::int64_t place = plan_.operators[idx(direction)];
+  const double* diffusivity = tangent_of(problem_.diffusivity, line, 0, 1, m * all) + first;
+  const double* fraction = tangent_of(problem_.fraction, line, 0, 1, m * all) + first;
+  const double* permeability =
+      tangent_of(problem_.permeability, line, 0, 1, branches * m * 2) + branch * m * 2;
+  const double* faces = tangent_of(problem_.faces, line, 0, 1, all + branches) + first + branch;
+  const space::Grid grid = space::make_grid(problem_.geometry, {faces, faces + n + 1});
+  auto moved = [&](std::span<const double> values, std::int64_t size, std::int64_t position) {
+    return values.empty() ? 0.0 : tangent_of(values, line, direction, d.count, size)[position];
+  };
+  auto width = [&](std::int64_t c) { return faces[c + 1] - faces[c]; };
+  for (std::int64_t j = 0; j < m; ++j) {
+    const MobileState& state = problem_.mobile[idx(j)];
+    const std::int64_t row = j * all;
+    auto p = [&](std::int64_t c) { return diffusivity[row + c] * fraction[row + c]; };
+    auto dp = [&](std::int64_t c) {
+      return moved(d.diffusivity, m * all, row + first + c) * fraction[row + c] +
+             moved(d.fraction, m * all, row + first + c) * diffusivity[row + c];
     };
-    auto width = [&](std::int64_t c) { return faces[c + 1] - faces[c]; };
-    for (std::int64_t j = 0; j < m; ++j) {
-      const MobileState& state = problem_.mobile[idx(j)];
-      auto p = [&](std::int64_t c) { return diffusivity[j * n + c] * fraction[j * n + c]; };
-      auto dp = [&](std::int64_t c) {
-        return moved(d.diffusivity, m * n, j * n + c) * fraction[j * n + c] +
-               moved(d.fraction, m * n, j * n + c) * diffusivity[j * n + c];
-      };
-      for (std::int64_t c = 0; c < n; ++c)
-        tangent_.relative_fractions[((place * n + c) * m + j) * W + lane] =
-            moved(d.fraction, m * n, j * n + c) / fraction[j * n + c];
-      double* conductance = tangent_.conductances + ((place * (n + 1)) * m + j) * W + lane;
-      for (std::int64_t face = 1; face < n; ++face)
-        conductance[face * m * W] =
-            between_cells(grid.areas[idx(face)], width(face - 1), p(face - 1), dp(face - 1),
-                          width(face), p(face), dp(face));
-      for (std::int64_t w = 0; w < 2; ++w) {
-        const std::int64_t face = w == 0 ? 0 : n, cell = w == 0 ? 0 : n - 1;
-        conductance[face * m * W] =
-            at_wall(state.walls[idx(w)], grid.areas[idx(face)], width(cell), p(cell), dp(cell),
-                    permeability[2 * j + w], moved(d.permeability, m * 2, 2 * j + w));
-      }
+    for (std::int64_t c = 0; c < n; ++c)
+      tangent_.relative_fractions[((place * all + first + c) * m + j) * W + lane] =
+          moved(d.fraction, m * all, row + first + c) / fraction[row + c];
+    double* conductance =
+        tangent_.conductances + ((place * (all + branches) + first + branch) * m + j) * W + lane;
+    for (std::int64_t face = 1; face < n; ++face)
+      conductance[face * m * W] = between_cells(grid.areas[idx(face)], width(face - 1), p(face - 1),
+                                                dp(face - 1), width(face), p(face), dp(face));
+    for (std::int64_t w = 0; w < 2; ++w) {
+      const std::int64_t face = w == 0 ? 0 : n, cell = w == 0 ? 0 : n - 1;
+      conductance[face * m * W] =
+          at_wall(state.walls[idx(w)], grid.areas[idx(face)], width(cell), p(cell), dp(cell),
+                  permeability[2 * j + w],
+                  moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w));
     }
   }
 }
@@ -226,6 +234,9 @@ void LineTangents::load_factors(int lane, std::int64_t line) {
   const std::int64_t chains = block_.transport.num_chains;
   const std::int64_t exchanges = block_.plasma->num_exchanges;
   const int states = block_.plasma->cells.num_states;
+  const double* weights = problem_.branch_weights.empty()
+                              ? nullptr
+                              : tangent_of(problem_.branch_weights, line, 0, 1, chains);
   for (int k = 0; k < plan_.num_directions; ++k) {
     for (int i = 0; i < states; ++i) plasma_.rates[(k * states + i) * W + lane] = 0.0;
     const std::int64_t place = plan_.factors[idx(k)];
@@ -237,7 +248,7 @@ void LineTangents::load_factors(int lane, std::int64_t line) {
       plasma_.outside[(place * exchanges + e) * W + lane] = moved(d.outside_factor, e);
       for (std::int64_t chain = 0; chain < chains; ++chain)
         plasma_.uptake[((place * chains + chain) * exchanges + e) * W + lane] =
-            moved(d.uptake_factor, e);
+            moved(d.uptake_factor, e) * (weights != nullptr ? weights[chain] : 1.0);
     }
   }
 }
@@ -357,7 +368,7 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
   const LineBlock& b = block_;
   const LineCells& c = b.tissue;
   const TangentCells& tissue = tangent_.tissue;
-  const std::int64_t n = c.num_cells;
+  const std::int64_t n = c.num_cells, branches = b.transport.num_chains;
   const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
   const auto count = static_cast<std::int64_t>(recorded.size());
   auto check = [&failure](double value, int state, std::int64_t cell, bool is_plasma) {
@@ -374,18 +385,29 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
                 [target](std::int64_t q, double value) { target[q] = value; });
     }
     for (int i = 0; i < c.num_states; ++i) {
-      double sum = 0.0;
-      for_cells(c, tissue, k, i, lane,
-                [&](std::int64_t q, double value) { sum += b.volume[q * W + lane] * value; });
-      output.content_sensitivities[idx(at * c.num_states + i)] = sum;
-      if (!std::isfinite(sum))
+      double sums = 0.0;
+      for (int branch = 0; branch < branches; ++branch)
+        output.content_sensitivities[idx((at * branches + branch) * c.num_states + i)] = 0.0;
+      int branch = 0;
+      for_cells(c, tissue, k, i, lane, [&](std::int64_t q, double value) {
+        while (q >= b.transport.starts[branch + 1]) ++branch;
+        double& sum =
+            output.content_sensitivities[idx((at * branches + branch) * c.num_states + i)];
+        sum += b.volume[q * W + lane] * value;
+        sums += value;
+      });
+      if (!std::isfinite(sums))
         for_cells(c, tissue, k, i, lane,
                   [&](std::int64_t q, double value) { check(value, i, q, false); });
     }
-    for (int j = 0; j < c.num_kept; ++j)
-      for (int w = 0; w < 2; ++w)
-        output.entered_sensitivities[idx((at * c.num_kept + j) * 2 + w)] =
-            tangent_.ledger[((std::int64_t{k} * 2 + w) * c.num_kept + j) * W + lane];
+    for (int branch = 0; branch < branches; ++branch)
+      for (int j = 0; j < c.num_kept; ++j)
+        for (int w = 0; w < 2; ++w) {
+          const std::int64_t of_branch = (at * branches + branch) * c.num_kept + j;
+          const std::int64_t wall =
+              ((std::int64_t{k} * branches + branch) * 2 + w) * c.num_kept + j;
+          output.entered_sensitivities[idx(of_branch * 2 + w)] = tangent_.ledger[wall * W + lane];
+        }
     if (b.plasma == nullptr) continue;
     const LineCells& blood = b.plasma->cells;
     for (int i = 0; i < blood.num_states; ++i) {

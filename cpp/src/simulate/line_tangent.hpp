@@ -38,6 +38,7 @@ class LineTangents {
  private:
   void place_rows();
   void load_operator(int lane, std::int64_t line);
+  void load_branch(int lane, std::int64_t line, int direction, int branch);
   void load_inputs(int lane, std::int64_t line);
   void load_factors(int lane, std::int64_t line);
   /// Moved parameters and first states of one model.

@@ -156,7 +156,8 @@ void find_wall_flow(const LineBlock& b, const LineTangentBlock& t, int direction
               t.plasma->outside + (static_cast<long>(factors) * p.num_exchanges + exchange) * W;
           for (int l = 0; l < W; ++l) change[l] = factor[l] * state[l];
         }
-        for (int l = 0; l < W; ++l) flow[l] = b.conductance[face + l] * change[l];
+        const Passage through = passage(b, wall, w, j);
+        for (int l = 0; l < W; ++l) flow[l] = through.in(l) * change[l];
         if (place < 0) continue;
         const long cell = wall.cell * vector + j * W;
         const double* moving = t.moving + stage * size_of_cells(b) + cell;
@@ -281,14 +282,14 @@ void find_own_of_plasma(const LineBlock& b, const LineTangentBlock& t, int direc
       if (factors < 0) continue;
       const long cell = (wall.cell * m + p.mobile[e]) * W;
       const double* moving = t.moving + stage * size_of_cells(b) + cell;
-      const double* conductance = b.conductance + (wall.face * m + p.mobile[e]) * W;
+      const Passage through = passage(b, wall, p.wall[e], p.mobile[e]);
       const double* factor =
           tp.uptake + static_cast<long>(factors) * b.transport.num_chains * p.num_exchanges * W +
           exchange;
       double outside[W];
       seen_outside(b, t, b.num_inputs + e, stage, outside);
       for (int l = 0; l < W; ++l)
-        target[l] = fma_(-factor[l], conductance[l] * (outside[l] - moving[l]), target[l]);
+        target[l] = fma_(-factor[l], through(outside[l], moving[l], l), target[l]);
     }
   for (int i = 0; i < p.cells.num_kept; ++i) {
     double* target = own + static_cast<long>(p.cells.kept[i]) * PW;
@@ -407,12 +408,12 @@ void solve_exchange(const LineBlock& b, const LineTangentBlock& t, int slot, int
       const WallPlace wall = wall_place(b, chain, p.wall[e]);
       const double* v =
           reduced_of<L>(b.tissue, t.tissue, wall.cell, slot, parity) + p.mobile[e] * L;
-      const double* conductance = b.conductance + (wall.face * m + p.mobile[e]) * W;
+      const Passage through = passage(b, wall, p.wall[e], p.mobile[e]);
       const double* inverse_fraction = b.inverse_fraction + (wall.cell * m + p.mobile[e]) * W;
       const double* uptake = p.uptake + (static_cast<long>(chain) * p.num_exchanges + e) * W;
       double* target = right + p.kept[e] * W;
       for (int l = 0; l < W; ++l)
-        target[l] = fma_(-uptake[l] * conductance[l], v[l] * inverse_fraction[l], target[l]);
+        target[l] = fma_(-uptake[l] * through.out(l), v[l] * inverse_fraction[l], target[l]);
     }
   double solution[16 * W];
   for (int i = 0; i < size; ++i)
@@ -462,7 +463,7 @@ void ledger_stage(const RosenbrockTableau& tableau, const LineBlock& b, const Li
       const double* v = reduced_of<L>(cells, t.tissue, wall.cell, slot, stage % 2);
       for (int j = 0; j < m; ++j) {
         const double* s = slot_state<L>(cells, t.tissue, wall.cell, slot, cells.kept[j]);
-        const double* conductance = b.conductance + (wall.face * m + j) * W;
+        const Passage through = passage(b, wall, w, j);
         const double* inverse_fraction = b.inverse_fraction + (wall.cell * m + j) * W;
         double outside[W] = {};
         const int e = b.wall_inputs[wall.slot * m + j] - b.num_inputs;
@@ -479,8 +480,7 @@ void ledger_stage(const RosenbrockTableau& tableau, const LineBlock& b, const Li
           for (int i = 0; i < stage; ++i)
             total = fma_(tableau.c[stage][i] * tableau.gamma, stages[i * walls + at], total);
           const double inside = (s[l] - v[j * L + l]) * inverse_fraction[l];
-          const double flow =
-              fma_(conductance[l], outside[l] - inside, t.wall_flow[slot * walls + at]);
+          const double flow = through(outside[l], inside, l) + t.wall_flow[slot * walls + at];
           stages[stage * walls + at] = fma_(total, inverse_step[l], flow) / inverse_step[l];
         }
       }

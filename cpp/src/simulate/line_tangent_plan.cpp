@@ -97,6 +97,25 @@ void require_diffusion(const LineProblem& p) {
   }
 }
 
+std::int64_t branches_of(const LineProblem& p) {
+  return std::max<std::int64_t>(static_cast<std::int64_t>(p.branches.size()), 1);
+}
+
+/// What has no tangents yet is refused rather than left out.
+void require_tangents_of(const LineProblem& p) {
+  const LineDirections& d = p.directions;
+  if (d.count == 0) return;
+  if (!p.vessel.flow.empty())
+    throw InvalidInput("directions: a line with capillary segments (axial_flow) has no tangents");
+  if (p.velocity.empty()) return;
+  for (const auto& [values, name] :
+       {std::pair{d.diffusivity, "d_diffusivity"}, std::pair{d.fraction, "d_fraction"},
+        std::pair{d.permeability, "d_permeability"}})
+    if (std::any_of(values.begin(), values.end(), [](double v) { return v != 0.0; }))
+      throw InvalidInput(std::string(name) +
+                         ": a line with a velocity has no tangents along its transport");
+}
+
 MovedParameters of_tissue(const model::Program& program, const LineProblem& p) {
   return {.count = p.directions.count,
           .num_parameters = program.num_parameters(),
@@ -145,7 +164,8 @@ void validate_directions(const model::Program& program, const LineProblem& p,
   require_tangents(d.initial, "d_initial", d.count, program.num_states() * n, lines);
   require_tangents(d.diffusivity, "d_diffusivity", d.count, m * n, lines);
   require_tangents(d.fraction, "d_fraction", d.count, m * n, lines);
-  require_tangents(d.permeability, "d_permeability", d.count, m * 2, lines);
+  const std::int64_t branches = branches_of(p);
+  require_tangents(d.permeability, "d_permeability", d.count, branches * m * 2, lines);
   require_tangents(d.rates, "d_rates", d.count, terms, lines);
   require_tangents(d.pulse_amplitudes, "d_pulse_amplitudes", d.count, p.num_pulses * terms, lines);
   require_tangents(d.table_values, "d_table_values", d.count,
@@ -161,6 +181,7 @@ void validate_directions(const model::Program& program, const LineProblem& p,
   require_tangents(d.dose_amounts, "d_dose_amounts", d.count,
                    static_cast<std::int64_t>(p.plasma.dose_times.size()), 1);
   require_diffusion(p);
+  require_tangents_of(p);
   auto require_room = [](std::span<double> found, const char* name, std::int64_t expected) {
     if (found.size() != idx(expected))
       throw InvalidInput(std::string(name) + ": found room for " + std::to_string(found.size()) +
@@ -170,8 +191,8 @@ void validate_directions(const model::Program& program, const LineProblem& p,
   require_room(output.sensitivities, "sensitivities",
                records * static_cast<std::int64_t>(options.recorded.size()) * n);
   require_room(output.content_sensitivities, "content_sensitivities",
-               records * program.num_states());
-  require_room(output.entered_sensitivities, "entered_sensitivities", records * m * 2);
+               records * branches * program.num_states());
+  require_room(output.entered_sensitivities, "entered_sensitivities", records * branches * m * 2);
   require_room(output.plasma_sensitivities, "plasma_sensitivities", records * states);
 }
 
@@ -239,7 +260,7 @@ LineTangentPlan::LineTangentPlan(const model::Program& program,
   for (int k = 0; k < num_directions; ++k) {
     const bool moves_operator = moves_any(d.diffusivity, k, d.count, m * n) ||
                                 moves_any(d.fraction, k, d.count, m * n) ||
-                                moves_any(d.permeability, k, d.count, m * 2);
+                                moves_any(d.permeability, k, d.count, branches_of(p) * m * 2);
     const bool moves_input = moves_any(d.rates, k, d.count, terms) ||
                              moves_any(d.pulse_amplitudes, k, d.count, p.num_pulses * terms) ||
                              moves_any(d.table_values, k, d.count, p.num_inputs * points);

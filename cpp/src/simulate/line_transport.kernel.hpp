@@ -61,55 +61,91 @@ KROGH_INLINE WallPlace wall_place(const LineBlock& b, int chain, int wall) {
   return {wall == 0 ? first : end - 1, (wall == 0 ? first : end) + chain, 2L * chain + wall};
 }
 
+/// What a mobile state passes a wall by, one number per line: by the difference of C/eps on both
+/// sides, and with the flow into the tissue or out of it.
+struct Passage {
+  const double* conductance;
+  const double* inward;
+  const double* outward;
+
+  /// Amount that enters per time.
+  double operator()(double outside, double inside, int lane) const {
+    const double convected = fma_(inward[lane], outside, -(outward[lane] * inside));
+    return fma_(conductance[lane], outside - inside, convected);
+  }
+  double in(int lane) const { return conductance[lane] + inward[lane]; }
+  double out(int lane) const { return conductance[lane] + outward[lane]; }
+};
+
+KROGH_INLINE Passage passage(const LineBlock& b, const WallPlace& place, int wall, int mobile) {
+  const long m = b.tissue.num_kept;
+  const long faces = (b.tissue.num_cells + static_cast<long>(b.transport.num_chains)) * m * W;
+  const long at = (place.face * m + mobile) * W;
+  const double* outward = b.convection + at;
+  const double* inward = outward + faces;
+  // A flow outward in space enters at the inner wall.
+  return wall == 0 ? Passage{b.conductance + at, outward, inward}
+                   : Passage{b.conductance + at, inward, outward};
+}
+
 /// carried = transport of the moving values with what enters at the walls of a chain. Each face's
 /// flux is computed once, so that neighbors agree on it to the last bit.
+template <bool HasVelocity>
 void transport_chain(const LineBlock& b, int chain) {
   const int m = b.tissue.num_kept;
   const long vector = static_cast<long>(m) * W;
+  const long faces = (b.tissue.num_cells + static_cast<long>(b.transport.num_chains)) * vector;
   const long first = b.transport.starts[chain];
   const long last = b.transport.starts[chain + 1] - 1;
-  double flux[16 * W];  // through the face before the cell, inward to outward
-  double* inflow = b.inflow + 2 * chain * vector;
-  const int* inputs = b.wall_inputs + static_cast<long>(2 * chain) * m;
-  for (int j = 0; j < m; ++j) {
-    const int input = inputs[j];
-    for (int l = 0; l < W; ++l) {
-      const int i = j * W + l;
-      const double outside = input >= 0 ? b.concentrations[input * W + l] : 0.0;
-      flux[i] =
-          b.conductance[(first + chain) * vector + i] * (outside - b.moving[first * vector + i]);
-      inflow[i] = flux[i];
+  for (int w = 0; w < 2; ++w) {
+    const WallPlace place = wall_place(b, chain, w);
+    for (int j = 0; j < m; ++j) {
+      const int input = b.wall_inputs[place.slot * m + j];
+      const Passage through = passage(b, place, w, j);
+      const double* inside = b.moving + place.cell * vector + j * W;
+      double* inflow = b.inflow + place.slot * vector + j * W;
+      for (int l = 0; l < W; ++l)
+        inflow[l] = through(input >= 0 ? b.concentrations[input * W + l] : 0.0, inside[l], l);
     }
   }
+  double flux[16 * W];  // through the face before the cell, inward to outward
+  const double* inflow = b.inflow + 2 * chain * vector;
+  for (long i = 0; i < vector; ++i) flux[i] = inflow[i];
   for (long k = first; k < last; ++k) {
-    const double* conductance = b.conductance + (k + chain + 1) * vector;
+    const long face = (k + chain + 1) * vector;
+    const double* conductance = b.conductance + face;
     const double* here = b.moving + k * vector;
     double* to = b.carried + k * vector;
     for (int j = 0; j < m; ++j) {
       KROGH_SIMD
       for (int l = 0; l < W; ++l) {
         const int i = j * W + l;
-        const double next = conductance[i] * (here[i] - here[vector + i]);
+        double next = conductance[i] * (here[i] - here[vector + i]);
+        if constexpr (HasVelocity) {
+          next = fma_(b.convection[face + i], here[i], next);
+          next = fma_(-b.convection[faces + face + i], here[vector + i], next);
+        }
         to[i] = (flux[i] - next) * b.inverse_volume[k * W + l];
         flux[i] = next;
       }
     }
   }
-  for (int j = 0; j < m; ++j) {
-    const int input = inputs[m + j];
+  for (int j = 0; j < m; ++j)
     for (int l = 0; l < W; ++l) {
       const int i = j * W + l;
-      const double outside = input >= 0 ? b.concentrations[input * W + l] : 0.0;
-      const double next =
-          b.conductance[(last + chain + 1) * vector + i] * (b.moving[last * vector + i] - outside);
-      b.carried[last * vector + i] = (flux[i] - next) * b.inverse_volume[last * W + l];
-      inflow[vector + i] = -next;
+      b.carried[last * vector + i] =
+          (flux[i] + inflow[vector + i]) * b.inverse_volume[last * W + l];
     }
-  }
 }
 
 void transport(const LineBlock& b) {
-  for (int chain = 0; chain < b.transport.num_chains; ++chain) transport_chain(b, chain);
+  for (int chain = 0; chain < b.transport.num_chains; ++chain) {
+    if (b.has_velocity) {
+      transport_chain<true>(b, chain);
+    } else {
+      transport_chain<false>(b, chain);
+    }
+  }
 }
 
 /// The explicit dependence of the inputs on time, into `changes` and the end cells of `carried`.
@@ -125,9 +161,9 @@ void add_input_derivatives(const LineBlock& b, const double* weight) {
         const int input = b.wall_inputs[at.slot * m + j];
         if (input < 0 || input >= b.num_inputs) continue;
         double* cell = b.carried + at.cell * vector + j * W;
-        const double* conductance = b.conductance + at.face * vector + j * W;
+        const Passage through = passage(b, at, w, j);
         for (int l = 0; l < W; ++l)
-          cell[l] = fma_(conductance[l] * b.inverse_volume[at.cell * W + l],
+          cell[l] = fma_(through.in(l) * b.inverse_volume[at.cell * W + l],
                          b.changes[input * W + l], cell[l]);
       }
     }
@@ -146,16 +182,16 @@ void ledger_stage(const RosenbrockTableau& tableau, const LineBlock& b, int stag
       for (int j = 0; j < m; ++j) {
         const long at = place.slot * vector + j * W;
         const long cell = place.cell * vector + j * W;
-        const double* conductance = b.conductance + place.face * vector + j * W;
+        const Passage through = passage(b, place, w, j);
         const int input = b.wall_inputs[place.slot * m + j];
         for (int l = 0; l < W; ++l) {
           double total = 0.0;
           for (int s = 0; s < stage; ++s)
             total = fma_(tableau.c[stage][s] * tableau.gamma, b.ledger_stages[s * size + at + l],
                          total);
-          double difference = input >= 0 ? b.changes[input * W + l] : 0.0;
-          difference -= b.unknowns[cell + l] * b.inverse_fraction[cell + l];
-          const double now = fma_(conductance[l], difference, b.inflow[at + l]);
+          const double now =
+              b.inflow[at + l] + through(input >= 0 ? b.changes[input * W + l] : 0.0,
+                                         b.unknowns[cell + l] * b.inverse_fraction[cell + l], l);
           b.ledger_stages[stage * size + at + l] =
               fma_(total, inverse_step[l], now) / inverse_step[l];
         }

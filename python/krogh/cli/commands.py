@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from krogh.cli.interrupt import forget_interrupt
 from krogh.errors import Error
 
 __all__ = ["app", "main"]
@@ -48,6 +49,7 @@ def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
+            forget_interrupt()
             _complain("stopped")
             raise typer.Exit(130) from None
         except Error as error:
@@ -338,6 +340,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # Dense matrices are small here; threads of BLAS cost more than they bring (a fit of 30 animals
+    # took twice the processor time), and numpy reads this when it is loaded, which is later.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does

@@ -5,8 +5,9 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,6 +132,7 @@ def run_study_file(options: RunOptions, console: Console) -> int:
     from krogh.study.study import Study
 
     study = Study.load(options.path)
+    wants_limits = options.limits and study.settings.ranges
     changes = _changes(options.sets)
     if changes:
         study = study.with_values(changes)
@@ -139,13 +141,14 @@ def run_study_file(options: RunOptions, console: Console) -> int:
     if options.folder is not None:
         make_folder(options.folder)
     try:
-        result = study.run(progress=progress)
+        result = study.with_values({"settings.ranges": False}).run(progress=progress)
     except BaseException:
         if made and options.folder is not None:
             _remove_if_empty(options.folder)
         raise
     code = 0
-    if options.limits:
+    result = replace(result, study=study)
+    if wants_limits:
         try:
             result = with_limits(result, study.limits(progress=progress))
         except KeyboardInterrupt:
@@ -162,6 +165,10 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+_PER: Final = re.compile(r"\A([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*/")
+"""A number directly before a slash: ``1e-4/s``, which needs no quotes in a shell."""
+
+
 def _changes(texts: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
@@ -173,7 +180,7 @@ def _changes(texts: Sequence[str]) -> dict[str, str]:
             )
         if name in found:
             raise SpecError(f"KG-132: --set gives {name} twice, {found[name]!r} and {value!r}.")
-        found[name] = value
+        found[name] = _PER.sub(r"\1 1/", value)
     return found
 
 

@@ -212,8 +212,8 @@ def _plasma_number(bound: Bound, readings: Readings) -> Floats:
 def last_trough(readings: Readings) -> float:
     """Return when the last trough is, s.
 
-    The end of the run, or the last dose (the value just before it) if the run goes on for less
-    than a whole interval after it.
+    The end of the run; or, where the run goes on for less than a whole interval after the last
+    dose, the last recorded time before that dose (a record at a dose holds the value after it).
     """
     end = float(readings.times[-1])
     doses = readings.dose_times
@@ -222,8 +222,11 @@ def last_trough(readings: Readings) -> float:
     given = doses[doses < end * (1.0 - _ROUND_OFF)]
     if given.size < 2:
         return end
-    interval = given[-1] - given[-2]
-    return end if end - given[-1] >= interval * (1.0 - 1e-9) else float(given[-1])
+    last, interval = float(given[-1]), float(given[-1] - given[-2])
+    if end - last >= interval * (1.0 - 1e-9):
+        return end
+    before = readings.times[readings.times < last * (1.0 - _ROUND_OFF)]
+    return float(before[-1]) if before.size else float(readings.times[0])
 
 
 def _over_time(bound: Bound, curve: Floats, readings: Readings) -> Attainment:

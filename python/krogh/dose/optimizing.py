@@ -205,10 +205,6 @@ def with_own_names(axes: Sequence[Axis], names: Sequence[str]) -> tuple[Axis, ..
 
     left = list(names)
     found = [replace(a, name=left.pop(0)) if a.kind == "added" else a for a in axes]
-    seen = [axis.name for axis in found]
-    twice = next((name for name in seen if seen.count(name) > 1), None)
-    if twice is not None:
-        raise SpecError(f"KG-154: {twice} is added twice.")
     return tuple(found)
 
 

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 _PER_DOSE: Final = 16
 _MOST: Final = 240
 _SPAN: Final = 24
-_JUST_AFTER: Final = 1.0  # s: a bolus is in the plasma, nothing has left it yet
+_MOMENT: Final = 1.0
+"""Seconds before and after a dose: long for the clock, too short for anything to move."""
 
 
 def times_for(
@@ -51,7 +52,7 @@ def times_for(
         if bound.place == "plasma" and (when.is_span or measure not in _MOMENTS):
             found |= _curve(starts, ends, until)
         if measure == "plasma trough":
-            found |= set(starts)
+            found |= {s - _MOMENT for s in starts if s > _MOMENT}
         if when.is_span:
             begin = 0.0 if when.begin is None else when.begin.internal
             end = until if when.end is None else when.end.internal
@@ -79,7 +80,8 @@ def _curve(starts: Sequence[float], ends: Sequence[float], until: float) -> set[
         if gap <= 0.0:
             continue
         shortest = min(600.0, 0.05 * gap)
-        found |= {start, start + min(_JUST_AFTER, 1e-3 * gap)}
+        brief = min(_MOMENT, 1e-3 * gap)
+        found |= {start - brief, start, start + brief}
         found |= set((start + np.geomspace(shortest, gap, per_dose)).tolist())
         for end in ends:
             if start < end < following:  # after an infusion the fall begins anew

@@ -126,11 +126,13 @@ def assembly_of(drugs: Any, tumour: Tumour | str, subject: Subject | str | None)
     _check(every, place, person)
     built = _Builder(place, _with_naked(every))
     systemic = None if person is None else built.systemic(person, [d.label for d in every])
+    tissue_model = built.tissue()
+    known = {*tissue_model.parameters, *(systemic.parameters if systemic is not None else ())}
     return Assembly(
         systemic=systemic,
-        tissue=built.tissue(),
-        values=built.values,
-        owners=built.owners,
+        tissue=tissue_model,
+        values={n: v for n, v in built.values.items() if n in known},
+        owners={n: o for n, o in built.owners.items() if n in known},
         fields=place.fields(*built.drugs),
         drugs=tuple(built.drugs),
     )

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
-from krogh.line.dosing import lines_of_dosing
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.problem import (
     Curve,
     LineProblem,
     Mobile,
+    fluid_velocity,
     per_line,
     shape_lengths,
     split_values,
@@ -29,7 +29,7 @@ from krogh.model.parts import joined
 from krogh.space import Shape
 from krogh.units import dimension, factor
 
-__all__ = ["compiled_pair", "line_count", "line_problem"]
+__all__ = ["compiled_pair", "line_count", "line_problem", "require_span"]
 
 Floats = NDArray[np.float64]
 
@@ -66,8 +66,8 @@ def compiled_pair(tissue: Any, systemic: Any) -> tuple[CompiledModel, CompiledMo
     if first.dose_inputs:
         name = next(iter(first.dose_inputs))
         raise SpecError(
-            f"KG-162: model {first.name!r} doses into the tissue species {name!r}; doses go into the"
-            " systemic model."
+            f"KG-162: model {first.name!r} doses into the tissue species {name!r}; doses go into"
+            " the systemic model."
         )
     if len(models) == 1:
         return models[0], None
@@ -131,7 +131,7 @@ def line_count(
 def _size(value: Any) -> int | None:
     if value is None or isinstance(value, str):
         return None
-    numbers = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    numbers: Any = value[0] if isinstance(value, tuple) and len(value) == 2 else value
     numbers = getattr(numbers, "magnitude", numbers)
     return int(np.shape(numbers)[0]) if np.ndim(numbers) == 1 else None
 
@@ -146,6 +146,7 @@ def line_problem(
     fields: Mapping[str, Any],
     tumour_volume: Any,
     plasma: Mapping[str, Any] | None,
+    velocity: Any,
 ) -> tuple[LineProblem, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the problem, and the values that concern the tissue and the systemic model.
 
@@ -179,6 +180,7 @@ def line_problem(
         curves=_curves(tissue, plasma or {}, systemic, count),
         volume=_volume(tumour_volume, systemic, count),
     )
+    problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
     problem.mobiles = tuple(
         _mobile(problem, name) for name in tissue.model.transports
@@ -211,16 +213,14 @@ def _field(problem: LineProblem, name: str, given: Any) -> Floats:
     c, m = problem.tissue, problem.cells
     what = f"the field {name!r}"
     unit = c.parameter_units[c.parameter_index(name)] or "1"
-    stated = None
+    stated: str | None = None
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str):
         given, stated = given
     if callable(given):
         distance = problem.shape.distance_of(problem.faces)
-        found = given(distance[0] if distance.shape[0] == 1 else distance)
-        given = found
-    numbers, own = value_and_unit(given if stated is None else (given, stated), what, unit)
+        given = given(distance[0] if distance.shape[0] == 1 else distance)
+    numbers, _ = value_and_unit(given if stated is None else (given, stated), what, unit)
     array = np.asarray(numbers, dtype=np.float64)
-    _ = own
     if array.ndim == 0:
         array = np.full(m, float(array))
     if array.ndim not in (1, 2) or array.shape[-1] != m or (
@@ -253,7 +253,7 @@ def _volume(given: Any, systemic: CompiledModel | None, count: int) -> Floats | 
         )
     numbers, unit = value_and_unit(given, "tumour_volume", "um^3")
     if unit is None:
-        raise SpecError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
+        raise UnitError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
     volume = per_line(numbers, count, "tumour_volume")
     if not np.all(np.isfinite(volume) & (volume > 0.0)):
         raise SpecError(f"KG-108: tumour_volume must be positive, found {given!r}.")
@@ -306,6 +306,17 @@ def _curve(name: str, times: Any, values: Any, unit: str, count: int) -> Curve:
     return Curve(at, numbers * factor(unit), unit)
 
 
+def require_span(problem: LineProblem, begin: float, end: float) -> None:
+    """Raise SpecError KG-165 for a given curve that does not cover the run."""
+    for name, curve in problem.curves.items():
+        if curve.times[0] > begin or curve.times[-1] < end:
+            raise SpecError(
+                f"KG-165: plasma {name!r} is given from {curve.times[0] / 3600:g} h to"
+                f" {curve.times[-1] / 3600:g} h, the run goes from {begin / 3600:g} h to"
+                f" {end / 3600:g} h; a curve is not extended."
+            )
+
+
 def _mobile(problem: LineProblem, name: str) -> Mobile:
     tissue, systemic = problem.tissue, problem.systemic
     transport = tissue.model.transports[name]
@@ -326,8 +337,3 @@ def _mobile(problem: LineProblem, name: str) -> Mobile:
     where = f"{transport.label}, plasma {transport.plasma!r}"
     per = molar_conversion(transport, tissue, None, None, dimension(curve.unit), where)
     return Mobile(state, transport, curve=transport.plasma, per_curve=per)
-
-
-def dosing_lines(dosing: Any) -> int:
-    """Return how many lines the dosing speaks of."""
-    return lines_of_dosing(dosing)

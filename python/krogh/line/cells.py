@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -125,7 +126,7 @@ class _Builder:
         else:
             areas = [self.op("mul", self.constant(4.0 * math.pi), r, r) for r in faces]
         volumes = []
-        for low, high in zip(faces[:-1], faces[1:], strict=True):
+        for low, high in pairwise(faces):
             width = self.op("sub", high, low)
             if shape.geometry == "cylindrical":
                 width = self.op(
@@ -175,8 +176,30 @@ class _Builder:
     def between(self, m: Mobile, k: int) -> int:
         """Return the amount per time that passes from cell k to cell k + 1."""
         resistance = self.op("add", self.resistance(m, k), self.resistance(m, k + 1))
-        difference = self.op("sub", self.inside(m, k), self.inside(m, k + 1))
-        return self.op("mul", self.op("div", self.areas[k + 1], resistance), difference)
+        return self.through(m, k + 1, resistance, self.inside(m, k), self.inside(m, k + 1))
+
+    def through(self, m: Mobile, face: int, resistance: int, left: int, right: int) -> int:
+        """Return the amount per time that passes a face outward.
+
+        With a flow between two concentrations a resistance apart, ``c(x)`` solves ``q c - G c' =
+        const``: ``G (B(-Pe) left - B(Pe) right)`` with ``B(x) = x/(exp(x) - 1)`` and ``Pe = q/G``.
+        """
+        conductance = self.op("div", self.areas[face], resistance)
+        if self.problem.flow is None:
+            return self.op("mul", conductance, self.op("sub", left, right))
+        beside = [k for k in (face - 1, face) if 0 <= k < self.problem.cells]
+        shares = [self.cells[k].node(m.transport.retardation) for k in beside]
+        carried = self.op("div", self.op("add", *shares), self.constant(float(len(shares))))
+        flow = self.op("mul", self.areas[face], carried, self.parameter[f"(velocity)[{face}]"])
+        peclet = self.op("div", flow, conductance)
+        forth = self.op("mul", self._bernoulli(self.op("sub", self.constant(0.0), peclet)), left)
+        back = self.op("mul", self._bernoulli(peclet), right)
+        return self.op("mul", conductance, self.op("sub", forth, back))
+
+    def _bernoulli(self, x: int) -> int:
+        """Return x/(exp(x) - 1), 1 at 0."""
+        ratio = self.op("div", x, int(self.graph.unary("expm1", x)))
+        return int(self.graph.choose(self.op("mul", x, x), ratio, self.constant(1.0)))
 
     def entering(self, m: Mobile, wall: int) -> int | None:
         """Return the amount per time that enters through a wall; None where nothing can."""
@@ -190,9 +213,11 @@ class _Builder:
             assert m.transport.permeability is not None
             p = cell.node(m.transport.permeability)
             resistance = self.op("add", resistance, self.op("div", self.constant(1.0), p))
-        area = self.areas[0 if wall == 0 else -1]
-        difference = self.op("sub", self._outside(m, cell), self.inside(m, k))
-        return self.op("mul", self.op("div", area, resistance), difference)
+        outside, inside = self._outside(m, cell), self.inside(m, k)
+        if wall == 0:
+            return self.through(m, 0, resistance, outside, inside)
+        outward = self.through(m, self.problem.cells, resistance, inside, outside)
+        return self.op("sub", self.constant(0.0), outward)
 
     def _outside(self, m: Mobile, cell: Lowering) -> int:
         free = cell.node(m.transport.free_in_plasma)
@@ -212,7 +237,8 @@ class _Builder:
 
     def taken(self, m: Mobile, flow: int) -> int:
         """Return the rate at which a flow into one line lowers the plasma state."""
-        assert m.supply is not None and self.plasma is not None
+        assert m.supply is not None
+        assert self.plasma is not None
         rate = self.op("mul", flow, self.number())
         rate = self.op("div", rate, self.constant(m.supply.per_tissue))
         if m.supply.volume is not None:
@@ -231,6 +257,8 @@ def parameter_names(problem: LineProblem) -> tuple[str, ...]:
         names[VOLUME] = None
     for name in problem.fields:
         names |= dict.fromkeys(f"{name}[{k}]" for k in range(problem.cells))
+    if problem.flow is not None:
+        names |= dict.fromkeys(f"(velocity)[{k}]" for k in range(problem.cells + 1))
     return tuple(names)
 
 
@@ -247,6 +275,8 @@ def cell_parameters(problem: LineProblem) -> Floats:
         columns[VOLUME] = problem.volume
     for name, values in problem.fields.items():
         columns |= {f"{name}[{k}]": values[:, k] for k in range(problem.cells)}
+    if problem.flow is not None:
+        columns |= {f"(velocity)[{k}]": problem.flow[:, k] for k in range(problem.cells + 1)}
     names = parameter_names(problem)
     sets = max(columns[n].shape[0] for n in names)
     table = np.empty((sets, len(names)))

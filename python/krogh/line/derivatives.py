@@ -99,7 +99,9 @@ def output_derivative(
     else:
         expression, unit = result.plasma.expression_of(output)
         c = problem.systemic
-        assert c is not None and outcome.plasma is not None and outcome.d_plasma is not None
+        assert c is not None
+        assert outcome.plasma is not None
+        assert outcome.d_plasma is not None
         states = {
             s: (outcome.plasma[:, :, i], outcome.d_plasma[:, :, k, i])
             for i, s in enumerate(c.state_names)

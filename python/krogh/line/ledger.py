@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
+from krogh.line.dosing import Dosing, dose_list
 from krogh.line.outcome import Outcome
+from krogh.line.problem import LineProblem
 from krogh.model.expression import Number, Operation, Symbol, signed_terms
-from krogh.units import factor
 
 if TYPE_CHECKING:
     from krogh.line.result import LineResult
@@ -59,18 +60,19 @@ def ledger_of(
     result: LineResult,
     outcome: Outcome,
     groups: Mapping[str, Iterable[str]] | None,
-    doses: Any,
+    plasma: Mapping[str, Iterable[str]] | None,
+    dosing: Dosing | None,
 ) -> Ledger:
     """See `LineResult.ledger`.
 
     Raises
     ------
     SpecError
-        KG-118 for a group with an unknown species.
+        KG-118 for a group with an unknown species, KG-162 for a plasma without systemic model.
     """
     problem = result.problem
     c = problem.tissue
-    chosen = _own_groups(result) if groups is None else _checked(result, groups)
+    chosen = _own_groups(result) if groups is None else _checked(c.state_names, groups)
     imbalance: dict[str, Floats] = {}
     for name, members in chosen.items():
         total = np.zeros(outcome.contents.shape[:2])
@@ -87,7 +89,58 @@ def ledger_of(
         )
         with np.errstate(invalid="ignore", divide="ignore"):
             imbalance[name] = np.where(largest > 0.0, (total - start - entered) / largest, 0.0)
+    if plasma is not None:
+        if problem.systemic is None or dosing is None or outcome.plasma is None:
+            raise SpecError(
+                "KG-162: ledger: there is no systemic model whose plasma could balance."
+            )
+        for name, members in _checked(problem.systemic.state_names, plasma).items():
+            imbalance[name] = _plasma(problem, outcome, members, dosing, result.settings.grid)
+            chosen = {**chosen, name: members}
     return Ledger(imbalance, chosen)
+
+
+def _plasma(
+    problem: LineProblem,
+    outcome: Outcome,
+    members: Mapping[str, float],
+    dosing: Dosing,
+    grid: Floats,
+) -> Floats:
+    """Return the imbalance of systemic species, doses and the tumour, shape (lines, records)."""
+    c, values = problem.systemic, problem.plasma_values
+    assert c is not None
+    assert outcome.plasma is not None
+    doses = dose_list(dosing, values, problem.count)
+    line = np.repeat(np.arange(problem.count), np.diff(doses.offsets))
+    total = np.zeros(outcome.plasma.shape[:2])
+    given = np.zeros_like(total)
+    start = np.zeros((problem.count, 1))
+    for species, number in members.items():
+        i = c.state_index(species)
+        volume = c.model.analysis.volume_of(c.model.species[species])
+        per = np.full(problem.count, number)
+        if volume is not None:
+            per = per * values.value(volume)
+        total += per[:, None] * outcome.plasma[:, :, i]
+        start[:, 0] += per * values.value(c.model.analysis.starts[species])
+        mine = doses.states == i
+        for k, time in enumerate(grid):
+            so_far = mine & (doses.times <= time)
+            amounts = doses.amounts[so_far]
+            rates = doses.kinds[so_far] == 1
+            amounts = np.where(rates, amounts * (time - doses.times[so_far]), amounts)
+            sums = np.bincount(line[so_far], weights=amounts, minlength=problem.count)
+            given[:, k] += per * sums
+        if problem.volume is None:
+            continue
+        for k, m in enumerate(problem.mobiles):
+            if m.supply is not None and m.supply.state == i:
+                taken = outcome.entered[:, :, k].sum(axis=-1) / m.supply.per_tissue
+                total += number * problem.number[:, None] * taken
+    largest = np.maximum(np.abs(total), np.abs(given) + np.abs(start)).max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(largest > 0.0, (total - start - given) / largest, 0.0)
 
 
 def _initial(result: LineResult, members: Mapping[str, float]) -> Floats:
@@ -132,18 +185,16 @@ def _own_groups(result: LineResult) -> dict[str, dict[str, float]]:
 
 
 def _checked(
-    result: LineResult, groups: Mapping[str, Iterable[str]]
+    names: tuple[str, ...], groups: Mapping[str, Iterable[str]]
 ) -> dict[str, dict[str, float]]:
-    names = result.problem.tissue.state_names
     found: dict[str, dict[str, float]] = {}
     for group, members in groups.items():
         numbers = members if isinstance(members, Mapping) else dict.fromkeys(members, 1.0)
         for name in numbers:
             if name not in names:
                 raise SpecError(
-                    f"KG-118: ledger, group {group!r}: the tissue has no species {name!r}."
+                    f"KG-118: ledger, group {group!r}: there is no species {name!r}."
                     f"{did_you_mean(str(name), names)}"
                 )
         found[group] = {str(k): float(v) for k, v in numbers.items()}
-    _ = factor
     return found

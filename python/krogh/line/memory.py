@@ -31,7 +31,7 @@ def require_line_memory(problem: LineProblem, settings: Settings) -> None:
     if free is not None and needed > free:
         raise SpecError(
             f"KG-119: the result needs {needed / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free:"
-            f" {problem.count:,} lines, {settings.grid.size} times, {len(settings.recorded)} species"
-            f" in {problem.cells} cells.\n"
+            f" {problem.count:,} lines, {settings.grid.size} times, {len(settings.recorded)}"
+            f" species in {problem.cells} cells.\n"
             "  Record fewer outputs (record=[...]) or times, or simulate in parts."
         )

@@ -31,7 +31,7 @@ def well_mixed(
 
     Every mobile species exchanges as ``P S/V (free_in_plasma plasma - C/eps)`` with the surface of
     the supplying wall S and the volume V of the shape (Thurber & Wittrup 2012, doi
-    10.1016/j.jtbi.2012.08.015); its outputs are those of the tissue and of the systemic model.
+    10.1016/j.jtbi.2012.08.034); its outputs are those of the tissue and of the systemic model.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def _exchange(
     if transport.plasma is not None:
         if other is None:
             raise SpecError(
-                f"KG-162: the {transport.label} takes {transport.plasma!r} from the plasma; give the"
-                " systemic model."
+                f"KG-162: the {transport.label} takes {transport.plasma!r} from the plasma; give"
+                " the systemic model."
             )
         supply = supply_of(transport, own, other, two_way=two_way)
         state = Symbol(other.state_names[supply.state])

@@ -69,7 +69,7 @@ class Outcome:
     contents
         Amounts in one line by tissue state, shape (lines, records, states).
     entered
-        Amounts that entered one line by mobile species and wall, shape (lines, records, mobiles, 2).
+        Amounts that entered one line, shape (lines, records, mobiles, 2): inner and outer end.
     plasma
         Shape (lines, records, plasma states); None without a systemic model.
     d_values, d_contents, d_plasma

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.arrays import Evaluator
 from krogh.line.supply import Supply
 from krogh.model.compile import CompiledModel
@@ -87,6 +87,9 @@ class LineProblem:
         Parameters of the tissue that vary over the cells, shape (1 or count, cells).
     volume
         Of the tumour, um^3, shape (1 or count,); None: the plasma feels no uptake.
+    flow
+        Velocity of the fluid at the faces, outward, um/s, shape (1 or count, cells + 1); None: it
+        rests.
     """
 
     tissue: CompiledModel
@@ -100,6 +103,7 @@ class LineProblem:
     fields: dict[str, Floats] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     volume: Floats | None = None
+    flow: Floats | None = None
 
     @property
     def cells(self) -> int:
@@ -178,6 +182,22 @@ class LineProblem:
             found[:, i] = column
         found = found.reshape(sets, len(self.mobiles), 2)
         self._require(found, "permeability", lambda v: v >= 0.0, "not negative")
+        return found
+
+    @cached_property
+    def velocity(self) -> Floats | None:
+        """Velocity of every mobile species, shape (1 or count, mobiles, cells + 1), or None.
+
+        That of the fluid times the retardation: of the cell at a wall, the mean of both cells at a
+        face between two.
+        """
+        if self.flow is None:
+            return None
+        retardation = self.per_cell([m.transport.retardation for m in self.mobiles])
+        at_faces = np.empty((*retardation.shape[:2], self.cells + 1))
+        at_faces[..., 0], at_faces[..., -1] = retardation[..., 0], retardation[..., -1]
+        at_faces[..., 1:-1] = 0.5 * (retardation[..., 1:] + retardation[..., :-1])
+        found: Floats = np.ascontiguousarray(at_faces * self.flow[:, None, :])
         return found
 
     def _require(self, values: Floats, what: str, test: Any, words: str) -> None:
@@ -275,6 +295,42 @@ def shape_lengths(shape: Shape, given: Mapping[str, Any], count: int) -> dict[st
         found[name] = values
     shape.require_lengths({k: v if v.size > 1 else v[0] for k, v in found.items()})
     return found
+
+
+def fluid_velocity(given: Any, problem: LineProblem) -> Floats | None:
+    """Return the velocity of the fluid at the faces, um/s, shape (1 or count, cells + 1).
+
+    Raises
+    ------
+    SpecError
+        KG-163 for a shape that does not fit, KG-161 for one velocity at the surface of a sphere,
+        whose fluid would have to leave through its center.
+    UnitError
+        KG-124 without a unit.
+    """
+    if given is None:
+        return None
+    faces, count = problem.faces, problem.count
+    if callable(given):
+        given = (given(faces[0] if faces.shape[0] == 1 else faces), "um/s")
+    numbers, unit = value_and_unit(given, "velocity", "um/s")
+    if unit is None:
+        raise UnitError("KG-124: velocity needs its unit: '0.1 um/s' or (array, 'um/s').")
+    array = np.asarray(numbers, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        raise SpecError("KG-163: velocity is not finite everywhere.")
+    if array.shape[-1:] == (faces.shape[1],) and array.ndim in (1, 2):
+        if array.ndim == 2 and array.shape[0] not in (1, count):
+            raise SpecError(f"KG-163: velocity has {array.shape[0]} rows for {count} lines.")
+        return np.ascontiguousarray(np.atleast_2d(array))
+    at_wall = per_line(array, count, "velocity")
+    if problem.shape.geometry == "spherical":
+        raise SpecError(
+            "KG-161: velocity: the fluid of a sphere cannot leave through its center; give the"
+            " velocity at every face, or a function of the radius in um."
+        )
+    areas = problem.shape.areas_of(faces)
+    return np.ascontiguousarray(at_wall[:, None] * (areas[:, :1] / areas))
 
 
 def value_and_unit(value: Any, what: str, unit: str) -> tuple[Any, str | None]:

@@ -247,7 +247,8 @@ class LineResult:
     def plasma_evaluator(self) -> Evaluator:
         """Values of the systemic model's names in every line and record, internal units."""
         c = self.problem.systemic
-        assert c is not None and self._outcome.plasma is not None
+        assert c is not None
+        assert self._outcome.plasma is not None
         symbols: dict[str, Any] = {"t": self.settings.grid[None, :]}
         for i, name in enumerate(c.parameter_names):
             symbols[name] = self.problem.plasma_parameters[:, i : i + 1]
@@ -359,8 +360,7 @@ class LineResult:
         return float(quantity.to(unit or "1"))
 
     def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
-        """Return quantiles over the cells, weighted by volume: the value that a fraction `q` of the
-        volume does not exceed.
+        """Return quantiles over the cells: what a fraction `q` of the volume does not exceed.
 
         Axes ("line", "time"), for several `q` ("quantile", "line", "time").
         """
@@ -412,17 +412,24 @@ class LineResult:
     def _amount_unit(self, unit: str) -> str:
         return f"{unit} {self._size_unit}".strip()
 
-    def ledger(self, groups: Mapping[str, Iterable[str]] | None = None) -> Ledger:
+    def ledger(
+        self,
+        groups: Mapping[str, Iterable[str]] | None = None,
+        plasma: Mapping[str, Iterable[str]] | None = None,
+    ) -> Ledger:
         """Return what does not balance: content less what was there and what has entered.
 
         Parameters
         ----------
         groups
             Name to the tissue species that together conserve what a mobile species brings in, for
-            example all forms of one drug; by default the sums that the model's reactions conserve,
-            and mobile species that do not react.
+            example all forms of one drug (or species to numbers); by default the sums that the
+            model's reactions conserve, and mobile species that do not react.
+        plasma
+            Name to the systemic species, one that counts what is eliminated among them, that
+            together hold what is dosed: content less doses, plus what entered the tumour.
         """
-        return ledger_of(self, self._outcome, groups, self._doses)
+        return ledger_of(self, self._outcome, groups, plasma, self._doses)
 
     # --- sensitivities ----------------------------------------------------------------------------
 

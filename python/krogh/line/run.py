@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from krogh.errors import SolverError, SpecError, did_you_mean
-from krogh.line.assembly import compiled_pair, dosing_lines, line_count, line_problem
+from krogh.line.assembly import compiled_pair, line_count, line_problem, require_span
 from krogh.line.derivatives import directions_of, internal_directions
-from krogh.line.dosing import Dosing, dosing_of
+from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
 from krogh.line.outcome import Outcome, Settings
 from krogh.line.problem import LineProblem
@@ -24,7 +22,7 @@ from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
 from krogh.line.tolerance import line_tolerances
-from krogh.line.verify import compared
+from krogh.line.verify import compared, second_engine
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.simulate.progress import ProgressBar, chosen_progress
@@ -52,6 +50,7 @@ def simulate_line(
     surface: Any = None,
     tumour_volume: Any = None,
     plasma: Mapping[str, Any] | None = None,
+    velocity: Any = None,
     record: Sequence[str] | None = None,
     sensitivities: str | Sequence[str] = (),
     rtol: float = 1e-3,
@@ -94,6 +93,11 @@ def simulate_line(
     plasma
         Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
         their points; values (points,) or (lines, points).
+    velocity
+        Of the fluid, outward from the inner end (volume per area and time): ``"0.1 um/s"`` at
+        the inner end, as much fluid passing every face; ``(array, "um/s")`` with a value for each
+        face; or a function of the position in um that returns um/s.  Each species is carried along
+        at its `retardation` times it.
     record
         Outputs and species of the tissue whose cells are kept; all outputs if left out.
     sensitivities
@@ -106,7 +110,8 @@ def simulate_line(
         ``"line"`` (the line solver), ``"cells"`` (every cell as states of one point model, solved
         by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can.
     verify
-        Solve again by ``"cells-rkc2"`` and report the largest difference.
+        Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
+        stabilized explicit method would need too many stages.
     num_threads
         0: as many as are granted.
     progress
@@ -131,16 +136,16 @@ def simulate_line(
     """
     began = time.perf_counter()
     _check(rtol, method, max_steps, num_threads, on_failure)
-    for what, given in (("values", values), ("fields", fields), ("plasma", plasma)):
-        if given is not None and not isinstance(given, Mapping):
-            raise SpecError(f"KG-119: {what} must be a mapping by name, not {given!r}.")
+    for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
     own, other = compiled_pair(tissue, systemic)
     count = line_count(
         lines,
         values or {},
         fields or {},
         [
-            ("dosing", dosing_lines(dosing)),
+            ("dosing", lines_of_dosing(dosing)),
             ("weight", weight),
             ("surface", surface),
             ("tumour_volume", tumour_volume),
@@ -171,13 +176,16 @@ def simulate_line(
         fields=fields or {},
         tumour_volume=tumour_volume,
         plasma=plasma,
+        velocity=velocity,
     )
+    begin = given.begin if given is not None else min(0.0, float(grid[0]))
+    require_span(problem, begin, float(grid[-1]))
     outputs, recorded = _recorded(own, record)
     directions = directions_of(sensitivities, problem)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
         grid=grid,
-        begin=given.begin if given is not None else min(0.0, float(grid[0])),
+        begin=begin,
         recorded=recorded,
         rtol=rtol,
         atol=tolerances[0],
@@ -191,9 +199,11 @@ def simulate_line(
     require_line_memory(problem, settings)
     try:
         outcome = _solve(problem, given, settings, method)
+        if settings.on_progress is not None and not outcome.stopped:
+            settings.on_progress(count, count, outcome.seconds)
         checked = None
         if verify and not outcome.stopped:
-            engine = "rodas5p" if outcome.method == "cells, rkc2" else "rkc2"
+            engine = second_engine(problem, settings, outcome.method)
             second = solve_cells(problem, given, settings, engine)
             checked = compared(problem, settings, outcome, second)
     finally:
@@ -288,6 +298,3 @@ def _handle_failures(result: LineResult, on_failure: str) -> LineResult:
             first,
         )
     return result
-
-
-_ = np

@@ -174,7 +174,9 @@ def _place(
 ) -> None:
     """Put the engine's outputs (last axis) into their places."""
     values, contents, entered, plasma = rooms
-    assert values is not None and contents is not None and entered is not None
+    assert values is not None
+    assert contents is not None
+    assert entered is not None
     sizes = [cells.num_plasma, len(cells.recorded) * problem.cells, cells.num_states]
     ends = np.cumsum(sizes)
     first, second, third, last = np.split(outputs, ends, axis=-1)

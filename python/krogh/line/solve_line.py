@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh import _core
-from krogh.errors import SpecError
+from krogh.errors import SolverError, SpecError
 from krogh.line.dosing import Dosing, dose_list, unlike_lists
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import LineProblem, Mobile
+from krogh.line.tangents import cannot_differentiate, tangents
+from krogh.model.compile import CompiledModel
+from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
+from krogh.units import BASE_NAMES
 
 __all__ = ["cannot_solve", "solve_line"]
 
@@ -26,22 +30,17 @@ Floats = NDArray[np.float64]
 def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[str, ...]) -> str:
     """Return why the line solver cannot take a problem; empty if it can."""
     tissue, systemic = problem.tissue, problem.systemic
-    if directions:
-        return "sensitivities"
     if tissue.program.num_surfaces:
         return f"conditions in the laws of {tissue.model.name!r}"
-    if any(s.starts_steady for s in tissue.model.species.values()):
-        return f"species of {tissue.model.name!r} that start steady"
-    if systemic is None or dosing is None:
-        return ""
+    reason = cannot_differentiate(problem, dosing, directions) if directions else ""
+    if reason or systemic is None or dosing is None:
+        return reason
     if systemic.model.events:
         return f"events of {systemic.model.name!r}"
     if systemic.stored:
         return f"input functions of {systemic.model.name!r}"
     if systemic.program.num_surfaces:
         return f"conditions in the laws of {systemic.model.name!r}"
-    if any(s.starts_steady for s in systemic.model.species.values()):
-        return f"species of {systemic.model.name!r} that start steady"
     return unlike_lists(dosing)
 
 
@@ -62,9 +61,15 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         options["fields"] = _stacked(list(problem.fields.values()))
     if inputs is not None:
         options |= inputs
+    if _starts_steady(tissue):
+        options["initial"] = _steady_cells(problem)
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
+    if problem.velocity is not None:
+        options["velocity"] = problem.velocity
+    if settings.directions:
+        options |= tangents(problem, dosing, settings.directions)
     parameters = problem.parameters
     stopped = False
 
@@ -91,15 +96,13 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
+            signed_states=_signed(tissue),
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             **options,
         )
     except ValueError as error:
         raise SpecError(f"KG-164: the line solver refuses this: {error}.") from None
-    names = tissue.state_names
-    if problem.systemic is not None:
-        names += problem.systemic.state_names
     return Outcome(
         values=np.asarray(run.values),
         contents=np.asarray(run.contents),
@@ -107,16 +110,43 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         plasma=None if problem.systemic is None else np.asarray(run.plasma),
         status=np.asarray(run.status, dtype=np.int64),
         stats={k: np.asarray(v) for k, v in run.stats.items()},
-        failures=[
-            Failure(line, code, sentence, when, names[state] if state >= 0 else "", cell)
-            for line, code, sentence, when, state, cell in run.failures
-        ],
+        failures=[_failure(problem, *failure) for failure in run.failures],
         method="line, ros34pw2",
         num_threads=run.num_threads,
         width=run.width,
         seconds=time.perf_counter() - began,
         stopped=stopped,
+        d_values=run.sensitivities if settings.directions else None,
+        d_contents=run.content_sensitivities if settings.directions else None,
+        d_plasma=run.plasma_sensitivities if settings.directions else None,
+        d_entered=run.entered_sensitivities if settings.directions else None,
     )
+
+
+def _failure(
+    problem: LineProblem,
+    line: int,
+    code: int,
+    sentence: str,
+    when: float,
+    state: int,
+    cell: int,
+    in_plasma: bool,
+) -> Failure:
+    c = problem.systemic if in_plasma else problem.tissue
+    species = c.state_names[state] if c is not None and state >= 0 else ""
+    return Failure(line, code, sentence, when, species, -1 if in_plasma else cell)
+
+
+def _signed(c: CompiledModel) -> list[int]:
+    """Return the states that may be negative: all but amounts, masses, cells and concentrations."""
+    counted = [BASE_NAMES.index(n) for n in ("amount", "mass", "cells", "radioactivity")]
+    found = []
+    for i, name in enumerate(c.state_names):
+        powers = c.model.analysis.dimensions[name]
+        if not any(powers[k] == 1 for k in counted):
+            found.append(i)
+    return found
 
 
 def _walls(
@@ -138,7 +168,6 @@ def _walls(
     if not tables:
         return mobile, None
     times = np.unique(np.concatenate([t for t, _ in tables]))
-    _require_span(problem, tables)
     sets = max(v.shape[0] for _, v in tables)
     values = np.empty((sets, len(tables), times.size))
     for i, (own, rows) in enumerate(tables):
@@ -170,8 +199,11 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
         "plasma": systemic.program,
         "plasma_parameters": np.ascontiguousarray(problem.plasma_parameters),
         "plasma_atol": settings.plasma_atol.tolist(),
+        "plasma_signed_states": _signed(systemic),
         "exchange": exchange,
     }
+    if _starts_steady(systemic):
+        found["plasma_initial"] = _steady_states(systemic, problem.plasma_parameters)
     if exchange:
         found["outside_factor"] = _columns(outside)
         found["uptake_factor"] = _columns(uptake)
@@ -184,6 +216,52 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
             "dose_kinds": doses.kinds,
         }
     return found
+
+
+def _starts_steady(c: CompiledModel) -> bool:
+    return any(s.starts_steady for s in c.model.species.values())
+
+
+def _steady_cells(problem: LineProblem) -> Floats:
+    """Return the states from which cells start, each without transport, (sets, states, cells)."""
+    c, m = problem.tissue, problem.cells
+    if not problem.fields:
+        states = _steady_states(c, problem.parameters)
+        return np.repeat(states[:, :, None], m, axis=2)
+    sets = max(problem.parameters.shape[0], *(f.shape[0] for f in problem.fields.values()))
+    rows = np.empty((sets, m, len(c.parameter_names)))
+    rows[:] = problem.parameters[:, None, :]
+    for name, values in problem.fields.items():
+        rows[:, :, c.parameter_index(name)] = values
+    states = _steady_states(c, rows.reshape(sets * m, -1))
+    return np.ascontiguousarray(states.reshape(sets, m, -1).transpose(0, 2, 1))
+
+
+def _steady_states(c: CompiledModel, parameters: Floats) -> Floats:
+    """Return the initial states of a model whose steady ones the point solver finds.
+
+    Raises
+    ------
+    SolverError
+        KG-312 where there is no steady state.
+    """
+    schedule = Records.of([{"kind": OTHER}]).schedule(np.array([0, 1]), shared=True)
+    run = _core.simulate_point(
+        c.program,
+        np.ascontiguousarray(parameters),
+        schedule,
+        num_subjects=parameters.shape[0],
+        rtol=1e-9,
+        final_states=True,
+    )
+    if run.failures:
+        first = run.failures[0]
+        raise SolverError(
+            f"KG-312: no steady state from which {c.model.name!r} could start (set {first[0]}):"
+            f" {first[2]} {first[5]}."
+        )
+    states: Floats = np.asarray(run.final_states)
+    return states
 
 
 def _uptake(problem: LineProblem, m: Mobile) -> Floats:
@@ -202,14 +280,6 @@ def _columns(arrays: list[Floats]) -> Floats:
     for i, array in enumerate(arrays):
         found[:, i] = array
     return found
-
-
-def _require_span(problem: LineProblem, tables: list[tuple[Floats, Floats]]) -> None:
-    first, last = max(t[0] for t, _ in tables), min(t[-1] for t, _ in tables)
-    begin, end = min(t[0] for t, _ in tables), max(t[-1] for t, _ in tables)
-    if first != begin or last != end:
-        names = ", ".join(map(repr, problem.curves))
-        raise SpecError(f"KG-165: the plasma curves {names} must begin and end together.")
 
 
 def _stacked(arrays: list[Floats]) -> Floats:

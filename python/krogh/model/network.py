@@ -286,8 +286,8 @@ class Model:
     def without(self, *names: str) -> Model:
         """Return a model without the components of these names.
 
-        With a species go its rates, dose input and transport; with a rule of a group of random effects the
-        whole group.  What still uses a removed name is an error.
+        With a species go its rates, dose input and transport; with a rule of a group of random
+        effects the whole group.  What still uses a removed name is an error.
         """
         items = list(self.components)
         for name in names:

@@ -252,7 +252,8 @@ class Cylinder(Shape):
 
     def ends(self, lengths: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the radii of the two ends, um."""
-        return np.broadcast_arrays(lengths["inner_radius"], lengths["outer_radius"])
+        inner, outer = np.broadcast_arrays(lengths["inner_radius"], lengths["outer_radius"])
+        return inner, outer
 
     def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
         """Return the vessel length in a volume, um: the vessel belongs to the volume."""

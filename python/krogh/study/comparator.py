@@ -18,12 +18,13 @@ import numpy as np
 from krogh.labelled import LabelledArray
 from krogh.study.levels import Row
 from krogh.table import ResultTable
+from krogh.units import convert, parse_quantity
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult
     from krogh.study.study import Study
 
-__all__ = ["differences", "run_well_mixed", "sentence"]
+__all__ = ["differences", "lengths_of", "no_counterpart", "run_well_mixed", "sentence"]
 
 
 def run_well_mixed(
@@ -36,17 +37,19 @@ def run_well_mixed(
     from krogh.study.run import drug_names, line_arguments, marks_of, num_lines, outcomes
 
     began = time.perf_counter()
-    arguments = line_arguments(study, until, times)
+    lines = num_lines(values)
+    arguments = line_arguments(study, until, times, lines)
     systemic, tissue = study.models
     shape = study.shape
     model = well_mixed(tissue, shape, systemic=systemic, tumour_volume=study.tumour_volume)
-    lines = num_lines(values)
+    faces = shape.faces_of(lengths_of(shape, values))
     point = simulate(
         model,
         study.regimen,
         subjects=lines,
         times=arguments["times"],
-        values={**_means_of_fields(study, shape), **values} or None,
+        values={**_means_of_fields(study, shape), **_for_one_cell(study, shape, faces, values)}
+        or None,
         weight=study.subject.weight,
         surface=study.subject.surface,
         rtol=study.settings.rtol,
@@ -66,20 +69,24 @@ def run_well_mixed(
         dims = ("line", "time", "cell")
         return LabelledArray(array.values[:, :, None], dims, array.unit, name, inside, units)
 
-    def geometry(name: str, value: float, unit: str) -> LabelledArray:
+    def geometry(name: str, values: Any, unit: str) -> LabelledArray:
         inside = {**line, "cell": np.arange(1)}
-        return LabelledArray(np.full((lines, 1), value), ("line", "cell"), unit, name, inside)
+        column = np.broadcast_to(np.reshape(values, (-1, 1)), (lines, 1))
+        return LabelledArray(column, ("line", "cell"), unit, name, inside)
 
     tissue_outputs = {name: of(name, True) for name in tissue.outputs if name in point}
     plasma = {name: of(name, False) for name in systemic.outputs if name in point}
-    middle = float(np.average(shape.distance, weights=shape.volumes))
+    volumes = shape.volumes_of(faces)
+    total = volumes.sum(axis=-1)
+    distance = (shape.distance_of(faces) * volumes).sum(axis=-1) / total
+    centers = (0.5 * (faces[..., 1:] + faces[..., :-1]) * volumes).sum(axis=-1) / total
     result = StudyResult(
         study=study,
         kind="well-mixed",
         times=point.times,
-        distance=geometry("distance", middle, "um"),
-        positions=geometry("positions", float(np.average(shape.centers)), "um"),
-        volumes=geometry("volumes", float(np.sum(shape.volumes)), ""),
+        distance=geometry("distance", distance, "um"),
+        positions=geometry("positions", centers, "um"),
+        volumes=geometry("volumes", total, _SIZE_UNITS[shape.geometry]),
         tissue=tissue_outputs,
         plasma=plasma,
         drugs=drug_names(study),
@@ -93,8 +100,58 @@ def run_well_mixed(
     return replace(result, targets=outcomes(study, result))
 
 
+def no_counterpart(study: Study) -> str:
+    """Return why a study has no well-mixed counterpart, or an empty text."""
+    _, tissue = study.models
+    for transport in tissue.transports.values():
+        if transport.wall_kind == "fixed":
+            return (
+                f"the wall holds {transport.species} at its concentration outside, which a"
+                " well-mixed tumour would follow at once"
+            )
+    return ""
+
+
 def _timed(provenance: Any, seconds: float) -> Any:
     return replace(provenance, wall_seconds=seconds)
+
+
+_SIZE_UNITS = {"cylindrical": "um^2", "spherical": "um^3", "cartesian": "um"}
+
+
+def lengths_of(shape: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lengths of the shape in um, with those of the values."""
+    found = dict(shape.lengths)
+    for name in found:
+        given = values.get(name)
+        if isinstance(given, tuple) and len(given) == 2:
+            found[name] = convert(np.asarray(given[0], dtype=np.float64), given[1], "um")
+        elif isinstance(given, str):
+            found[name] = parse_quantity(given, name).to("um")
+        elif given is not None:
+            found[name] = np.asarray(given, dtype=np.float64)
+    return found
+
+
+def _for_one_cell(
+    study: Study, shape: Any, faces: Any, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return values for the well-mixed model: lengths become surface over volume."""
+    from krogh.line.mixed import SIZE, SURFACE
+
+    found = {name: value for name, value in values.items() if name not in shape.lengths}
+    if len(found) == len(values):
+        return found
+    areas, total = shape.areas_of(faces), shape.volumes_of(faces).sum(axis=-1)
+    surface = sum(areas[..., 0 if wall == 0 else -1] for wall in shape.walls)
+    found[SURFACE] = (surface / total, "1/um")
+    if study.tumour_volume is not None and shape.geometry == "cylindrical":
+        # the model counts the tissue of the nominal cylinder in the tumour's volume
+        nominal = shape.volumes.sum() / (np.pi * shape.lengths["outer_radius"] ** 2)
+        share = total / (np.pi * faces[..., -1] ** 2)
+        volume = parse_quantity(study.tumour_volume)
+        found[SIZE] = (volume.value * share / nominal, volume.unit)
+    return found
 
 
 def _means_of_fields(study: Study, shape: Any) -> dict[str, Any]:
@@ -142,10 +199,20 @@ def differences(result: StudyResult) -> ResultTable:
 
 def sentence(result: StudyResult) -> str:
     """Return in one line how far the well-mixed model is off in the share of cells reached."""
-    shares = [(a, b) for a, b in _pairs(result) if a.unit == "%" and a.measure.startswith("cells")]
+    pairs = _pairs(result)
+    shares = [(a, b) for a, b in pairs if a.unit == "%" and a.measure.startswith("cells with")]
     if not shares:
-        return "well-mixed model: no share of cells to compare"
+        row, other = max(pairs, key=lambda pair: _ratio(*pair))
+        return f"well-mixed model: {row.measure} {other.text} instead of {row.text}"
     row, other = max(shares, key=lambda pair: abs(pair[1].value - pair[0].value))
     off = other.value - row.value
-    verdict = "over-predicts" if off > 0.05 else "under-predicts" if off < -0.05 else "agrees on"
+    if abs(off) <= 0.05:
+        return f"well-mixed model agrees on coverage: {row.measure} {row.text}"
+    verdict = "over-predicts" if off > 0.0 else "under-predicts"
     return f"well-mixed model {verdict} coverage: {row.measure} {other.text} instead of {row.text}"
+
+
+def _ratio(row: Row, other: Row) -> float:
+    """Return how far the values of two rows are from each other, relative to the larger."""
+    largest = max(abs(row.value), abs(other.value))
+    return abs(other.value - row.value) / largest if largest > 0.0 else 0.0

@@ -219,6 +219,14 @@ def _tissue(result: StudyResult, k: int) -> Iterator[Row]:
             )
             words = f"cells with free {drug.name} >= {mark.words}"
             yield Row(2, words, 100.0 * share, "%", f"free:{drug.label}")
+        elif name in result.tissue:
+            array = result.tissue[name]
+            values = array.values[:, k]
+            found = statistics.mean(values, weights)
+            yield Row(2, f"free {drug.name}, mean", found, array.unit, f"mean {name}")
+            found = statistics.quantile(values, weights, 0.1)
+            words = f"free {drug.name}, 10th percentile"
+            yield Row(2, words, found, array.unit, f"10th percentile {name}")
         total = f"total_{drug.label}"
         if total in result.tissue and result.num_cells > 1:
             depth, reached = statistics.half_depth(

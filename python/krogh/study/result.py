@@ -333,7 +333,12 @@ class StudyResult:
     def _trust_lines(self) -> list[str]:
         p = self.provenance
         steps = f"steps {p.steps_accepted:,} (rejected {p.steps_rejected:,})"
-        lines = [f"mass balance error {self.balance_error:.1e} of what entered · {steps}"]
+        balance = ""
+        if self.kind == "line" and len(self.ledger):
+            balance = f"mass balance error {self.balance_error:.1e} of what entered · "
+        elif self.kind == "line":
+            balance = "mass balance not checked: the model loses drug that it does not count · "
+        lines = [balance + steps]
         if self.comparator is not None:
             from krogh.study.comparator import sentence
 

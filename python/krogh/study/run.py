@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError
 from krogh.labelled import LabelledArray
 from krogh.study.levels import TargetOutcome
+from krogh.study.outputs import Outputs
 from krogh.study.result import DrugName, Mark, StudyResult
+from krogh.table import ResultTable
 from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
 if TYPE_CHECKING:
@@ -36,13 +38,16 @@ _AFTER_DOSE: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Additional times behind each dose, in steps of the grid: distribution is fast after a bolus."""
 
 _MOST_DOSES: Final = 50
+_FEW_LINES: Final = 10
 
 
 # --- arguments ------------------------------------------------------------------------------------
 
 
-def _grid(study: Study, until: Any, times: Any) -> tuple[NDArray[np.float64], str]:
-    """Return recorded times and their unit."""
+def _grid(
+    study: Study, until: Any, times: Any, steps: int = 200
+) -> tuple[NDArray[np.float64], str]:
+    """Return recorded times and their unit: those asked for, else a grid of so many steps."""
     from krogh.study.checks import checked_times
 
     if until is None and times is None:
@@ -54,9 +59,11 @@ def _grid(study: Study, until: Any, times: Any) -> tuple[NDArray[np.float64], st
         return np.array([parse_quantity(t).value for t in texts]), unit
     from krogh.simulate.grid import grid_of
 
-    grid, stop = grid_of(None, end, None, study.regimen)
+    full, stop = grid_of(None, end, None, study.regimen)
+    even = np.linspace(full[0], stop, 201)
+    grid = np.concatenate([np.setdiff1d(full, even), np.linspace(full[0], stop, steps + 1)])
     grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
-    step = stop / 200.0
+    step = stop / steps
     starts = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
     if len(starts) <= _MOST_DOSES:
         more = [start + step * part for start in starts for part in _AFTER_DOSE]
@@ -71,15 +78,19 @@ def _repeats(dose: Any, stop: float) -> range:
     return range(min(last, last if dose.additional is None else dose.additional) + 1)
 
 
-def line_arguments(study: Study, until: Any, times: Any) -> dict[str, Any]:
-    """Return the arguments of `krogh.simulate_line`; see `Study.line_arguments`."""
+def line_arguments(study: Study, until: Any, times: Any, lines: int = 1) -> dict[str, Any]:
+    """Return the arguments of `krogh.simulate_line`; see `Study.line_arguments`.
+
+    For over 10 lines the grid is four times coarser, which makes results of hundreds of lines fit
+    into memory.
+    """
     systemic, tissue = study.models
     arguments: dict[str, Any] = {
         "tissue": tissue,
         "shape": study.shape,
         "dosing": study.regimen,
         "systemic": systemic,
-        "times": _grid(study, until, times),
+        "times": _grid(study, until, times, 200 if lines <= _FEW_LINES else 50),
         "weight": study.subject.weight,
         "surface": study.subject.surface,
         "rtol": study.settings.rtol,
@@ -226,19 +237,60 @@ def run_line(
     began = time.perf_counter()
     lines = num_lines(values)
     check_targets(study)
-    arguments = line_arguments(study, until, times)
+    arguments = line_arguments(study, until, times, lines)
     if values:
-        arguments |= {"values": values, "lines": lines}
+        arguments |= _split(study, arguments, values, lines)
     line = simulate_line(**arguments, progress=progress)
     result = _result_of(study, line, values, lines)
     if study.settings.comparator:
-        from krogh.study.comparator import run_well_mixed
+        from krogh.study.comparator import no_counterpart, run_well_mixed
 
+        reason = no_counterpart(study)
+        if reason:
+            result = replace(result, notes=(*result.notes, f"no well-mixed model: {reason}"))
+    else:
+        reason = "not wanted"
+    if not reason:
         other = run_well_mixed(study, until, times, values, progress)
         result = replace(result, comparator=other)
+    if study.settings.ranges and lines == 1 and line.method.startswith("line"):
+        from krogh.study.limits import one_at_a_time
+
+        plain = study if until is None and times is None else _with_times(study, until, times)
+        result = replace(result, limits=one_at_a_time(plain, None, progress, values))
     seconds = time.perf_counter() - began
     provenance = replace(result.provenance, wall_seconds=seconds)
     return replace(result, provenance=provenance)
+
+
+def _with_times(study: Study, until: Any, times: Any) -> Study:
+    """Return the study with the times of one of its runs."""
+    if times is None:
+        return study._changed(until=until, times=None)
+    return study._changed(times=times)
+
+
+def _split(
+    study: Study, arguments: Mapping[str, Any], values: Mapping[str, Any], lines: int
+) -> dict[str, Any]:
+    """Return the arguments for values of a run; those of fields scale the fields."""
+    from krogh.study.comparator import lengths_of
+
+    fields = dict(arguments.get("fields", {}))
+    scaled = {name: value for name, value in values.items() if name in fields}
+    if not scaled:
+        return {"values": dict(values), "lines": lines}
+    shape = study.shape
+    distance = np.atleast_2d(shape.distance_of(shape.faces_of(lengths_of(shape, values))))
+    for name in scaled:
+        own = study.models[1].parameters[name].value
+        assert own is not None  # a field varies a value of the library
+        unit = own.unit or "1"
+        number = _parameter(study, name, values, unit, lines)
+        assert number is not None
+        fields[name] = fields[name](distance) * (number / own.to(unit))[:, None]
+    kept = {name: value for name, value in values.items() if name not in scaled}
+    return {"values": kept, "lines": lines, "fields": fields}
 
 
 def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -> StudyResult:
@@ -246,9 +298,9 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
     from krogh.study.numbers import numbers_of
 
     systemic, tissue = study.models
-    outputs = {name: line[name] for name in tissue.outputs}
-    plasma = {name: line.plasma[name] for name in systemic.outputs}
-    ledger = line.ledger(_conserved(study))
+    outputs = Outputs(tissue.outputs, line.__getitem__)
+    plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
+    ledger = line.ledger()
     exposures = {
         name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
         for name, array in plasma.items()
@@ -267,7 +319,7 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
         marks=marks_of(study, outputs, values, lines),
         targets=(),
         ledger=_ledger_table(ledger),
-        balance_error=float(ledger.largest),
+        balance_error=float(ledger.largest) if ledger.imbalance else float("nan"),
         stats=dict(line.stats),
         provenance=_provenance(study, line),
         numbers=numbers_of(study, exposures),
@@ -293,30 +345,14 @@ def _per_cell(array: LabelledArray, lines: int, name: str) -> LabelledArray:
     return LabelledArray(values, ("line", "cell"), array.unit, name, coords)
 
 
-def _conserved(study: Study) -> dict[str, list[str]]:
-    """Return the species of the tissue that together keep what the drugs of a family bring in."""
-    from krogh.model.tissue import FORMS
-
-    _, tissue = study.models
-    groups: dict[str, list[str]] = {}
-    for drug in study.assembly.drugs:
-        names = [
-            f"{form}_{drug.label}" for form in FORMS if f"{form}_{drug.label}" in tissue.species
-        ]
-        groups.setdefault(drug.family or drug.name, []).extend(names)
-    return groups
-
-
-def _ledger_table(ledger: Any) -> Any:
-    from krogh.table import ResultTable
-
-    names = list(ledger.imbalance)
+def _ledger_table(ledger: Any) -> ResultTable:
+    sums = [
+        " + ".join(n if k == 1.0 else f"{k:g} {n}" for n, k in members.items())
+        for members in ledger.species.values()
+    ]
+    largest = [float(np.nanmax(np.abs(values))) for values in ledger.imbalance.values()]
     return ResultTable(
-        {
-            "what": names,
-            "largest imbalance": [float(np.nanmax(np.abs(ledger.imbalance[n]))) for n in names],
-            "species": [" + ".join(ledger.species[n]) for n in names],
-        },
+        {"amount": sums, "largest imbalance": largest},
         title="content less what entered, of the largest content",
     )
 

@@ -49,41 +49,42 @@ def save_result(result: StudyResult, path: Path) -> Path:
             file.attrs["version"] = VERSION
             _write_group(file, result)
             if result.comparator is not None:
-                _write_group(file.create_group("well_mixed"), result.comparator)
+                _write_group(file.create_group("well_mixed"), result.comparator, "whole")
 
     return write_whole(path, write)
 
 
-def _write_group(group: Any, result: StudyResult) -> None:
+def _write_group(group: Any, result: StudyResult, cell: str = "cell") -> None:
+    """Write a result; the axis of cells is called `cell` in the file."""
     scales = {
         "time": (result.times.values, result.times.unit),
         "line": (np.arange(result.num_lines), ""),
-        "cell": (np.arange(result.num_cells), ""),
+        cell: (np.arange(result.num_cells), ""),
     }
     for name, (values, unit) in scales.items():
         dataset = group.create_dataset(name, data=values)
         dataset.attrs["units"] = unit
         dataset.make_scale(name)
     for array in (result.distance, result.positions, result.volumes):
-        _write_array(group, group, array)
+        _write_array(group, group, array, cell)
     for kind in ("tissue", "plasma"):
         inside = group.create_group(kind, track_order=True)
         for array in getattr(result, kind).values():
-            _write_array(group, inside, array)
+            _write_array(group, inside, array, cell)
     krogh = group.create_group("krogh")
     krogh.attrs["version"] = result.provenance.version
     krogh["study"] = result.study.to_toml()
     krogh["facts"] = json.dumps(_facts(result), ensure_ascii=False)
 
 
-def _write_array(root: Any, group: Any, array: LabelledArray) -> None:
+def _write_array(root: Any, group: Any, array: LabelledArray, cell: str) -> None:
     small = array.values.size < 1024
     options = {} if small else {"compression": "gzip", "shuffle": True}
     dataset = group.create_dataset(array.name, data=array.values, **options)
     dataset.attrs["units"] = array.unit
     dataset.attrs["long_name"] = array.name
     for axis, dim in enumerate(array.dims):
-        dataset.dims[axis].attach_scale(root[dim])
+        dataset.dims[axis].attach_scale(root[cell if dim == "cell" else dim])
 
 
 def _facts(result: StudyResult) -> dict[str, Any]:
@@ -195,7 +196,8 @@ def _with_comparator(result: StudyResult, other: StudyResult) -> StudyResult:
 
 def _read_array(dataset: Any, time_unit: str) -> LabelledArray:
     name = str(dataset.attrs["long_name"])
-    dims = tuple(str(axis[0].name).rpartition("/")[2] for axis in dataset.dims)
+    names = (str(axis[0].name).rpartition("/")[2] for axis in dataset.dims)
+    dims = tuple("cell" if name == "whole" else name for name in names)
     coords = {dim: axis[0][()] for dim, axis in zip(dims, dataset.dims, strict=True)}
     units = {"time": time_unit} if "time" in dims else {}
     return LabelledArray(dataset[()], dims, str(dataset.attrs["units"]), name, coords, units)
@@ -236,13 +238,17 @@ def _read_group(group: Any) -> StudyResult:
             **{**facts["provenance"], "citations": tuple(facts["provenance"]["citations"])}
         ),
         numbers=None if facts["numbers"] is None else Numbers.of_document(facts["numbers"]),
-        limits=tuple(Limit(**limit) for limit in facts["limits"]),
+        limits=tuple(_limit(limit) for limit in facts["limits"]),
         failures=tuple(facts["failures"]),
         notes=tuple(facts["notes"]),
         distance=arrays["distance"],
         positions=arrays["positions"],
         volumes=arrays["volumes"],
     )
+
+
+def _limit(content: Mapping[str, Any]) -> Limit:
+    return Limit(**{**content, "parameters": tuple(content["parameters"])})
 
 
 def _read_arrays(group: Any, unit: str) -> Mapping[str, LabelledArray]:

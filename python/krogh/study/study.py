@@ -196,10 +196,11 @@ class Study:
 
     @property
     def title(self) -> str:
-        """The first line of its tables."""
-        if self._title:
-            return self._title
-        return f"{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
+        """The first line of its tables: what was given as title, then what is asked."""
+        start = f"{self._title}: " if self._title else ""
+        shape = "" if self.tumour.geometry == "cylinder" else f" {self.tumour.geometry}"
+        where = self.tumour.name + (shape if not self.tumour.name.endswith(shape) else "")
+        return f"{start}{self.regimen} · {self.subject.name} · {where} · {self.until}"
 
     @property
     def shape(self) -> Any:

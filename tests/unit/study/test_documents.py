@@ -131,6 +131,22 @@ def test_names_of_drugs_in_regimens_are_read_as_people_write_them() -> None:
     assert study.regimen.drugs == ("T-DM1", "trastuzumab")
 
 
+def test_shapes_of_a_document_are_those_of_python() -> None:
+    study = Study.from_toml(
+        'drug = "T-DM1"\nregimen = "1 mg/kg"\n'
+        '[tumour]\nkind = "spheroid"\nname = "HER2 3+"\nradius = "150 um"\ncells = 32\n'
+    )
+    assert study.tumour == kg.tumour.spheroid("HER2 3+", radius="150 um", cells=32)
+    assert "HER2 3+ sphere" in study.title
+    again = Study.from_toml(study.to_toml())
+    assert again.tumour == study.tumour
+    dense = Study.from_toml(
+        'drug = "T-DM1"\nregimen = "1 mg/kg"\n'
+        '[tumour]\nkind = "krogh_cylinder"\nname = "HER2 3+"\nvessel_density = "150 1/mm^2"\n'
+    )
+    assert dense.tumour == kg.tumour.krogh_cylinder(vessel_density="150 1/mm^2")
+
+
 def test_the_models_have_the_names_that_tables_and_targets_look_for() -> None:
     systemic, tissue = studies()["two drugs"].models
     assert {"Cp_TDM1", "Cp_trastuzumab"} <= set(systemic.outputs)

@@ -326,6 +326,26 @@ CASES: list[Wrong] = [
         "KG-140",
         ("drug needs its name", "Did you mean 'name'", "line 3"),
     ),
+    Wrong(
+        "a shape that is none",
+        lambda: toml_with('name = "NCI-N87"', 'name = "NCI-N87"\nkind = "cube"'),
+        "KG-140",
+        ("tumour.kind", "spheroid", "line 10"),
+    ),
+    Wrong(
+        "an argument that a spheroid does not have",
+        lambda: toml_with(
+            'name = "NCI-N87"', 'name = "NCI-N87"\nkind = "spheroid"\nradis = "1 um"'
+        ),
+        "KG-103",
+        ("tumour.radis is not a field", "'radius'", "line 11"),
+    ),
+    Wrong(
+        "a radius without unit",
+        lambda: toml_with('name = "NCI-N87"', 'name = "NCI-N87"\nkind = "spheroid"\nradius = 200'),
+        "KG-12",
+        ("radius", "in study.toml, line 8"),
+    ),
     Wrong("no TOML", lambda: toml("regimen = 3.6 mg/kg\n"), "KG-140", ("not valid TOML", "quotes")),
     Wrong(
         "a newer version",

@@ -57,8 +57,8 @@ struct LinePlasmaProblem {
   std::span<const DoseKind> dose_kinds;
 };
 
-/// Directions in which a line is differentiated: the tangent of every input along each of them; what
-/// is empty stands still. Leading axes "sets" as in LineProblem, then `count`.
+/// Directions in which a line is differentiated: the tangent of every input along each of them;
+/// what is empty stands still. Leading axes "sets" as in LineProblem, then `count`.
 struct LineDirections {
   std::int32_t count = 0;
   std::span<const double> parameters;    ///< shape (sets, count, num_parameters)
@@ -66,7 +66,7 @@ struct LineDirections {
   std::span<const double> initial;       ///< shape (sets, count, num_states, num_cells)
   std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
-  std::span<const double> permeability;  ///< shape (sets, count, num_mobile, 2)
+  std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
   std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
   /// shape (sets, count, num_pulses, num_inputs, num_terms)
   std::span<const double> pulse_amplitudes;
@@ -79,20 +79,40 @@ struct LineDirections {
   std::span<const double> dose_amounts;       ///< of all lines, shape (count, doses)
 };
 
-/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + kinetics for the mobile states, kinetics alone for
-/// the others; the kinetics are those of the model in every cell. Lengths [um], times in the
-/// model's unit, concentrations per total tissue volume. An array with leading axis "sets" has one
-/// set for all lines or one for each.
+/// Capillary segments in series, one inside each branch of a cylinder: blood takes what stands
+/// outside the inner walls (the plasma's exchange, an input, or nothing) into the first segment,
+/// dCp/dt + w dCp/dz = -(2 P/R)(Cp - C/eps) upwind along it, and what leaves the last returns to
+/// the plasma. Amounts, also those of the plasma's uptake, stay per um of the whole vessel.
+struct LineVesselProblem {
+  std::span<const double> flow;  ///< velocity times pi R^2 [um^3/time], shape (sets,); empty: none
+  std::span<const double> lengths;  ///< of the segments [um], shape (sets, branches)
+  std::span<const double> radii;    ///< [um], shape (sets, branches); empty: the first faces
+  std::span<const double> initial;  ///< concentrations, shape (sets, branches, mobile); empty: zero
+};
+
+/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i) - u_i C_i/eps_i) + kinetics for the mobile states,
+/// kinetics alone for the others; the kinetics are those of the model in every cell. Lengths [um],
+/// times in the model's unit, concentrations per total tissue volume. An array with leading axis
+/// "sets" has one set for all lines or one for each.
 struct LineProblem {
   space::Geometry geometry = space::Geometry::cylindrical;
   std::int64_t num_lines = 1;
   std::vector<MobileState> mobile;
-  std::int32_t num_cells = 0;
-  std::span<const double> faces;         ///< shape (sets, num_cells + 1)
-  std::span<const double> diffusivity;   ///< [um^2/time], shape (sets, num_mobile, num_cells)
-  std::span<const double> fraction;      ///< eps, shape (sets, num_mobile, num_cells)
-  std::span<const double> permeability;  ///< of membranes [um/time], shape (sets, num_mobile, 2)
-  std::span<const double> parameters;    ///< shape (sets, num_parameters)
+  std::int32_t num_cells = 0;  ///< of all branches together
+  /// Cells of each branch: pieces of tissue with two walls each that stand one behind the other in
+  /// all arrays over cells and share inputs and plasma; empty: one.
+  std::vector<std::int32_t> branches;
+  std::span<const double> branch_weights;  ///< in the plasma's uptake, (sets, branches); empty: 1
+  std::span<const double> faces;           ///< shape (sets, num_cells + branches)
+  std::span<const double> diffusivity;     ///< [um^2/time], shape (sets, num_mobile, num_cells)
+  std::span<const double> fraction;        ///< eps, shape (sets, num_mobile, num_cells)
+  /// Of membranes [um/time], shape (sets, branches, num_mobile, 2).
+  std::span<const double> permeability;
+  /// u, outward at each face [um/time], shape (sets, num_mobile, num_cells + branches); empty:
+  /// none.
+  std::span<const double> velocity;
+  LineVesselProblem vessel;
+  std::span<const double> parameters;  ///< shape (sets, num_parameters)
   /// Parameters that differ from cell to cell, and their values, shape (sets, fields, num_cells).
   std::vector<std::int32_t> field_parameters;
   std::span<const double> fields;
@@ -156,18 +176,22 @@ struct LineFailure {
 /// Where results go; the caller owns the memory. What is not reached stays NaN.
 struct LineOutput {
   std::span<double> values;  ///< shape (num_lines, records, num_recorded, num_cells)
-  /// Amounts sum_k V_k C_k of every state, shape (num_lines, records, num_states).
+  /// Amounts sum_k V_k C_k of every state, shape (num_lines, records, branches, num_states).
   std::span<double> contents;
   /// Amounts of each mobile state that have entered through the inner and the outer end since the
-  /// begin, shape (num_lines, records, num_mobile, 2).
+  /// begin, shape (num_lines, records, branches, num_mobile, 2).
   std::span<double> entered;
   std::span<double> final_states;  ///< shape (num_lines, num_states, num_cells); or empty
   std::span<double> plasma;        ///< shape (num_lines, records, plasma states); empty without one
+  /// Concentrations in capillary segments, (num_lines, records, branches, num_mobile); or empty.
+  std::span<double> vessel;
   /// Tangents of the above along the directions; empty where there are none.
   std::span<double> sensitivities;  ///< shape (num_lines, records, count, num_recorded, num_cells)
-  std::span<double> content_sensitivities;  ///< shape (num_lines, records, count, num_states)
-  std::span<double> entered_sensitivities;  ///< shape (num_lines, records, count, num_mobile, 2)
-  std::span<double> plasma_sensitivities;   ///< shape (num_lines, records, count, plasma states)
+  /// shape (num_lines, records, count, branches, num_states)
+  std::span<double> content_sensitivities;
+  /// shape (num_lines, records, count, branches, num_mobile, 2)
+  std::span<double> entered_sensitivities;
+  std::span<double> plasma_sensitivities;  ///< shape (num_lines, records, count, plasma states)
 };
 
 struct LineResult {

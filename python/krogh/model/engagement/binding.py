@@ -199,7 +199,7 @@ def occupancy(
 
     .. math:: \theta = \sum_i B_i/(S + \sum_i B_i)
 
-    It is undefined (0/0) where a cell has no target at all.
+    A cell without any target has the occupancy 0.
 
     Parameters
     ----------
@@ -226,7 +226,10 @@ def occupancy(
     bound = " + ".join([*(f"B_{d}" if d else "B" for d in drugs), *both])
     empty = block.name("S") + (f" + {block.name('M')}" if masked else "")
     name = block.name("occupancy")
-    block.add(Rule(name, f"({bound})/({empty} + {bound})", note=block.note), Output(name, unit=""))
+    block.add(
+        Rule(name, f"({bound})/max({empty} + {bound}, 1e-30[nM])", note=block.note),
+        Output(name, unit=""),
+    )
     return block.model()
 
 

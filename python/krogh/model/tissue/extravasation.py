@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from krogh.model.components import Output, Rule, Species
+from krogh.errors import SpecError
+from krogh.model.components import Output, Reaction, Rule, Species
+from krogh.model.effect.signal import unbounded
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 from krogh.model.tissue.naming import forms_of, fraction, plasma_name
@@ -92,6 +94,8 @@ def free_drug(
     wall: Literal["membrane", "fixed", "closed"] | None = None,
     retardation: str = "1",
     initial: str = "0",
+    peclet: Value = None,
+    drainage_rate: Value = None,
 ) -> Model:
     r"""Return a drug in the interstitium: passage through the vessel wall and diffusion.
 
@@ -105,6 +109,11 @@ def free_drug(
     Thurber, Schmidt & Wittrup 2008, doi 10.1016/j.addr.2008.04.012.  P is given, or follows from
     size: ``permeability=two_pore_permeability(molar_mass="150 kDa")``, and so do the void fraction
     (`void_fraction_of`) and the diffusivity in water (`free_diffusivity`).
+
+    With filtration through the wall (`peclet`) its law is that of Patlak, Goldstein & Hoffman 1963,
+    doi 10.1016/0022-5193(63)90088-2:
+
+    .. math:: P \frac{\mathrm{Pe}}{e^{\mathrm{Pe}} - 1} (e^{\mathrm{Pe}} f_u C_p - C)
 
     Parameters
     ----------
@@ -128,33 +137,66 @@ def free_drug(
         Part of the velocity of the fluid with which the drug moves.
     initial
         Concentration per tissue volume at the start, an expression of parameters.
+    peclet
+        Pe of the wall, :math:`J_v(1 - \sigma)/(P S)` (`peclet_number`), of either sign; a wall
+        without filtration if left out.
+    drainage_rate
+        Fluid that lymphatics take per tissue volume, 1/time: the loss is this times C.
 
     Raises
     ------
     SpecError
-        KG-108 for fractions outside 0 .. 1 and negative values.
+        KG-108 for fractions outside 0 .. 1 and negative values; KG-112 for `peclet` of a wall that
+        is no membrane.
     UnitError
         KG-121 for a value of another dimension.
     """
     block = Block("drug in tissue", drug, _NOTE)
     species, free = block.name("F"), block.name("free")
+    outside = plasma_name(block, plasma)
+    names: dict[str, str] = {}
+    if peclet is not None:
+        if wall not in (None, "membrane"):
+            raise SpecError(f"KG-112: 'peclet' of {drug!r} needs a membrane, the wall is {wall!r}.")
+        names = _filtering(block, outside, peclet, permeability, free_in_plasma)
     void = mobile(
         block,
         species,
         initial=initial,
-        plasma=plasma_name(block, plasma),
+        plasma=outside,
         wall=wall,
         retardation=retardation,
         diffusivity=diffusivity,
         void_fraction=void_fraction,
         permeability=permeability,
         free_in_plasma=free_in_plasma,
+        names=names,
     )
+    if drainage_rate is not None:
+        k = block.parameter("drainage_rate", drainage_rate, "1/h", "lymph per tissue volume")
+        block.add(Reaction(f"{species} ->", f"{k}*{free}", name=f"drain_{species}"))
     block.add(
         Rule(free, f"{species}/{void}", unit="nM", note="free interstitial concentration"),
         Output(free, unit="nM"),
     )
     return block.model()
+
+
+def _filtering(
+    block: Block, plasma: str | None, peclet: Value, permeability: Value, free_in_plasma: Value
+) -> dict[str, str]:
+    """Return the expressions of a wall through which fluid flows; near Pe = 0 by its series."""
+    block.note += ", filtration through the wall [patlak_1963]"
+    pe = block.parameter("peclet", unbounded(peclet), "", "Peclet number of the wall")
+    p = block.parameter("permeability", permeability, "um/s", "permeability of the wall")
+    back = block.name("return_factor")
+    law = f"if(abs({pe}) < 1e-4, 1 - {pe}/2 + {pe}^2/12, {pe}/expm1({pe}))"
+    block.add(Rule(back, law, note="Patlak's factor of the flux back into the vessel"))
+    names = {"permeability": f"{p}*{back}"}
+    if plasma is not None:
+        fu = fraction(block, "free_in_plasma", free_in_plasma, "free part of the drug in plasma")
+        names["free_in_plasma"] = f"{fu}*exp({pe})"
+    return names
 
 
 def total_drug(

@@ -9,55 +9,56 @@ from krogh.model.components import Output, Reaction, Rule, Species
 from krogh.model.network import Model
 from krogh.model.systemic.block import Block, Value
 from krogh.model.tissue.extravasation import mobile
-from krogh.model.tissue.naming import fraction, plasma_name, ratio
+from krogh.model.tissue.naming import plasma_name, ratio
 
 __all__ = ["linear_tissue_binding", "protein_binding", "saturable_tissue_binding"]
 
 
 def linear_tissue_binding(
-    drug: str,
-    *,
-    bound_ratio: Value = None,
-    diffusivity: Value = None,
-    void_fraction: Value = None,
+    drug: str, *, bound_ratio: Value = None, exchange_rate: Value = "10 1/s"
 ) -> Model:
-    r"""Return instantaneous linear binding to the tissue, which slows diffusion.
+    r"""Return linear binding of a drug to the tissue, which slows its diffusion.
 
-    With K bound per free drug, F of `free_drug` (given without diffusivity and void fraction)
-    counts both, and
+    .. math:: \dot N = k (K F - N), \qquad \dot F = \dots - \dot N
 
-    .. math:: C = \frac{F}{\varepsilon (1 + K)}, \qquad D_{app} = \frac{D}{1 + K}
-
-    are the rules ``void_fraction_<drug>`` (a ratio of volumes, which may exceed 1) and
-    ``diffusivity_<drug>``, so that the flux :math:`D \varepsilon \nabla C` is that of the free
-    drug.  Crank 1975, The Mathematics of Diffusion, section 14.2.
+    For exchange that is fast beside diffusion N = K F, and free drug spreads with the apparent
+    diffusivity :math:`D/(1 + K)` (Crank 1975, The Mathematics of Diffusion, section 14.2).
 
     Parameters
     ----------
     drug
-        Label of the drug.
+        Label of the drug; the state is ``N_<drug>``, which counts in ``total_<drug>``.
     bound_ratio
-        K, amount bound over amount free in the interstitium, 0 or more.
-    diffusivity, void_fraction
-        D and :math:`\varepsilon` of free drug; ``free_diffusivity_<drug>`` and
-        ``interstitial_fraction_<drug>``.
+        K, amount bound to the tissue over amount free in it, 0 or more.
+    exchange_rate
+        k, 1/time; by default faster than a small molecule diffuses across 3 um
+        (100 um^2/s / (3 um)^2), so that binding is practically at equilibrium.
 
     Raises
     ------
     SpecError
-        KG-108 for a fraction outside 0 .. 1.
+        KG-108 for a negative ratio.
     UnitError
         KG-121 for a value of another dimension.
     """
-    block = Block("linear tissue binding", drug, "fast linear binding [crank_1975]")
-    k = ratio(block, "bound_ratio", bound_ratio, "bound per free drug in the tissue")
-    d = block.parameter("free_diffusivity", diffusivity, "um^2/s", "diffusivity of free drug")
-    eps = fraction(block, "interstitial_fraction", void_fraction, "part open to the drug")
-    block.add(
-        Rule(block.name("diffusivity"), f"{d}/(1 + {k})", unit="um^2/s", note=block.note),
-        Rule(block.name("void_fraction"), f"{eps}*(1 + {k})", note="volume of distribution"),
-    )
+    block = Block("linear tissue binding", drug, "linear binding to the tissue [crank_1975]")
+    k_b = ratio(block, "bound_ratio", bound_ratio, "bound per free drug in the tissue")
+    k = block.parameter("exchange_rate", exchange_rate, "1/s", "exchange of bound and free drug")
+    _held(block, f"{k}*{k_b}*{block.name('F')}", k)
     return block.model()
+
+
+def _held(block: Block, forward: str, backward: str) -> None:
+    """Add drug held by the tissue, N, that forms by a law and leaves by a rate constant."""
+    held, name = block.name("N"), block.name("tissue_bound")
+    block.add(
+        Species(held, "nM", note=block.note),
+        Reaction(
+            f"{block.name('F')} <-> {held}", forward, f"{backward}*{held}", name=f"bind_{held}"
+        ),
+        Rule(name, held, unit="nM"),
+        Output(name, unit="nM"),
+    )
 
 
 def saturable_tissue_binding(
@@ -92,18 +93,7 @@ def saturable_tissue_binding(
     top = block.parameter("tissue_capacity", capacity, "nM", "sites in the tissue")
     on = block.parameter("tissue_association_rate", association_rate, "1/nM/h", "to the tissue")
     off = block.parameter("tissue_dissociation_rate", dissociation_rate, "1/h", "from the tissue")
-    held, name = block.name("N"), block.name("tissue_bound")
-    block.add(
-        Species(held, "nM", note=block.note),
-        Reaction(
-            f"{block.name('F')} <-> {held}",
-            f"{on}*{block.name('free')}*({top} - {held})",
-            f"{off}*{held}",
-            name=f"bind_{held}",
-        ),
-        Rule(name, held, unit="nM"),
-        Output(name, unit="nM"),
-    )
+    _held(block, f"{on}*{block.name('free')}*({top} - {block.name('N')})", off)
     return block.model()
 
 

@@ -99,6 +99,10 @@ def test_outputs_by_hand():
     assert units["occupancy_HER2"] == ""
 
 
+def test_cells_without_target_are_unoccupied():
+    assert rule_value(TWO, "occupancy_HER2", {"F_Ab": 10.0}) == 0.0
+
+
 def test_void_fraction_drives_binding_not_the_total():
     """Dropping eps would make binding 1/eps = 4.2 times slower."""
     half = right_hand_side(TWO.with_values(void_fraction_Ab=0.12), {"F_Ab": 40.0, "S_HER2": 833.0})
