@@ -108,7 +108,7 @@ struct Case {
     p.dose_amounts = dose_amounts;
     p.dose_kinds = dose_kinds;
     const std::size_t rows = records.size();
-    const std::size_t count = idx(problem.directions.count);
+    const std::size_t count = idx(std::max(problem.directions.count, 0));
     values.assign(rows * num_states * num_cells, 0.0);
     contents.assign(rows * num_states, 0.0);
     entered.assign(rows * 2 * 2, 0.0);

@@ -157,8 +157,8 @@ def test_doses_and_their_tangents_are_somewhere(rtol):
             for (time, state, _, kind), amount in zip(DOSES, moved, strict=True):
                 if state == f"a{drug}":
                     past = np.clip(np.array(times) - time, 0.0, None)
-                    given[:, k] += amount * (past if kind == RATE else past >= 0.0) * (
-                        np.array(times) >= time
+                    given[:, k] += (
+                        amount * (past if kind == RATE else past >= 0.0) * (np.array(times) >= time)
                     )
         size = np.max(np.abs(plasma), axis=(0, 2)) + np.max(np.abs(forms), axis=(0, 2))
         error = np.max(np.abs(plasma.sum(axis=-1) + inside - given), axis=0)
@@ -173,11 +173,7 @@ def test_bits():
         "plasma_parameters": inputs["plasma_parameters"] * rng.uniform(0.9, 1.1, (5, 8)),
         "dose_amounts": inputs["dose_amounts"] * np.repeat(rng.uniform(0.9, 1.1, 5), 5),
     }
-    chosen = [
-        (name, moved)
-        for name, moved in directions(problem()[2])
-        if name != "dose_amounts"
-    ]
+    chosen = [(name, moved) for name, moved in directions(problem()[2]) if name != "dose_amounts"]
     moved = tangents(inputs | {"plasma_parameters": np.ones((1, 8))}, chosen)
     times = [1.0 * HOUR, 5.0 * HOUR]
 
