@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -314,7 +314,8 @@ def models(
 @_guarded
 def cite(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Models of the library; krogh itself if left out.")
+        list[str] | None,
+        typer.Argument(help="Models of the library, or studies (.toml); krogh itself if left out."),
     ] = None,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="BibTeX entries.")] = False,
 ) -> None:
@@ -322,7 +323,14 @@ def cite(
     from krogh import library
     from krogh.citations import cite as citations_of
 
-    found = citations_of(*(library.model(name) for name in names or []))
+    def of(name: str) -> Any:
+        if name.endswith(".toml"):
+            from krogh.study import Study
+
+            return Study.load(name)
+        return library.model(name)
+
+    found = citations_of(*(of(name) for name in names or []))
     typer.echo(found.bibtex if bibtex else found.text)
 
 

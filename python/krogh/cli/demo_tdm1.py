@@ -12,13 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from krogh.cli.demo import Shown, Stopped
 from krogh.demo.tdm1 import RATIOS, TDM1Answer, TDM1Interrupted, answer_tdm1, label
 from krogh.demo.tdm1_pictures import draw_decision, draw_gradients, draw_sections
 from krogh.dose.plan import Plan
-from krogh.dose.words import table_cells
 from krogh.study.comparator import sentence
 from krogh.study.levels import LEVEL_NAMES, Row
 
@@ -103,14 +101,26 @@ def _print(answer: TDM1Answer, console: Console) -> None:
 def _print_decision(plan: Plan, console: Console) -> None:
     console.print(f"[bold]Decision over {plan.sample.tumours:,} virtual tumours[/bold]")
     console.print(escape(plan.explain()), highlight=False)
-    head, body = table_cells(plan, plan.shown_rows())
-    shown = [k for k, name in enumerate(head) if not name.startswith("exposure")]  # all the same
+    numbers = plan.probabilities
+    levels = [name for name in numbers if name.startswith("P ") and name != "P joint"]
     table = Table(header_style="bold")
-    for k in shown:
-        table.add_column(Text(head[k]), justify="right", no_wrap=True)
-    for cells in body:
-        table.add_row(*(Text(cells[k]) for k in shown))
+    table.add_column("trastuzumab", justify="right")
+    for name in levels:
+        table.add_column(name.removeprefix("P "), justify="right")
+    table.add_column("all targets", justify="right")
+    table.add_column("95 % interval", justify="right")
+    best = plan.decision.best
+    if best is not None:
+        table.add_column("")
+    for k, row in enumerate(numbers.rows()):
+        cells = [f"1:{row['trastuzumab']:g}", *(_percent(row[name]) for name in levels)]
+        cells += [_percent(row["P joint"]), f"{_percent(row['low'])} .. {_percent(row['high'])}"]
+        table.add_row(*cells, *(["lowest that holds"] if k == best else []))
     console.print(table)
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.1f} %" if np.isfinite(share) else "-"
 
 
 def _cell(row: Row | None) -> str:

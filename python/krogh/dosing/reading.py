@@ -44,6 +44,9 @@ _COUNTS: Final = ("EVID", "ADDL", "SS", "MDV")
 _AMOUNTS: Final = ("AMT", "RATE", "DUR", "II")
 _OPTIONAL: Final = ("CENS", "BLQ")
 
+LARGEST_COMPARTMENT: Final = 1e6
+"""No model has that many; a larger number is a mistake in the table."""
+
 
 @dataclass
 class Options:
@@ -312,7 +315,7 @@ def _compartment_names(
     if "CMT" in found:
         column = found["CMT"]
         try:
-            columns["CMT"] = integers(column, "CMT", place, 1e6).astype(np.float64)
+            columns["CMT"] = integers(column, "CMT", place, LARGEST_COMPARTMENT).astype(np.float64)
         except DataError:
             if column.dtype.kind == "f" or written is not None:
                 raise
@@ -352,7 +355,9 @@ def _named_compartments(
         rows = names == value
         if value.lstrip("+-").removesuffix(".0").isdecimal():
             place.require(
-                ~rows | (len(value) < 8), "KG-222", f"CMT = {value} is not a compartment's number."
+                ~rows | (abs(float(value)) <= LARGEST_COMPARTMENT),
+                "KG-222",
+                f"CMT = {value} is not a compartment's number.",
             )
             columns["CMT"][rows] = float(value)
             names[rows] = ""

@@ -157,8 +157,8 @@ def line_problem(
     """
     if not isinstance(shape, Shape) or type(shape) is Shape:
         raise SpecError(
-            f"KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, not"
-            f" {type(shape).__name__}."
+            "KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, Several of them,"
+            f" or a Capillary, not {type(shape).__name__}."
         )
     of_tissue, of_plasma, of_shape = split_values(values, tissue, systemic, shape)
     _require_fields(fields, tissue, values)
@@ -220,7 +220,10 @@ def _field(problem: LineProblem, name: str, given: Any) -> Floats:
         distance = problem.shape.distance_of(problem.faces)
         given = given(distance[0] if distance.shape[0] == 1 else distance)
     numbers, _ = value_and_unit(given if stated is None else (given, stated), what, unit)
-    array = np.asarray(numbers, dtype=np.float64)
+    try:
+        array = np.asarray(numbers, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise SpecError(f"KG-163: {what} needs numbers, not {str(numbers)[:40]!r}.") from None
     if array.ndim == 0:
         array = np.full(m, float(array))
     if array.ndim not in (1, 2) or array.shape[-1] != m or (

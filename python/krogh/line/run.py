@@ -16,8 +16,9 @@ from krogh.line.derivatives import directions_of, internal_directions
 from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.parts import needed_states
 from krogh.line.problem import LineProblem
-from krogh.line.result import LineResult, needed_states
+from krogh.line.result import LineResult
 from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
@@ -69,7 +70,8 @@ def simulate_line(
     tissue
         What happens in every cell of the line; its `Transport` components say what moves.
     shape
-        `krogh.space.Cylinder`, `Sphere` or `Slab`.
+        `krogh.space.Cylinder`, `Sphere` or `Slab`; `Several` of them that share one plasma; or a
+        `Capillary`, along which the blood is depleted.
     dosing
         A sentence, a `Regimen` (doses name their drug), an `EventTable` with one subject for all
         lines or one for each, or a sequence with one of the former for each line.

@@ -68,6 +68,7 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         options |= _plasma(problem, dosing, settings)
     if problem.velocity is not None:
         options["velocity"] = problem.velocity
+    options |= _pieces(problem)
     if settings.directions:
         options |= tangents(problem, dosing, settings.directions)
     parameters = problem.parameters
@@ -105,8 +106,9 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         raise SpecError(f"KG-164: the line solver refuses this: {error}.") from None
     return Outcome(
         values=np.asarray(run.values),
-        contents=np.asarray(run.contents),
-        entered=np.asarray(run.entered),
+        contents=_of_all(problem, run.contents),
+        entered=_of_all(problem, run.entered),
+        vessel=None if problem.capillary is None else np.asarray(run.vessel),
         plasma=None if problem.systemic is None else np.asarray(run.plasma),
         status=np.asarray(run.status, dtype=np.int64),
         stats={k: np.asarray(v) for k, v in run.stats.items()},
@@ -121,6 +123,32 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         d_plasma=run.plasma_sensitivities if settings.directions else None,
         d_entered=run.entered_sensitivities if settings.directions else None,
     )
+
+
+def _pieces(problem: LineProblem) -> dict[str, Any]:
+    """Return the keywords of a shape of several pieces, or of a capillary."""
+    capillary = problem.capillary
+    if problem.pieces == 1 and capillary is None:
+        return {}
+    found: dict[str, Any] = {"branches": [p.cells for p in problem.shape.pieces]}
+    if capillary is None:
+        found["branch_weights"] = np.ascontiguousarray(problem.weights)
+        return found
+    lengths = capillary.length.to("um") * problem.weights
+    velocity = capillary.velocity.to("um/s")
+    found["axial_lengths"] = np.ascontiguousarray(lengths)
+    found["axial_flow"] = velocity * np.pi * problem.lengths["inner_radius"] ** 2
+    return found
+
+
+def _of_all(problem: LineProblem, amounts: Any) -> Floats:
+    """Return amounts in one line from those of its pieces (third axis)."""
+    array = np.asarray(amounts)
+    if problem.pieces == 1 and problem.capillary is None:
+        return array
+    weights = problem.weights.reshape(-1, 1, problem.pieces, *([1] * (array.ndim - 3)))
+    found: Floats = (array * weights).sum(axis=2)
+    return found
 
 
 def _failure(

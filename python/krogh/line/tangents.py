@@ -15,7 +15,7 @@ from krogh import _core
 from krogh.line.arrays import Evaluator
 from krogh.line.derivatives import STEP
 from krogh.line.dosing import Dosing, dose_list
-from krogh.line.problem import LineProblem, Mobile
+from krogh.line.problem import LineProblem, Mobile, at_walls
 from krogh.model.compile import CompiledModel
 from krogh.model.expression import Expression, symbols_of
 
@@ -33,6 +33,8 @@ def cannot_differentiate(
         return "sensitivities"
     if problem.flow is not None:
         return "sensitivities where the fluid moves"
+    if problem.pieces > 1 or problem.capillary is not None:
+        return "sensitivities of shapes of several pieces"
     for name in directions:
         if name.startswith("("):
             return f"sensitivities to the {name.strip('()')}"
@@ -104,8 +106,7 @@ class _Shifted:
 
     def at_wall(self, expression: Expression, wall: int) -> Any:
         """Return a value off the real axis in the cell at a wall, shape (1 or count,)."""
-        found = np.atleast_2d(self.tissue.value(expression))
-        return found[:, 0 if wall == 0 or found.shape[1] == 1 else -1]
+        return at_walls(self.problem.shape, self.tissue.value(expression), wall)[:, 0]
 
 
 def _slope(value: Any) -> Floats:

@@ -45,13 +45,13 @@ def run_well_mixed(
     faces = shape.faces_of(lengths_of(shape, values))
     point = simulate(
         model,
-        study.regimen,
+        study._regimen,
         subjects=lines,
         times=arguments["times"],
         values={**_means_of_fields(study, shape), **_for_one_cell(study, shape, faces, values)}
         or None,
-        weight=study.subject.weight,
-        surface=study.subject.surface,
+        weight=arguments["weight"],
+        surface=arguments["surface"],
         rtol=study.settings.rtol,
         num_threads=study.settings.num_threads,
         metrics=False,

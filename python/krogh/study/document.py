@@ -139,11 +139,12 @@ class StudyDocument(_Entry):
     drug: tuple[Part, ...] = Field(min_length=1)
     tumour: Part
     subject: Part = Part(name="mouse 20 g")
-    regimen: str = Field(min_length=1)
+    regimen: str | None = Field(default=None, min_length=1)
     until: str = "24 h"
     times: tuple[str, ...] | None = None
     targets: tuple[str, ...] = ()
     tumour_volume: str | None = None
+    plasma: dict[str, Any] | None = None
     settings: Settings = Settings()
 
 
@@ -325,7 +326,8 @@ def _readable(error: ValidationError, place: Place, many: bool) -> SpecError:
     if kind == "missing":
         return SpecError(
             f"KG-140: {place.where} needs {shown!r}."
-            f"  A study has at least drug, tumour and regimen; `krogh init` writes an example."
+            f"  A study has at least drug, tumour and regimen (or plasma); `krogh init` writes an"
+            " example."
         )
     return SpecError(f"KG-140: {shown}: {_demand(first)}{place.of(path)}")
 

@@ -316,7 +316,8 @@ def _says(row: Row, target: TargetOutcome) -> bool:
 def levels_table(rows: Sequence[Row], num_lines: int) -> ResultTable:
     """Return rows as a table of numbers: median, 5 and 95 % quantile where there are several lines.
 
-    Columns: level, measure, value, unit, (low, high,) target, reached.
+    Columns: level, measure, value, (5 %, 95 %,) unit, target, reached, and the key by which
+    `StudyResult.value` finds the row.
     """
     columns: dict[str, list[Any]] = {
         "level": [f"{row.level} {LEVEL_NAMES[row.level]}" for row in rows],
@@ -330,6 +331,7 @@ def levels_table(rows: Sequence[Row], num_lines: int) -> ResultTable:
         "unit": [row.unit for row in rows],
         "target": [row.target or "-" for row in rows],
         "reached": [row.reached_text for row in rows],
+        "key": [row.key for row in rows],
     }
     return ResultTable(columns)
 

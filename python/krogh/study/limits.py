@@ -77,7 +77,8 @@ def _groups(study: Study) -> list[_Group]:
     assembly = study.assembly
     labels = [*(drug.label for drug in assembly.drugs), *study.tumour.targets]
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for name, value in uncertain_values(study.drugs, study.tumour, study.subject).items():
+    person = study.subject if study.plasma is None else None
+    for name, value in uncertain_values(study.drugs, study.tumour, person).items():
         label = next((x for x in labels if name.endswith(f"_{x}")), "")
         base = name.removesuffix(f"_{label}") if label else name
         owner = assembly.owners.get(name, study.tumour.name)

@@ -166,10 +166,10 @@ def plasma_exposures(study: Study) -> dict[str, Quantity]:
     systemic, _ = study.models
     result = simulate(
         systemic,
-        study.regimen,
+        study._regimen,
         until=study.until,
-        weight=study.subject.weight,
-        surface=study.subject.surface,
+        weight=study.subject.weight if study.plasma is None else None,
+        surface=study.subject.surface if study.plasma is None else None,
         windows=[(f"0 {_time_unit(study)}", study.until)],
         progress=False,
     )

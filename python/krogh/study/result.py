@@ -210,7 +210,7 @@ class StudyResult:
         return found
 
     def table(self, at: Any = None) -> ResultTable:
-        """Return the four-level table as numbers: level, measure, value, unit, target, reached."""
+        """Return the four-level table as numbers; column ``key`` is what `value` takes."""
         return levels_table(self.rows(at), self.num_lines)
 
     def value(self, key: str, at: Any = None) -> float:

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ __all__ = [
     "drug_names",
     "line_arguments",
     "marks_of",
+    "models_hash",
     "num_lines",
     "outcomes",
     "run_line",
@@ -54,21 +56,31 @@ def _grid(
         end, texts = study.until, study._times
     else:
         end, texts = checked_times(study.until if until is None else until, times)
+    if study.plasma is not None:
+        from krogh.study.medium import require_cover
+
+        require_cover(study.plasma, end)
     unit = parse_quantity(end).unit
     if texts is not None:
         return np.array([parse_quantity(t).value for t in texts]), unit
     from krogh.simulate.grid import grid_of
 
-    full, stop = grid_of(None, end, None, study.regimen)
+    full, stop = grid_of(None, end, None, study._regimen)
     even = np.linspace(full[0], stop, 201)
     grid = np.concatenate([np.setdiff1d(full, even), np.linspace(full[0], stop, steps + 1)])
     grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
     step = stop / steps
-    starts = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
+    starts = _starts(study, stop)
     if len(starts) <= _MOST_DOSES:
         more = [start + step * part for start in starts for part in _AFTER_DOSE]
         grid = np.unique(np.concatenate([grid, [t for t in more if 0.0 <= t <= stop]]))
     return grid[grid >= 0.0] / factor(unit), unit
+
+
+def _starts(study: Study, stop: float) -> list[float]:
+    """Return the times at which doses are given up to the end, s."""
+    doses = () if study._regimen is None else study._regimen.doses
+    return [dose.time + k * dose.interval for dose in doses for k in _repeats(dose, stop)]
 
 
 def _repeats(dose: Any, stop: float) -> range:
@@ -88,11 +100,11 @@ def line_arguments(study: Study, until: Any, times: Any, lines: int = 1) -> dict
     arguments: dict[str, Any] = {
         "tissue": tissue,
         "shape": study.shape,
-        "dosing": study.regimen,
+        "dosing": study._regimen,
         "systemic": systemic,
         "times": _grid(study, until, times, 200 if lines <= _FEW_LINES else 50),
-        "weight": study.subject.weight,
-        "surface": study.subject.surface,
+        "weight": study.subject.weight if study.plasma is None else None,
+        "surface": study.subject.surface if study.plasma is None else None,
         "rtol": study.settings.rtol,
         "method": study.settings.method,
         "max_steps": study.settings.max_steps,
@@ -207,7 +219,7 @@ def outcomes(study: Study, result: StudyResult) -> tuple[TargetOutcome, ...]:
     if not study.targets:
         return ()
     stop = float(result.times.values[-1]) * factor(result.times.unit)
-    doses = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
+    doses = _starts(study, stop)
     found = []
     for target in study.targets:
         attained = target.evaluate(result, names=_names(study), dose_times=doses)
@@ -357,6 +369,12 @@ def _ledger_table(ledger: Any) -> ResultTable:
     )
 
 
+def models_hash(study: Study) -> str:
+    """Return a fingerprint of both models with all their values, and of the shape."""
+    texts = "\n".join([*(model.content for model in study.models), repr(study.shape)])
+    return hashlib.sha256(texts.encode("utf-8")).hexdigest()[:16]
+
+
 def _provenance(study: Study, line: Any) -> Any:
     """Return how a result came about."""
     from krogh import _core
@@ -369,8 +387,8 @@ def _provenance(study: Study, line: Any) -> Any:
         version=str(_core.__version__),
         instruction_set=str(_core.instruction_set()),
         model=tissue.name,
-        model_hash="",
-        dosing=str(study.regimen),
+        model_hash=models_hash(study),
+        dosing=study._given,
         seed=0,
         rtol=study.settings.rtol,
         atol={},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from krogh import _core
 from krogh.errors import SpecError, UnitError
-from krogh.space import Cylinder, Slab, Sphere
+from krogh.space import Capillary, Cylinder, Several, Slab, Sphere
 
 SHAPES = [
     Cylinder("8 um", "75 um", cells=20, growth=3.0),
@@ -99,5 +99,65 @@ def test_shapes_are_frozen_and_shown():
     ],
 )
 def test_wrong_shapes_are_named(build, kind, words):
+    with pytest.raises(kind, match=words):
+        build()
+
+
+# --- several pieces -------------------------------------------------------------------------------
+
+
+def test_several_stand_one_behind_the_other():
+    shape = Several(
+        [Cylinder("8 um", "60 um", cells=4), Cylinder("8 um", "90 um", cells=6)], [1, 3]
+    )
+    assert shape.num_cells == 10
+    assert shape.faces.shape == (12,)
+    assert shape.cell_slices == (slice(0, 4), slice(4, 10))
+    assert shape.centers[4:] == pytest.approx(shape.shapes[1].centers)
+    assert shape.distance[:4] == pytest.approx(shape.shapes[0].distance)
+    # per volume: share/cross-section of vessel length
+    lengths = np.array([0.25 / 60.0**2, 0.75 / 90.0**2]) / math.pi
+    assert shape.count_in(1e6, {}) == pytest.approx(1e6 * lengths.sum())
+    assert shape.weights({}) == pytest.approx(lengths / lengths.sum())
+    assert repr(shape).endswith("shares=[1.0, 3.0])")
+
+
+def test_a_capillary_is_its_cylinder_in_segments():
+    shape = Capillary(Cylinder("8 um", "75 um", cells=5), length="500 um", velocity="0.2 mm/s")
+    assert shape.segments == 8
+    assert shape.num_cells == 40
+    assert shape.lengths == {"inner_radius": 8.0, "outer_radius": 75.0}
+    assert shape.count_in(1e6, shape.lengths) == pytest.approx(1e6 / (math.pi * 75.0**2))
+    assert shape.surface_per_volume == pytest.approx(shape.cylinder.surface_per_volume)
+    assert "velocity='0.2 mm/s'" in repr(shape)
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "words"),
+    [
+        (lambda: Several([]), SpecError, "KG-161.*empty"),
+        (lambda: Several([Sphere("9 um"), Slab("9 um")]), SpecError, "KG-161.*one kind"),
+        (
+            lambda: Several([Slab("9 um"), Slab("9 um", supply="both")]),
+            SpecError,
+            "KG-161.*different supply",
+        ),
+        (lambda: Several([Sphere("9 um")], [1, 2]), SpecError, "KG-161.*2 shares for 1"),
+        (lambda: Several([Sphere("9 um")], [-1]), SpecError, "KG-161.*positive"),
+        (lambda: Several([3]), SpecError, "KG-101.*shapes"),
+        (
+            lambda: Capillary(Cylinder(), length="5 um", velocity="5 um"),
+            UnitError,
+            "KG-121.*a velocity is needed",
+        ),
+        (
+            lambda: Capillary(Cylinder(), length="0 um", velocity="5 um/s"),
+            SpecError,
+            "KG-161.*length must be positive",
+        ),
+        (lambda: Capillary(Sphere("9 um"), length="5 um", velocity="5 um/s"), SpecError, "KG-101"),
+    ],
+)
+def test_wrong_pieces_are_named(build, kind, words):
     with pytest.raises(kind, match=words):
         build()

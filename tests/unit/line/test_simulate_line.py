@@ -210,6 +210,44 @@ def test_dosing_in_every_form():
     assert weights.plasma["A"].values[1, 0] == pytest.approx(2.0 * weights.plasma["A"].values[0, 0])
 
 
+def test_an_event_table_gives_each_line_its_subject():
+    rows = {
+        "ID": [1, 1, 2, 2, 2],
+        "TIME": [0.0, 6.0, 0.0, 12.0, 3.0],
+        "AMT": [0.072, 0.0, 0.05, 0.02, 0.01],
+        "RATE": [0.0, 0.0, 0.0, 0.01, 0.0],
+        "II": [8.0, 0.0, 0.0, 0.0, 0.0],
+        "ADDL": [1, 0, 0, 0, 0],
+        "EVID": [1, 0, 1, 1, 1],
+        "CMT": [1, 1, 1, 1, 1],
+    }
+    table = kg.EventTable.from_frame(rows, units={"TIME": "h", "AMT": "mg"}, sort=True)
+    options = {"systemic": body(), "times": "0..24 h by 4 h", "rtol": 1e-6}
+    both = kg.simulate_line(tissue(), SHAPE, table, **options)
+    assert both.num_lines == 2
+    cells = kg.simulate_line(tissue(), SHAPE, table, method="cells", **options)
+    for name in ("A", "gone"):
+        assert both.plasma[name].values == pytest.approx(cells.plasma[name].values, rel=1e-4)
+    assert both["total"].values == pytest.approx(cells["total"].values, rel=1e-3, abs=1e-3)
+    for line, words in enumerate(
+        ("0.072 mg every 8 h x 2", "0.05 mg then 0.01 mg after 3 h then 0.02 mg over 2 h after 9 h")
+    ):
+        alone = kg.simulate_line(tissue(), SHAPE, words, **options)
+        assert both.plasma["A"].values[line] == pytest.approx(alone.plasma["A"].values[0], rel=1e-4)
+    first = table.subjects[0]
+    one = kg.EventTable.from_frame(
+        {k: v[:2] for k, v in rows.items()}, units={"TIME": "h", "AMT": "mg"}
+    )
+    assert first == 1
+    many = kg.simulate_line(
+        tissue(), SHAPE, one, values={"P": [1e-3, 2e-3, 3e-3]}, record=["total"], **options
+    )
+    assert many.num_lines == 3
+    assert many.plasma["A"].values[2] == pytest.approx(both.plasma["A"].values[0], rel=1e-5)
+    with pytest.raises(SpecError, match=r"KG-163.*2 subjects for 3 lines|KG-163.*disagree"):
+        kg.simulate_line(tissue(), SHAPE, table, lines=3, **options)
+
+
 def test_infusions_lag_and_bioavailability_reach_the_lines():
     later = body(Parameter("F1", "0.5"), Parameter("tlag", "1 h")).replace(
         DoseInput("A", drug="X", route="iv", bioavailability="F1", lag="tlag")
@@ -322,6 +360,13 @@ def test_a_failed_line_is_named(caplog):
         ({"method": "lines"}, SpecError, "KG-119.*unknown method 'lines'.*'line'"),
         ({"record": ["fre"]}, SpecError, "KG-103.*'fre'.*'free'"),
         ({"sensitivities": ["Q"]}, SpecError, "KG-103.*'Q'"),
+        ({"sensitivities": 3}, SpecError, "KG-119.*names"),
+        ({"fields": {"S0": ["a"] * 16}}, SpecError, "KG-163.*needs numbers"),
+        ({"values": {"P": np.ones((2, 2))}}, SpecError, "KG-108.*'P'"),
+        ({"tumour_volume": "-1 mL"}, SpecError, "KG-108.*positive"),
+        ({"dosing": []}, DataError, "KG-201"),
+        ({"dosing": ["3 mg", 4]}, DataError, "KG-241"),
+        ({"dosing": "Y 3 mg"}, SpecError, "KG-103.*'Y'"),
         ({"atol": {"X": "1 nM"}}, SpecError, "KG-103.*'X'"),
         ({"atol": {"F": "1 mg"}}, UnitError, "KG-121"),
         ({"tumour_volume": 0.2}, UnitError, "KG-124"),

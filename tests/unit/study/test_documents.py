@@ -49,6 +49,15 @@ def studies() -> dict[str, Study]:
         "a set of values": Study(drug.with_set("NCI-N87 benchmark"), tumour, "3.6 mg/kg"),
         "of one's own": Study(drug.renamed("mine", "M"), tumour, "3.6 mg/kg", times=["0 h", "6 h"]),
         "two way": Study(drug, tumour, "3.6 mg/kg", tumour_volume="0.2 mL", comparator=False),
+        "in a medium": Study("trastuzumab", "SK-BR-3 spheroid", plasma={"trastuzumab": "100 nM"}),
+        "on a curve": Study(
+            two,
+            tumour,
+            plasma={
+                "T-DM1": (([0, 6, 24], "h"), [60, 30, 20], "ug/mL"),
+                "trastuzumab": "15 ug/mL",
+            },
+        ),
         "heavier": Study(drug, tumour, "1 mg", subject=kg.library.subject("mouse 20 g")),
     }
 
@@ -60,7 +69,8 @@ def test_a_study_reads_back_from_its_own_text(name: str, tmp_path: Path) -> None
     assert again == study
     assert again.drugs == study.drugs
     assert again.tumour == study.tumour
-    assert again.regimen == study.regimen
+    assert again._regimen == study._regimen
+    assert again.plasma == study.plasma
     assert again.targets == study.targets
     assert again.settings == study.settings
     path = study.save(tmp_path / "study.toml")
@@ -137,7 +147,7 @@ def test_shapes_of_a_document_are_those_of_python() -> None:
         '[tumour]\nkind = "spheroid"\nname = "HER2 3+"\nradius = "150 um"\ncells = 32\n'
     )
     assert study.tumour == kg.tumour.spheroid("HER2 3+", radius="150 um", cells=32)
-    assert "HER2 3+ sphere" in study.title
+    assert "HER2 3+ spheroid" in study.title
     again = Study.from_toml(study.to_toml())
     assert again.tumour == study.tumour
     dense = Study.from_toml(

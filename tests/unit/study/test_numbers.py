@@ -37,6 +37,32 @@ def test_numbers_of_the_benchmark_by_hand() -> None:
     assert math.isnan(numbers.value("no such number"))
 
 
+@pytest.mark.parametrize(
+    ("trastuzumab", "occupancy", "radius", "exposed", "uptake"),
+    [
+        (0.0, 5.09, 14.06, 22.0, 1.87e5),
+        (10.8, 20.27, 32.3, 37.8, 1.86e5),
+        (28.8, 45.48, 49.9, 59.9, 1.85e5),
+    ],
+)
+def test_the_benchmark_of_co_dosing_through_a_study(
+    trastuzumab: float, occupancy: float, radius: float, exposed: float, uptake: float
+) -> None:
+    """Means to 1 %, the radius of half occupancy to 0.5 um, shares to 0.2 % of the cells."""
+    drugs = [kg.library.drug(n).with_set("NCI-N87 benchmark") for n in ("T-DM1", "trastuzumab")]
+    regimen = f"T-DM1 3.6 mg/kg + trastuzumab {trastuzumab} mg/kg"
+    if trastuzumab == 0.0:
+        drugs, regimen = drugs[:1], "3.6 mg/kg"
+    result = Study(drugs, "NCI-N87", regimen, comparator=False, ranges=False).run()
+    assert result.value("mean occupancy:HER2") == pytest.approx(occupancy, rel=0.01)
+    assert result.value("mean uptake_TDM1") == pytest.approx(uptake, rel=0.01)
+    assert result.value("uptake_TDM1") == pytest.approx(exposed, abs=0.2)
+    profile, place = result["occupancy_HER2"].values[0, -1], result.positions.values[0]
+    k = int(np.argmax(profile < 0.5))
+    step = (profile[k - 1] - 0.5) / (profile[k - 1] - profile[k])
+    assert place[k - 1] + step * (place[k] - place[k - 1]) == pytest.approx(radius, abs=0.5)
+
+
 def test_supplies_of_drugs_with_one_target_add_up() -> None:
     study = Study(["T-DM1", "trastuzumab"], "NCI-N87", "T-DM1 3.6 mg/kg + trastuzumab 10.8 mg/kg")
     numbers = study.numbers()
