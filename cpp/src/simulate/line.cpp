@@ -83,8 +83,11 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                          const RunControl& control) {
   validate_line_problem(program, problem);
   validate_line_options(program, problem, options, output);
-  for (const std::span<double> out : {output.values, output.contents, output.entered,
-                                      output.final_states, output.plasma, output.vessel})
+  validate_directions(program, problem, options, output);
+  for (const std::span<double> out :
+       {output.values, output.contents, output.entered, output.final_states, output.plasma, output.vessel,
+        output.sensitivities, output.content_sensitivities, output.entered_sensitivities,
+        output.plasma_sensitivities})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   LineResult result;
   result.status.assign(idx(problem.num_lines), Status::stopped);
@@ -112,6 +115,12 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                      .largest_shrink = 0.2,
                      .fixed_step = options.fixed_step};
   if (problem.plasma.program != nullptr) prepare_plasma(context, problem.plasma, options);
+  std::unique_ptr<const LineTangentPlan> tangents;
+  if (problem.directions.count > 0) {
+    tangents = std::make_unique<LineTangentPlan>(
+        program, mobile, *context.tapes, context.plasma_kept, context.plasma_tapes, problem);
+    context.tangents = tangents.get();
+  }
 
   const auto groups = (problem.num_lines + linalg::line_lanes - 1) / linalg::line_lanes;
   const int num_threads =
