@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from krogh import _core
+from krogh.citations import model_keys
 from krogh.errors import SpecError, did_you_mean
 from krogh.labelled import LabelledArray
+from krogh.line.outcome import Outcome
 from krogh.model.expression import Expression, Symbol, symbols_of
+from krogh.provenance import Provenance
 from krogh.units import factor
 
 if TYPE_CHECKING:
     from krogh.line.result import LineResult
 
-__all__ = ["LineFailure", "PlasmaResult", "needed_states"]
+__all__ = ["LineFailure", "PlasmaResult", "needed_states", "provenance_of"]
 
 
 @dataclass(frozen=True)
@@ -118,3 +123,37 @@ def needed_states(model: Any, expressions: Iterable[Expression]) -> set[str]:
                 seen.add(name)
                 pending.append(definitions[name])
     return found
+
+
+def provenance_of(result: LineResult, outcome: Outcome) -> Provenance:
+    """See `LineResult.provenance`."""
+    problem, settings = result.problem, result.settings
+    models = [problem.tissue, *([] if problem.systemic is None else [problem.systemic])]
+    tolerances = [settings.atol, settings.plasma_atol]
+    atol = {
+        name: f"{float(value * scale):.3g} {unit}".rstrip()
+        for c, values in zip(models, tolerances, strict=False)
+        for name, value, scale, unit in zip(
+            c.state_names, values, c.state_factors, c.state_units, strict=True
+        )
+    }
+    content = "\n".join([*(c.model.content for c in models), repr(problem.shape)])
+    keys = [key for c in models for key in model_keys(c.model)]
+    return Provenance(
+        version=str(_core.__version__),
+        instruction_set=str(_core.instruction_set()),
+        model=" + ".join(c.model.name for c in models),
+        model_hash=hashlib.sha256(content.encode()).hexdigest()[:16],
+        dosing=result.dosing,
+        seed=0,
+        rtol=settings.rtol,
+        atol=atol,
+        method=outcome.method,
+        lanes=outcome.width,
+        num_threads=outcome.num_threads,
+        wall_seconds=result.wall_seconds,
+        engine_seconds=outcome.seconds,
+        steps_accepted=int(outcome.stats["accepted"].sum()),
+        steps_rejected=int(outcome.stats["rejected"].sum()),
+        citations=tuple(dict.fromkeys(keys)),
+    )

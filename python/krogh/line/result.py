@@ -18,11 +18,11 @@ from krogh.labelled import LabelledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
-from krogh.line.parts import LineFailure, PlasmaResult, needed_states
+from krogh.line.parts import LineFailure, PlasmaResult, needed_states, provenance_of
 from krogh.line.problem import LineProblem
 from krogh.line.weighing import fraction_where, weighted_quantile
 from krogh.model.expression import Expression, Symbol
-from krogh.provenance import Verification
+from krogh.provenance import Provenance, Verification
 from krogh.table import ResultTable, require_extra
 from krogh.units import factor, parse_quantity, require_dimension
 
@@ -81,6 +81,11 @@ class LineResult:
         self.stats: Mapping[str, NDArray[np.int64]] = outcome.stats
         self.method = outcome.method
         self.failures = tuple(self._failure(f) for f in outcome.failures)
+
+    @property
+    def provenance(self) -> Provenance:
+        """How it came about: versions, models, tolerances, steps, references of the models."""
+        return provenance_of(self, self._outcome)
 
     # --- where and when ---------------------------------------------------------------------------
 

@@ -119,6 +119,16 @@ def test_tables_frames_and_pictures_of_it(result):
         assert "16" in text
 
 
+def test_a_result_says_how_it_came_about(result):
+    p = result.provenance
+    assert p.model == "tissue + body"
+    assert p.method == "line, ros34pw2"
+    assert set(p.atol) == {"F", "S", "B", "I", "A", "gone"}
+    assert p.steps_accepted > 10
+    assert p.model_hash != run(values={}, systemic=body(output="ug/mL")).provenance.model_hash
+    assert p.version in str(p)
+
+
 def test_results_travel(result):
     copy = pickle.loads(pickle.dumps(result))
     assert np.array_equal(copy["occupancy"].values, result["occupancy"].values)
