@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh import _core
 from krogh.line.arrays import Evaluator
 from krogh.line.derivatives import STEP
 from krogh.line.dosing import Dosing, dose_list
@@ -29,8 +28,6 @@ def cannot_differentiate(
     problem: LineProblem, dosing: Dosing | None, directions: Sequence[str]
 ) -> str:
     """Return which sensitivity the line solver cannot give, in words; empty if it can give all."""
-    if not hasattr(_core.LineRun, "sensitivities"):
-        return "sensitivities"
     if problem.flow is not None:
         return "sensitivities where the fluid moves"
     if problem.pieces > 1 or problem.capillary is not None:

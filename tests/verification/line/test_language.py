@@ -390,6 +390,95 @@ def _value(tissue, body, shape, name):
     return shape.lengths[name]
 
 
+@pytest.mark.parametrize("number", range(12))
+def test_sensitivities_of_the_line_solver_are_those_of_the_cells(number):
+    tissue, shape, options = random_case(number)
+    options |= {"tumour_volume": "0.3 mL"}
+    names = [
+        n
+        for n in [*tissue.parameters, *options["systemic"].parameters]
+        if n not in options["fields"] and n != "MW"
+    ]
+    line, cells = (
+        kg.simulate_line(tissue, shape, sensitivities=names, rtol=1e-8, method=m, **options)
+        for m in ("line", "cells")
+    )
+    for name in names:
+        for output in (*options["record"], *line.plasma):
+            b = cells.sensitivity(output, name).values
+            apart = np.max(np.abs(line.sensitivity(output, name).values - b))
+            assert apart <= 5e-6 * np.max(np.abs(b)), (output, name)
+
+
+def test_sensitivities_by_free_fraction_volume_and_bioavailability():
+    body = Model(
+        "body",
+        Parameter("CL", "2 mL/d"),
+        Parameter("V", "1 mL"),
+        Parameter("F1", "0.7"),
+        kg.Compartment("plasma", volume="V"),
+        Species("Cp", "nM", compartment="plasma", molar_mass="150 kDa"),
+        Rate("Cp", "-CL/V*Cp"),
+        DoseInput("Cp", bioavailability="F1"),
+    )
+    names = ["fu", "V", "F1", "P", "eps", "D", "CL"]
+    line, cells = (
+        kg.simulate_line(
+            carrier(), SHAPES[3], "0.1 mg over 2 h then 0.05 mg after 5 h", systemic=body,
+            tumour_volume="0.4 mL", times=([1.0, 6.0, 24.0], "h"), sensitivities=names, rtol=1e-8,
+            method=m,
+        )
+        for m in ("line", "cells")
+    )  # fmt: skip
+    assert line.method == "line, ros34pw2"
+    for name in names:
+        for output in ("F", "Cp"):
+            b = cells.sensitivity(output, name).values
+            apart = np.max(np.abs(line.sensitivity(output, name).values - b))
+            assert apart <= 5e-6 * np.max(np.abs(b)), (output, name)
+            assert np.max(np.abs(b)) > 0.0
+
+
+def test_sensitivities_where_a_curve_feeds_the_tissue():
+    curve = {"Cp": (([0.0, 3.0, 24.0], "h"), [0.0, 400.0, 100.0], "nM")}
+    line, cells = (
+        kg.simulate_line(
+            carrier(), SHAPES[0], plasma=curve, sensitivities=["fu", "P"], rtol=1e-8, method=m
+        )
+        for m in ("line", "cells")
+    )
+    for name in ("fu", "P"):
+        b = cells.sensitivity("F", name).values
+        assert line.sensitivity("F", name).values == pytest.approx(b, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("outer_radius", {}, "sensitivities to the outer_radius"),
+        ("lag", {"lag": "lag"}, "on which the lag of doses depends"),
+        ("lag", {"duration": "lag"}, "on which the duration of doses depends"),
+    ],
+)
+def test_sensitivities_that_the_line_solver_cannot_give_come_from_cells(name, change, words):
+    body = Model(
+        "body",
+        Parameter("CL", "2 mL/d"),
+        Parameter("V", "1 mL"),
+        Parameter("lag", "1 h"),
+        Species("A", "mg", molar_mass="150 kDa"),
+        Rule("Cp", "A/V"),
+        Rate("A", "-CL*Cp"),
+        DoseInput("A", **change),
+    )
+    found = kg.simulate_line(
+        carrier(), SHAPES[0], "0.1 mg", systemic=body, sensitivities=[name], times="5 h"
+    )
+    assert found.method.startswith("cells")
+    assert words in str(found)
+    assert np.all(np.isfinite(found.sensitivity("F", name).values))
+
+
 def test_cells_hold_the_geometry_of_the_core():
     for shape in SHAPES:
         grid = _core.line_grid(shape.geometry, list(shape.faces))
