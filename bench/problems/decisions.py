@@ -41,7 +41,9 @@ REACH = (
 )
 REPEATS = 3
 SAMPLE = 100
-"""Virtual tumours of the accuracy check; every regimen is solved on both settings."""
+"""Virtual tumours of the accuracy check; every regimen is solved at every setting."""
+LENIENT = 0.3
+"""Joint attainment asked for there, so that some regimens hold and others do not."""
 
 
 def search(tumours: int, num_threads: int = 0, **settings: Any) -> Plan:
@@ -88,17 +90,17 @@ def optimize(tumours: int) -> list[dict[str, Any]]:
 def accuracy(tumours: int) -> list[dict[str, Any]]:
     """Change of the probabilities from finer cells and a tighter tolerance, same tumours."""
     number = min(tumours, SAMPLE)
-    fine = search(number, cells=64, rtol=1e-3)
-    finest = search(number, cells=128, rtol=1e-4)
-    rows = []
-    for name, plan in (
-        ("32 cells, 1e-2 (default)", search(number)),
-        ("32 cells, 1e-3", search(number, rtol=1e-3)),
-        ("64 cells, 1e-2", search(number, cells=64)),
-        ("64 cells, 1e-3", fine),
-    ):
-        rows.append({"setting": name, **_changes(plan, finest)})
-    return rows
+    finest = search(number, cells=128, rtol=1e-4, confidence=LENIENT)
+    settings: dict[str, dict[str, Any]] = {
+        "32 cells, 1e-2 (default)": {},
+        "32 cells, 1e-3": {"rtol": 1e-3},
+        "64 cells, 1e-2": {"cells": 64},
+        "64 cells, 1e-3": {"cells": 64, "rtol": 1e-3},
+    }
+    return [
+        {"setting": name, **_changes(search(number, confidence=LENIENT, **options), finest)}
+        for name, options in settings.items()
+    ]
 
 
 def _changes(plan: Plan, other: Plan) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _changes(plan: Plan, other: Plan) -> dict[str, Any]:
         "joint, largest": float(joint.max()),
         "one target, largest": float(alone.max()),
         "verdicts that differ": float(np.mean(plan.sample.reached != other.sample.reached)),
-        "same decision": plan.decision.best == other.decision.best,
+        "same decision": (plan.decision.best, plan.stops) == (other.decision.best, other.stops),
         "largest standard error": float(other.probabilities["error"].max()),
     }
 

@@ -34,6 +34,7 @@ std::span<double> room(py::array_t<double>& array) {
 struct LineRun {
   LineResult result;
   py::object values, contents, entered, final_states, plasma, vessel;
+  py::object sensitivities, content_sensitivities, entered_sensitivities, plasma_sensitivities;
 };
 
 /// Concentrations outside the walls, as arrays of the binding's caller.
@@ -62,6 +63,42 @@ struct Inputs {
     problem.pulse_amplitudes = view_of(pulse_amplitudes);
     problem.table_times = view_of(table_times);
     problem.table_values = view_of(table_values);
+  }
+};
+
+/// Tangents of the inputs, as arrays of the binding's caller.
+struct Directions {
+  Given parameters, fields, initial, diffusivity, fraction, permeability, rates, pulse_amplitudes,
+      table_values, plasma_parameters, plasma_initial, outside_factor, uptake_factor, dose_amounts;
+
+  void put(LineProblem& problem) const {
+    simulate::LineDirections& d = problem.directions;
+    auto put_one = [&d](const Given& array, const char* name, py::ssize_t axes,
+                        std::span<const double>& target) {
+      if (!array) return;
+      if (array->ndim() != axes)
+        throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
+      const auto count = static_cast<std::int32_t>(array->shape(1));
+      if (d.count != 0 && d.count != count)
+        throw InvalidInput(std::string(name) + " has " + std::to_string(count) +
+                           " directions, others have " + std::to_string(d.count));
+      d.count = count;
+      target = view(*array);
+    };
+    put_one(parameters, "d_parameters", 3, d.parameters);
+    put_one(fields, "d_fields", 4, d.fields);
+    put_one(initial, "d_initial", 4, d.initial);
+    put_one(diffusivity, "d_diffusivity", 4, d.diffusivity);
+    put_one(fraction, "d_fraction", 4, d.fraction);
+    put_one(permeability, "d_permeability", problem.branches.empty() ? 4 : 5, d.permeability);
+    put_one(rates, "d_rates", 4, d.rates);
+    put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
+    put_one(table_values, "d_table_values", 4, d.table_values);
+    put_one(plasma_parameters, "d_plasma_parameters", 3, d.plasma_parameters);
+    put_one(plasma_initial, "d_plasma_initial", 3, d.plasma_initial);
+    put_one(outside_factor, "d_outside_factor", 3, d.outside_factor);
+    put_one(uptake_factor, "d_uptake_factor", 3, d.uptake_factor);
+    put_one(dose_amounts, "d_dose_amounts", 3, d.dose_amounts);
   }
 };
 
@@ -120,16 +157,29 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   py::array_t<double> vessel(!has_vessel ? Shape{0}
                              : is_one    ? Shape{lines, records, mobile}
                                          : Shape{lines, records, branches, mobile});
+  const py::ssize_t directions = problem.directions.count;
+  py::array_t<double> sensitivities(Shape{lines, records, directions, recorded, cells});
+  py::array_t<double> content_sensitivities(
+      is_one ? Shape{lines, records, directions, states}
+             : Shape{lines, records, directions, branches, states});
+  py::array_t<double> entered_sensitivities(
+      is_one ? Shape{lines, records, directions, mobile, 2}
+             : Shape{lines, records, directions, branches, mobile, 2});
   py::array_t<double> finals(final_states ? Shape{lines, states, cells} : Shape{0});
   const bool has_plasma = problem.plasma.program != nullptr;
   const py::ssize_t blood = has_plasma ? problem.plasma.program->num_states() : 0;
   py::array_t<double> plasma(Shape{lines, records, blood});
+  py::array_t<double> plasma_sensitivities(Shape{lines, records, directions, blood});
   LineOutput output{.values = room(values),
                     .contents = room(contents),
                     .entered = room(entered),
                     .final_states = {},
                     .plasma = room(plasma),
-                    .vessel = room(vessel)};
+                    .vessel = room(vessel),
+                    .sensitivities = room(sensitivities),
+                    .content_sensitivities = room(content_sensitivities),
+                    .entered_sensitivities = room(entered_sensitivities),
+                    .plasma_sensitivities = room(plasma_sensitivities)};
   if (final_states) output.final_states = room(finals);
   LineRun run;
   Watcher watcher(std::move(progress));
@@ -145,6 +195,12 @@ LineRun run_line(const model::Program& program, const LineProblem& problem,
   run.final_states = final_states ? py::object(finals) : py::none();
   run.vessel = has_vessel ? py::object(vessel) : py::none();
   run.plasma = has_plasma ? py::object(plasma) : py::none();
+  const bool has_directions = directions > 0;
+  run.sensitivities = has_directions ? py::object(sensitivities) : py::none();
+  run.content_sensitivities = has_directions ? py::object(content_sensitivities) : py::none();
+  run.entered_sensitivities = has_directions ? py::object(entered_sensitivities) : py::none();
+  run.plasma_sensitivities =
+      has_directions && has_plasma ? py::object(plasma_sensitivities) : py::none();
   return run;
 }
 
@@ -193,6 +249,10 @@ void register_line(py::module_& module) {
       .def_readonly("final_states", &LineRun::final_states)
       .def_readonly("plasma", &LineRun::plasma)
       .def_readonly("vessel", &LineRun::vessel)
+      .def_readonly("sensitivities", &LineRun::sensitivities)
+      .def_readonly("content_sensitivities", &LineRun::content_sensitivities)
+      .def_readonly("entered_sensitivities", &LineRun::entered_sensitivities)
+      .def_readonly("plasma_sensitivities", &LineRun::plasma_sensitivities)
       .def_property_readonly("width", [](const LineRun& r) { return r.result.width; })
       .def_property_readonly("num_threads", [](const LineRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -232,7 +292,11 @@ void register_line(py::module_& module) {
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
          std::optional<Array<std::int8_t>> dose_kinds, std::vector<std::int32_t> branches,
          Given branch_weights, Given velocity, Given axial_flow, Given axial_lengths,
-         Given axial_radii, Given axial_initial) {
+         Given axial_radii, Given axial_initial, Given d_parameters, Given d_fields,
+         Given d_initial, Given d_diffusivity, Given d_fraction, Given d_permeability,
+         Given d_rates, Given d_pulse_amplitudes, Given d_table_values, Given d_plasma_parameters,
+         Given d_plasma_initial, Given d_outside_factor, Given d_uptake_factor,
+         Given d_dose_amounts) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -275,6 +339,14 @@ void register_line(py::module_& module) {
                               .dose_kinds = std::move(dose_kinds),
                               .kinds = {}};
         blood.put(p);
+        const Directions directions{std::move(d_parameters),     std::move(d_fields),
+                                    std::move(d_initial),        std::move(d_diffusivity),
+                                    std::move(d_fraction),       std::move(d_permeability),
+                                    std::move(d_rates),          std::move(d_pulse_amplitudes),
+                                    std::move(d_table_values),   std::move(d_plasma_parameters),
+                                    std::move(d_plasma_initial), std::move(d_outside_factor),
+                                    std::move(d_uptake_factor),  std::move(d_dose_amounts)};
+        directions.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
         LineOptions options{.rtol = rtol,
@@ -323,7 +395,20 @@ void register_line(py::module_& module) {
       py::arg("velocity").noconvert() = py::none(), py::arg("axial_flow").noconvert() = py::none(),
       py::arg("axial_lengths").noconvert() = py::none(),
       py::arg("axial_radii").noconvert() = py::none(),
-      py::arg("axial_initial").noconvert() = py::none());
+      py::arg("axial_initial").noconvert() = py::none(),
+      py::arg("d_parameters").noconvert() = py::none(),
+      py::arg("d_fields").noconvert() = py::none(), py::arg("d_initial").noconvert() = py::none(),
+      py::arg("d_diffusivity").noconvert() = py::none(),
+      py::arg("d_fraction").noconvert() = py::none(),
+      py::arg("d_permeability").noconvert() = py::none(),
+      py::arg("d_rates").noconvert() = py::none(),
+      py::arg("d_pulse_amplitudes").noconvert() = py::none(),
+      py::arg("d_table_values").noconvert() = py::none(),
+      py::arg("d_plasma_parameters").noconvert() = py::none(),
+      py::arg("d_plasma_initial").noconvert() = py::none(),
+      py::arg("d_outside_factor").noconvert() = py::none(),
+      py::arg("d_uptake_factor").noconvert() = py::none(),
+      py::arg("d_dose_amounts").noconvert() = py::none());
 }
 
 }  // namespace krogh::bindings

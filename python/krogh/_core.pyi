@@ -165,6 +165,10 @@ class LineRun:
     final_states: Float | None
     plasma: Float | None
     vessel: Float | None
+    sensitivities: Float | None
+    content_sensitivities: Float | None
+    entered_sensitivities: Float | None
+    plasma_sensitivities: Float | None
     @property
     def width(self) -> int: ...
     @property
@@ -229,6 +233,20 @@ def simulate_line(
     axial_lengths: Float | None = None,
     axial_radii: Float | None = None,
     axial_initial: Float | None = None,
+    d_parameters: Float | None = None,
+    d_fields: Float | None = None,
+    d_initial: Float | None = None,
+    d_diffusivity: Float | None = None,
+    d_fraction: Float | None = None,
+    d_permeability: Float | None = None,
+    d_rates: Float | None = None,
+    d_pulse_amplitudes: Float | None = None,
+    d_table_values: Float | None = None,
+    d_plasma_parameters: Float | None = None,
+    d_plasma_initial: Float | None = None,
+    d_outside_factor: Float | None = None,
+    d_uptake_factor: Float | None = None,
+    d_dose_amounts: Float | None = None,
 ) -> LineRun: ...
 
 class VolumeRun:

@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) ->
 def test_usage_errors_and_help() -> None:
     assert krogh("simulate").returncode == 2
     assert krogh("nonsense").returncode == 2
-    for command in ("simulate", "models", "cite", "doctor"):
+    for command in ("simulate", "demo", "models", "cite", "doctor"):
         done = krogh(command, "--help")
         assert done.returncode == 0
         assert "Usage" in done.stdout

@@ -54,6 +54,15 @@ program = ABSORBED_TMDD.program()
 out = np.empty((len(p), 4, 5))
 run = lambda: _core.simulate_point(program, p, s, num_threads=2, out=out)
 """,
+    "lines": """
+sys.path.insert(0, {here!r} + "/line")
+import krogh as kg
+from line_cases import mouse, n87
+def run():
+    kg.simulate_line(n87(), kg.Cylinder("8 um", "75 um"), "D1 3.6 mg/kg", systemic=mouse(),
+                     weight="20 g", lines=100_000, times="21 d", record=["occupancy"], rtol=1e-7,
+                     num_threads=2)
+""",
     "one very long subject": """
 law = Law(("x", "y"), ("w",), lambda t, y, p: [p.w * y.y, -p.w * y.x * (1.0 + y.x * y.x)])
 program = law.program()
@@ -90,7 +99,7 @@ run = lambda: _core.simulate_point(program, p, s, num_threads=2)
 
 @pytest.mark.parametrize("name", BODIES)
 def test_keyboard_interrupt(name):
-    code = CHILD.format(here=str(HERE), body=BODIES[name])
+    code = CHILD.format(here=str(HERE), body=BODIES[name].replace("{here!r}", repr(str(HERE))))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment

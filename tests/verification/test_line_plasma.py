@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine import Law, exp
+from engine import Law, Symbol, exp
 from line_dense import dense
 from lines import CLOSED, Line, bench_n87, even_faces, with_plasma
 from scipy.integrate import solve_ivp
@@ -345,6 +345,37 @@ def test_bits_are_those_of_every_thread_count_order_and_width():
     }
     one = line.but(diffusivity=line.diffusivity[order[:1]], options=o | alone).run(times)
     assert np.array_equal(one.plasma[0], base.plasma[order[0]])
+
+
+def test_kinks_of_the_plasma_in_time_are_stops():
+    """An input given by a linear table of time is integrated exactly piece by piece."""
+    x, y = [0.0, 10.0, 13.0, 40.0], [0.0, 2.0, 0.5, 0.5]
+
+    def law(t, state, p):
+        return [Symbol(t.graph, t.graph.table(x, y, "linear", t.node)) + 0.0 * p.k]
+
+    line = with_plasma(small(), Law(("a",), ("k",), law), [1.0], [("f", 0, "a", 1.0, 0.0)])
+    run = line.run([10.0, 12.0, 40.0], rtol=0.3)
+    assert run.plasma[0, :, 0] == pytest.approx([10.0, 13.0, 27.25], rel=1e-12)
+
+
+def test_initial_values_and_begin_of_the_plasma():
+    """A run that goes on from the end of another is that run's continuation."""
+    line = with_plasma(small(), WANDERING, [0.1, 2.0], [("f", 0, "a", 1.1, 4e-3)], SMALL_DOSES)
+    tight = {"rtol": 1e-8, "atol": [1e-10] * 3, "plasma_atol": [1e-10] * 2}
+    whole = line.run([2.0, 6.0], final_states=True, **tight)
+    first = line.run([2.0], final_states=True, **tight)
+    later = [(2.0, "q", 10.0, RATE), (3.0, "q", -10.0, RATE)]
+    rest = with_plasma(small(), WANDERING, [0.1, 2.0], [("f", 0, "a", 1.1, 4e-3)], later).run(
+        [2.0, 6.0],
+        begin=2.0,
+        plasma_initial=np.ascontiguousarray(first.plasma[:, -1]),
+        initial=first.final_states,
+        **tight,
+    )
+    assert np.array_equal(rest.plasma[0, 0], first.plasma[0, -1])
+    assert rest.plasma[0, 1] == pytest.approx(whole.plasma[0, 1], rel=1e-7)
+    assert rest.values[0, 1] == pytest.approx(whole.values[0, 1], rel=1e-6, abs=1e-9)
 
 
 def test_a_plasma_without_walls_runs_by_itself():

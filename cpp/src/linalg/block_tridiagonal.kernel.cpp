@@ -2,16 +2,10 @@
 // cancellation. SPDX-License-Identifier: BSD-3-Clause
 #include "linalg/block_tridiagonal.hpp"
 
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
-
-#include "base/kernel_math.hpp"
+#include "linalg/lane_blocks.kernel.hpp"
 
 namespace krogh::KROGH_ISA {
 namespace {
-
-constexpr int W = linalg::line_lanes;
 
 /// 1/pivot, or NaN where elimination has left less than 1e-10 of the entry it started from.
 KROGH_INLINE double guarded_inverse(double pivot, double original) {
@@ -129,37 +123,6 @@ void factor(const linalg::BlockTridiagonal& s) {
   for (int chain = 0; chain < s.num_chains; ++chain) factor_chain<M>(s, chain);
 }
 
-/// The numbers of one row of lanes, held in one vector register where there are any of that size.
-/// Compilers given arrays instead mix widths, and a wide load of what two narrow stores have just
-/// written waits for both.
-using Lanes __attribute__((vector_size(W * sizeof(double)), aligned(8), may_alias)) = double;
-
-KROGH_INLINE const Lanes& lanes_at(const double* from) {
-  return *reinterpret_cast<const Lanes*>(from);
-}
-KROGH_INLINE Lanes& lanes_at(double* from) { return *reinterpret_cast<Lanes*>(from); }
-
-/// sum += sign a b, rounded as fma_ does.
-template <int Sign>
-KROGH_INLINE void add_product(Lanes& sum, const Lanes& a, const Lanes& b) {
-#if defined(__FMA__) && defined(__AVX__)
-  sum = Sign > 0 ? Lanes(_mm256_fmadd_pd(a, b, sum)) : Lanes(_mm256_fnmadd_pd(a, b, sum));
-#else
-  for (int l = 0; l < W; ++l) sum[l] = fma_(Sign > 0 ? a[l] : -a[l], b[l], sum[l]);
-#endif
-}
-
-/// target = A x of one block; may not overlap.
-template <int M>
-KROGH_INLINE void multiply(const double* a, const Lanes* x, Lanes* target, int size) {
-  const int m = M > 0 ? M : size;
-  for (int i = 0; i < m; ++i) {
-    target[i] = lanes_at(a + static_cast<long>(i) * m * W) * x[0];
-    for (int j = 1; j < m; ++j)
-      add_product<1>(target[i], lanes_at(a + static_cast<long>(i * m + j) * W), x[j]);
-  }
-}
-
 /// Forward: v_k = A_k^-1 (rhs_k - lower_k v_(k-1)); backward: u_k = v_k - A_k^-1 upper_k u_(k+1).
 template <int M>
 void solve_chain(const linalg::BlockTridiagonal& s, int chain, double* x) {
@@ -220,12 +183,6 @@ void solve_tridiagonal(const linalg::BlockTridiagonal& system, double* rhs) {
   }
 }
 
-void invert_block(double* block, int size) {
-  switch (size) {
-    case 1: invert<1>(block, size); break;
-    case 2: invert<2>(block, size); break;
-    default: invert<0>(block, size);
-  }
-}
+void invert_block(double* block, int size) { invert<0>(block, size); }
 
 }  // namespace krogh::KROGH_ISA

@@ -22,7 +22,7 @@ std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>& mobile) {
-  expr::Graph graph = program.spec().graph;
+  graph = program.spec().graph;
   const ModelSpec& spec = program.spec();
   const int n = program.num_states();
   const int m = static_cast<int>(mobile.size());
@@ -42,7 +42,8 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
   std::vector<NodeId> factors;
   for (const NodeId id : lu.needed())
     if (graph.variability(id) == Variability::dynamic) factors.push_back(id);
-  linalg::PartialLu stored = lu;
+  linalg::PartialLu& stored = elimination;
+  stored = lu;
   auto as_symbol = [&](NodeId id) {
     const auto it = std::lower_bound(factors.begin(), factors.end(), id);
     if (id == no_node || it == factors.end() || *it != id) return id;
@@ -129,6 +130,7 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
     stage_available.emplace(symbol, r);
     expand_available.emplace(symbol, r);
   }
+  available = expand_available;
   schur = take(std::int64_t{m} * m);
   reduced = take(m);
   hidden = take(q);
@@ -150,8 +152,8 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
   }
   const auto lowest = static_cast<std::uint32_t>(next);
   std::uint32_t high_water = lowest;
-  auto build = [&](const std::vector<TapeRoot>& roots, const expr::RegisterMap& available) {
-    return expr::compile_tape(graph, roots, available, lowest, high_water);
+  auto build = [&](const std::vector<TapeRoot>& roots, const expr::RegisterMap& known_registers) {
+    return expr::compile_tape(graph, roots, known_registers, lowest, high_water);
   };
   prologue = build(prologue_roots, prologue_available);
   first = build(first_roots, first_available);

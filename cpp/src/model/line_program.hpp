@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include <krogh/expr/graph.hpp>
 #include <krogh/model/program.hpp>
+
+#include "linalg/partial_lu.hpp"
 
 namespace krogh::model {
 
@@ -29,6 +32,11 @@ struct LineProgram {
   std::int32_t solution = 0;  ///< one row per state
   std::int32_t first_temporary = 0;
   std::int32_t num_registers = 0;
+
+  // For tapes that are built upon these.
+  expr::Graph graph;              ///< the program's, with what the tapes here compute
+  linalg::PartialLu elimination;  ///< with symbols in place of the factors
+  expr::RegisterMap available;    ///< what depends on parameters alone, and the factors
 };
 
 }  // namespace krogh::model

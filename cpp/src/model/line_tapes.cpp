@@ -26,6 +26,32 @@ LineTapes::LineTapes(const Program& program, const LineProgram& of_line, int of_
   file_rows = line.num_registers + 5 * n;
 }
 
+LineTangentTapes::LineTangentTapes(const Program& model, const LineTapes& line,
+                                   const std::vector<std::int32_t>& parameters, int num_slots)
+    : program(model, line.line, integrate::ros34pw2(), parameters, num_slots, line.y_row,
+              line.stage_rows[0], line.file_rows) {
+  const expr::RegisterRange temporaries{static_cast<std::uint32_t>(program.first_temporary),
+                                        static_cast<std::uint32_t>(program.num_registers)};
+  auto ready = [&](const std::vector<expr::Instruction>& tape) {
+    return expr::NativeTape(model.view(tape), line.width, temporaries);
+  };
+  auto ready_all = [&](const std::vector<std::vector<expr::Instruction>>& tapes) {
+    std::vector<expr::NativeTape> made;
+    for (const auto& tape : tapes) made.push_back(ready(tape));
+    return made;
+  };
+  prologue = ready(program.prologue);
+  start_entries = ready(program.start_entries);
+  for (std::size_t i = 0; i < 4; ++i) {
+    curvatures[i] = ready(program.curvatures[i]);
+    entries[i] = ready(program.entries[i]);
+  }
+  linear = ready_all(program.linear);
+  begin = ready_all(program.begin);
+  for (std::size_t i = 0; i < 3; ++i) advance[i] = ready_all(program.advance[i]);
+  end = ready_all(program.end);
+}
+
 const LineProgram& LineCache::program_locked(const Program& program,
                                              const std::vector<std::int32_t>& kept) {
   auto& made = programs_[kept];
@@ -45,6 +71,17 @@ const LineTapes& LineCache::tapes(const Program& program, const std::vector<std:
   auto& made = tapes_[{kept, width, selected_instruction_set()}];
   if (!made)
     made = std::make_unique<const LineTapes>(program, program_locked(program, kept), width);
+  return *made;
+}
+
+const LineTangentTapes& LineCache::tangents(const Program& program,
+                                            const std::vector<std::int32_t>& kept, int width,
+                                            const std::vector<std::int32_t>& parameters,
+                                            int num_slots) {
+  const LineTapes& line = tapes(program, kept, width);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto& made = tangents_[{kept, width, parameters, num_slots, selected_instruction_set()}];
+  if (!made) made = std::make_unique<const LineTangentTapes>(program, line, parameters, num_slots);
   return *made;
 }
 

@@ -14,6 +14,7 @@
 
 #include "expr/native_code.hpp"
 #include "model/line_program.hpp"
+#include "model/line_tangent_program.hpp"
 #include "model/native_tapes.hpp"
 
 namespace krogh::model {
@@ -39,11 +40,29 @@ struct LineTapes {
   std::array<std::vector<expr::Instruction>, 4> expand_code_;
 };
 
+/// The tapes of tangents upon those of the line, for blocks of the same width.
+struct LineTangentTapes {
+  LineTangentTapes(const Program& program, const LineTapes& line,
+                   const std::vector<std::int32_t>& parameters, int num_slots);
+  LineTangentTapes(const LineTangentTapes&) = delete;  // tapes refer to instructions by address
+  LineTangentTapes& operator=(const LineTangentTapes&) = delete;
+
+  LineTangentProgram program;
+  expr::NativeTape prologue, start_entries;
+  std::array<expr::NativeTape, 4> curvatures, entries;
+  std::vector<expr::NativeTape> linear, begin, end;  ///< per slot
+  std::array<std::vector<expr::NativeTape>, 3> advance;
+};
+
 /// Programs and tapes made so far; safe to share by threads.
 class LineCache {
  public:
   const LineProgram& program(const Program& program, const std::vector<std::int32_t>& kept);
   const LineTapes& tapes(const Program& program, const std::vector<std::int32_t>& kept, int width);
+  /// @param parameters  those that move.
+  const LineTangentTapes& tangents(const Program& program, const std::vector<std::int32_t>& kept,
+                                   int width, const std::vector<std::int32_t>& parameters,
+                                   int num_slots);
 
  private:
   const LineProgram& program_locked(const Program& program, const std::vector<std::int32_t>& kept);
@@ -53,6 +72,10 @@ class LineCache {
   std::map<std::tuple<std::vector<std::int32_t>, int, InstructionSet>,
            std::unique_ptr<const LineTapes>>
       tapes_;
+  std::map<
+      std::tuple<std::vector<std::int32_t>, int, std::vector<std::int32_t>, int, InstructionSet>,
+      std::unique_ptr<const LineTangentTapes>>
+      tangents_;
 };
 
 }  // namespace krogh::model

@@ -3,16 +3,13 @@
 #include <krogh/simulate/line.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <limits>
-#include <memory>
 #include <string>
-#include <thread>
 
 #include <krogh/base/parallel.hpp>
 #include <krogh/integrate/tableau.hpp>
 
+#include "simulate/engine_threads.hpp"
 #include "simulate/line_checks.hpp"
 #include "simulate/line_engine.hpp"
 
@@ -86,8 +83,11 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                          const RunControl& control) {
   validate_line_problem(program, problem);
   validate_line_options(program, problem, options, output);
-  for (const std::span<double> out : {output.values, output.contents, output.entered,
-                                      output.final_states, output.plasma, output.vessel})
+  validate_directions(program, problem, options, output);
+  for (const std::span<double> out :
+       {output.values, output.contents, output.entered, output.final_states, output.plasma,
+        output.vessel, output.sensitivities, output.content_sensitivities,
+        output.entered_sensitivities, output.plasma_sensitivities})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   LineResult result;
   result.status.assign(idx(problem.num_lines), Status::stopped);
@@ -115,33 +115,21 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
                      .largest_shrink = 0.2,
                      .fixed_step = options.fixed_step};
   if (problem.plasma.program != nullptr) prepare_plasma(context, problem.plasma, options);
+  std::unique_ptr<const LineTangentPlan> tangents;
+  if (problem.directions.count > 0) {
+    tangents = std::make_unique<LineTangentPlan>(
+        program, mobile, *context.tapes, context.plasma_kept, context.plasma_tapes, problem);
+    context.tangents = tangents.get();
+  }
 
   const auto groups = (problem.num_lines + linalg::line_lanes - 1) / linalg::line_lanes;
   const int num_threads =
       static_cast<int>(std::min<std::int64_t>(granted_threads(control.num_threads), groups));
-  const auto start = std::chrono::steady_clock::now();
-  auto report = [&]() -> bool {
-    if (!control.keep_going) return true;
-    const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return control.keep_going({.done = context.finished.load(std::memory_order_relaxed),
-                               .total = problem.num_lines,
-                               .elapsed_seconds = elapsed});
-  };
-  parallel_run(num_threads, [&](int thread) {
-    try {
-      LineEngine engine(context);
-      engine.run(thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
-      // The caller's thread has nothing left to do but to listen while others finish theirs.
-      while (thread == 0 && context.finished.load() < problem.num_lines && !context.stop.load()) {
-        if (!report()) context.stop.store(true);
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
-      }
-    } catch (...) {  // an interrupt, for instance: nobody goes on alone
-      context.stop.store(true);
-      throw;
-    }
-  });
+  const Report tell(control, problem.num_lines);
+  run_engines(
+      num_threads, context.stop,
+      [&] { return tell(context.finished.load(std::memory_order_relaxed)); },
+      [&](const std::function<bool()>& report) { LineEngine(context).run(report); });
   for (const LineFailure& f : failures)
     if (f.status != Status::success) result.failures.push_back(f);
   result.width = width;

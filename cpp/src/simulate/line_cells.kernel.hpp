@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/kernel_math.hpp"
+#include "linalg/lane_blocks.kernel.hpp"
 #include "simulate/line_block.hpp"
 
 namespace krogh::KROGH_ISA {
@@ -11,8 +12,6 @@ namespace {
 using integrate::RosenbrockTableau;
 using simulate::LineBlock;
 using simulate::LineCells;
-
-constexpr int W = linalg::line_lanes;
 
 KROGH_INLINE double* file_of(const LineCells& cells, int block) {
   return cells.files + static_cast<long>(block) * cells.file_rows * cells.width;

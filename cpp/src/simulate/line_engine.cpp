@@ -43,20 +43,25 @@ LineEngine::LineEngine(LineContext& context)
   b.rtol = context.options->rtol;
   b.peak = std::min(10.0, 0.1 / b.rtol);
   b.control = context.control;
-  set_cells(b.tissue, files_, *context.program, *context.tapes, context.tolerance);
+  set_cells(
+      b.tissue, files_, *context.program, *context.tapes, context.tolerance,
+      context.tangents != nullptr ? context.tangents->tissue.num_rows() : context.tapes->file_rows);
   place_rows();
   if (context.plasma_tapes != nullptr) place_plasma();
   if (!problem_.vessel.flow.empty()) place_vessel();
   b.wall_inputs = wall_inputs_.data();
+  if (context.tangents != nullptr)
+    tangents_ = std::make_unique<LineTangents>(*context.tangents, problem_, b);
 }
 
 void LineEngine::set_cells(LineCells& cells, AlignedBuffer& memory, const model::Program& program,
-                           const model::LineTapes& tapes, const LineTolerance& tolerance) {
+                           const model::LineTapes& tapes, const LineTolerance& tolerance,
+                           int file_rows) {
   const model::RegisterLayout& layout = program.layout();
   cells.width = tapes.width;
   cells.num_blocks = (cells.num_cells * W + cells.width - 1) / cells.width;
   cells.num_states = program.num_states();
-  cells.file_rows = tapes.file_rows;
+  cells.file_rows = file_rows;
   cells.time_row = layout.time;
   cells.state_row = layout.states;
   cells.inverse_step_row = layout.inverse_step;
@@ -150,6 +155,7 @@ void LineEngine::run(const std::function<bool()>& report) {
     KROGH_DISPATCH(line_step)(tableau, block_);
     for (int l = 0; l < W; ++l)
       if (lanes_[idx(l)].line < 0) block_.accepted[l] = 0.0;
+    if (tangents_) tangents_->step();
     KROGH_DISPATCH(line_commit)(block_);
     for (int l = 0; l < W; ++l)
       if (lanes_[idx(l)].line >= 0) after_step(l);
@@ -189,6 +195,7 @@ void LineEngine::load(int l, std::int64_t line) {
   load_inputs(l, line);
   if (block_.plasma != nullptr) load_plasma(l, line);
   if (block_.vessel != nullptr) load_vessel(l, line);
+  if (tangents_) tangents_->load(l, line);
   LineBlock& b = block_;
   const LineOptions& options = *context_.options;
   b.time[l] = problem_.begin;
@@ -315,6 +322,7 @@ void LineEngine::move_inputs(int l) {
   double* reference = b.references + l;
   const std::int64_t terms = std::int64_t{b.num_inputs} * b.num_terms;
   auto decay_to = [&](double time) {
+    if (tangents_) tangents_->decay(l, time - *reference);
     for (std::int64_t k = 0; k < terms; ++k)
       amplitudes[k * W + l] *= std::exp(-b.rates[k * W + l] * (time - *reference));
     *reference = time;
@@ -325,6 +333,7 @@ void LineEngine::move_inputs(int l) {
     decay_to(times[lane.next_pulse]);
     for (std::int64_t k = 0; k < terms; ++k)
       amplitudes[k * W + l] += values[lane.next_pulse * terms + k];
+    if (tangents_) tangents_->add_pulse(l, lane.line, lane.next_pulse);
     ++lane.next_pulse;
     if (b.restart[l] == 0.0 && context_.options->first_step <= 0.0) b.restart[l] = 1.0;
   }
@@ -335,6 +344,7 @@ void LineEngine::move_inputs(int l) {
   const std::int64_t high =
       std::min<std::int64_t>(after - problem_.table_times.begin(), points - 1);
   const std::int64_t low = std::max<std::int64_t>(high - 1, 0);
+  if (tangents_) tangents_->set_table(l, lane.line, low, high, t);
   const double* table = set_of(problem_.table_values, lane.line, b.num_inputs * points);
   for (int k = 0; k < b.num_inputs; ++k) {
     const double* y = table + k * points;
@@ -350,8 +360,10 @@ void LineEngine::arrive(int l) {
   const double t = block_.time[l];
   if (block_.plasma != nullptr) give_doses(l);
   const auto num_records = static_cast<std::int64_t>(problem_.record_times.size());
-  while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t)
+  while (lane.next_record < num_records && problem_.record_times[idx(lane.next_record)] <= t) {
     record(l);
+    if (lane.line < 0) return;
+  }
   if (lane.next_record == num_records) {
     end(l, Status::success);
     return;
@@ -409,7 +421,13 @@ void LineEngine::record(int l) {
     for (int i = 0; i < blood.num_states; ++i)
       out.plasma[idx(at * blood.num_states + i)] = *place(blood, blood.y_row + i, l, 0);
   }
-  ++lane.next_record;
+  const std::int64_t record = lane.next_record++;
+  if (!tangents_) return;
+  LineFailure failure{.line = lane.line, .status = Status::not_finite, .time = b.time[l]};
+  tangents_->record(l, lane.line, record, recorded, out, failure);
+  if (failure.state < 0) return;
+  (*context_.failures)[idx(lane.line)] = failure;
+  end(l, Status::not_finite);
 }
 
 void LineEngine::after_step(int l) {

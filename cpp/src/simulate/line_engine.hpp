@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
@@ -14,6 +15,7 @@
 
 #include "model/line_tapes.hpp"
 #include "simulate/line_block.hpp"
+#include "simulate/line_tangent.hpp"
 
 namespace krogh::simulate {
 
@@ -36,6 +38,7 @@ struct LineContext {
   LineTolerance tolerance;
   std::vector<double> knots;  ///< kinks of kinetics and table in time, in order
   integrate::StepControl control;
+  const LineTangentPlan* tangents = nullptr;  ///< null: no directions
 
   const model::LineTapes* plasma_tapes = nullptr;  ///< null: no plasma
   std::vector<std::int32_t> plasma_kept;           ///< states of the plasma that are exchanged
@@ -86,7 +89,7 @@ class LineEngine {
 
   /// Rows, tapes and memory of the cells of one model.
   void set_cells(LineCells& cells, AlignedBuffer& memory, const model::Program& program,
-                 const model::LineTapes& tapes, const LineTolerance& tolerance);
+                 const model::LineTapes& tapes, const LineTolerance& tolerance, int file_rows);
   void place_rows();
   bool fill();
   void load(int lane, std::int64_t line);
@@ -124,6 +127,7 @@ class LineEngine {
   LineContext& context_;
   const LineProblem& problem_;
   LineBlock block_;
+  std::unique_ptr<LineTangents> tangents_;
   LinePlasma plasma_;
   LineVessel vessel_;
   AlignedBuffer files_, cells_, rows_, plasma_files_, plasma_rows_, vessel_rows_;

@@ -37,7 +37,9 @@ void LineEngine::place_plasma() {
   c.num_cells = 1;
   c.num_kept = static_cast<int>(plasma_kept_.size());
   c.kept = plasma_kept_.data();
-  set_cells(c, plasma_files_, *problem.program, *context_.plasma_tapes, context_.plasma_tolerance);
+  set_cells(c, plasma_files_, *problem.program, *context_.plasma_tapes, context_.plasma_tolerance,
+            context_.tangents != nullptr ? context_.tangents->plasma.front().num_rows()
+                                         : context_.plasma_tapes->file_rows);
   const std::size_t exchanges = idx(p.num_exchanges) * W, kept = idx(c.num_kept) * W;
   const std::size_t states = idx(c.num_states) * W, chains = idx(b.transport.num_chains);
   // Through a vessel the tissue answers to its segments.
@@ -114,6 +116,7 @@ void LineEngine::give_doses(int l) {
     } else {
       plasma_.rates[state * W + l] += amount;
     }
+    if (tangents_) tangents_->give_dose(l, lane.next_dose);
     if (context_.options->first_step <= 0.0) b.restart[l] = 1.0;
   }
 }

@@ -3,16 +3,15 @@
 #include <krogh/simulate/point.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <memory>
-#include <thread>
 
 #include <krogh/base/parallel.hpp>
 
 #include "model/linear_drive.hpp"
 #include "model/linear_form.hpp"
 #include "model/tangent_program.hpp"
+#include "simulate/engine_threads.hpp"
 #include "simulate/lane_engine.hpp"
 #include "simulate/method_choice.hpp"
 #include "simulate/point_setup.hpp"
@@ -384,35 +383,19 @@ PointResult simulate_point(const model::Program& given, std::span<const double> 
   if (has_steady) context.orbit_native = native(context.orbit_tangents, orbit_lanes);
 
   const int wanted = granted_threads(control.num_threads);
-  const auto start = std::chrono::steady_clock::now();
+  const Report tell(control, num_subjects);
   std::int64_t finished = 0;
   auto run = [&](PointContext& phase, std::int64_t count, auto&& work) {
-    auto report = [&]() -> bool {
-      if (!control.keep_going) return true;
-      const double elapsed =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      const std::int64_t done = phase.finished.load(std::memory_order_relaxed) + finished;
-      return control.keep_going({.done = done, .total = num_subjects, .elapsed_seconds = elapsed});
-    };
     const auto blocks =
         static_cast<int>(std::min<std::int64_t>((count + phase.lanes - 1) / phase.lanes, 1 << 20));
     const int num_threads = std::max(1, std::min(wanted, blocks));
-    std::atomic<int> others{num_threads - 1};
-    parallel_run(num_threads, [&](int thread) {
-      try {
-        LaneEngine engine(phase);
-        work(engine, thread == 0 ? std::function<bool()>(report) : std::function<bool()>());
-        if (thread > 0) --others;
-        // The caller's thread has nothing left to do but to listen while others finish theirs.
-        while (thread == 0 && others.load() > 0 && !phase.stop.load()) {
-          if (!report()) phase.stop.store(true);
-          std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
-      } catch (...) {  // an interrupt, for instance: nobody goes on alone
-        phase.stop.store(true);
-        throw;
-      }
-    });
+    run_engines(
+        num_threads, phase.stop,
+        [&] { return tell(phase.finished.load(std::memory_order_relaxed) + finished); },
+        [&](const std::function<bool()>& report) {
+          LaneEngine engine(phase);
+          work(engine, report);
+        });
     finished += phase.finished.load(std::memory_order_relaxed);
     result.num_threads = std::max(result.num_threads, num_threads);
     return !phase.stop.load(std::memory_order_relaxed);

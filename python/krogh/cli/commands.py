@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -314,7 +314,8 @@ def models(
 @_guarded
 def cite(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Models of the library; krogh itself if left out.")
+        list[str] | None,
+        typer.Argument(help="Models of the library, or studies (.toml); krogh itself if left out."),
     ] = None,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="BibTeX entries.")] = False,
 ) -> None:
@@ -322,7 +323,14 @@ def cite(
     from krogh import library
     from krogh.citations import cite as citations_of
 
-    found = citations_of(*(library.model(name) for name in names or []))
+    def of(name: str) -> Any:
+        if name.endswith(".toml"):
+            from krogh.study import Study
+
+            return Study.load(name)
+        return library.model(name)
+
+    found = citations_of(*(of(name) for name in names or []))
     typer.echo(found.bibtex if bibtex else found.text)
 
 
@@ -340,6 +348,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # Dense matrices are small here; threads of BLAS cost more than they bring (a fit of 30 animals
+    # took twice the processor time), and numpy reads this when it is loaded, which is later.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does

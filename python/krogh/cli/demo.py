@@ -6,7 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from krogh.cli.interrupt import forget_interrupt
 from krogh.errors import MissingExtra, SpecError, did_you_mean
-from krogh.study.whole_files import make_folder, write_whole
 from krogh.table import ResultTable
+from krogh.whole_files import make_folder, write_whole
 
 __all__ = ["DemoOptions", "run_demo"]
 
@@ -56,6 +56,14 @@ class Shown:
     pictures: dict[str, Callable[[], Any]]
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C within a part; `shown` is what it had done."""
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+        super().__init__("stopped")
+
+
 def _erlotinib(options: DemoOptions, report: Report) -> Shown:
     from krogh.cli.demo_erlotinib import shown
 
@@ -73,6 +81,8 @@ _PARTS: Final[dict[str, tuple[Callable[[DemoOptions, Report], Shown], float]]] =
     "erlotinib": (_erlotinib, 3.0),
 }
 """Parts in their order, with the seconds they take on two cores, for the bar."""
+_RUNNING: Final = 0.75
+"""Share of a part's time that it computes; the rest it draws and writes."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> int:
@@ -108,17 +118,25 @@ def run_demo(options: DemoOptions, console: Console) -> int:
                 def report(
                     what: str, fraction: float, base: float = before, share: float = share
                 ) -> None:
-                    bar.update(task, description=what, completed=base + share * fraction)
+                    bar.update(task, description=what, completed=base + _RUNNING * share * fraction)
 
                 shown = run(options, report)
-                before += share
+                bar.stop()  # what is printed must not run into the bar
                 shown.screen(console)
-                _write(shown, options.folder, console, written)
+                bar.start()
+                rest = share * (1.0 - _RUNNING) / (len(shown.tables) + len(shown.pictures))
+                for path in _files(shown, options.folder, console):
+                    written.append(path)
+                    bar.update(task, description=path.name, advance=rest)
+                before += share
                 done.append(name)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             forget_interrupt()
             bar.stop()
-            what = f"{', '.join(done)} is done and written" if done else "nothing is done yet"
+            if isinstance(stop, Stopped):
+                stop.shown.screen(console)
+                written += _files(stop.shown, options.folder, console)
+            what = f"{', '.join(done)} is done and written" if done else "no part is complete"
             console.print(f"[yellow]stopped: {what}; no file is half-written[/yellow]")
             _list(written, console)
             return 130
@@ -153,10 +171,10 @@ def _bar(is_wanted: bool) -> Progress:
     )
 
 
-def _write(shown: Shown, folder: Path, console: Console, written: list[Path]) -> None:
-    """Write the files of a part; each that is whole is noted in `written`."""
+def _files(shown: Shown, folder: Path, console: Console) -> Iterator[Path]:
+    """Write the files of a part, one after the other; each is yielded when it is whole."""
     for name, table in shown.tables.items():
-        written.append(write_whole(folder / f"{name}.csv", table.to_csv))
+        yield write_whole(folder / f"{name}.csv", table.to_csv)
     try:
         for name, draw in shown.pictures.items():
             figure = draw()
@@ -164,7 +182,7 @@ def _write(shown: Shown, folder: Path, console: Console, written: list[Path]) ->
             def save(path: Path, figure: Any = figure) -> None:
                 figure.savefig(path, dpi=120)
 
-            written.append(write_whole(folder / f"{name}.png", save))
+            yield write_whole(folder / f"{name}.png", save)
     except MissingExtra as missing:
         console.print(escape(str(missing)), style="yellow")
 

@@ -106,14 +106,15 @@ def _print(answer: ErlotinibAnswer, console: Console) -> None:
     )
     remark = f" {answer.law.remark}" if answer.law.remark else ""
     ends = f"{100.0 * still.level:g} % interval {_number(still.low)} - {_number(still.high)}"
-    answered = f"Growth of {tumor} stops{remark} at {_number(still.dose)} mg/kg a day ({ends})"
+    answered = f"Growth of {tumor} stops at {_number(still.dose)} mg/kg a day ({ends})"
     console.print(
-        f"[bold]{answered}[/bold], an average of {still.concentration:.2f} mg/L in plasma.",
+        f"[bold]{answered}[/bold], an average of {still.concentration:.2f} mg/L in plasma.{remark}",
         highlight=False,
     )
     console.print(
         "The interval is log-normal, from the covariance of the growth parameters. The uncertainty"
-        " of CL is not in it: volumes determine potency over CL, so that CL cancels.",
+        " of CL is not in it: volumes determine potency over CL, so that CL cancels. Nor is the"
+        " choice of the growth law: --growth fits another.",
         highlight=False,
         style="dim",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +19,8 @@ from rich.text import Text
 
 from krogh.errors import MissingExtra, SpecError
 from krogh.study.levels import LEVEL_NAMES
-from krogh.study.whole_files import make_folder, write_whole
 from krogh.table import ResultTable
+from krogh.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult
@@ -132,6 +132,7 @@ def run_study_file(options: RunOptions, console: Console) -> int:
     from krogh.study.study import Study
 
     study = Study.load(options.path)
+    wants_limits = options.limits and study.settings.ranges
     changes = _changes(options.sets)
     if changes:
         study = study.with_values(changes)
@@ -140,13 +141,14 @@ def run_study_file(options: RunOptions, console: Console) -> int:
     if options.folder is not None:
         make_folder(options.folder)
     try:
-        result = study.run(progress=progress)
+        result = study.with_values({"settings.ranges": False}).run(progress=progress)
     except BaseException:
         if made and options.folder is not None:
             _remove_if_empty(options.folder)
         raise
     code = 0
-    if options.limits:
+    result = replace(result, study=study)
+    if wants_limits:
         try:
             result = with_limits(result, study.limits(progress=progress))
         except KeyboardInterrupt:

@@ -43,7 +43,7 @@ class GrowthLaw:
     is_bounded
         Whether the rate of growth of a vanishing tumor is finite; it is then the largest one.
     remark
-        What holds beside, for the reader of the dose.
+        What else the reader of the dose should know, a sentence.
     """
 
     name: str
@@ -126,7 +126,7 @@ LAWS: Final[Mapping[str, GrowthLaw]] = {
             build=_simeoni,
             growth=lambda v, w: _switched(v["lambda0"], v["lambda1"], w),
             potency=lambda v: v["k2"],
-            remark="of its cycling cells",
+            remark="There the cycling cells stand still; the damaged ones follow.",
         ),
         GrowthLaw(
             name="linear-exponential",
@@ -173,7 +173,7 @@ LAWS: Final[Mapping[str, GrowthLaw]] = {
             build=_claret,
             growth=lambda v, w: v["KL"],
             potency=lambda v: v["KD"],
-            remark="before resistance, which this law has grow from day 0 on",
+            remark="That is before resistance: in this law the effect wanes from day 0 on.",
         ),
     )
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from krogh.study import Study, StudyResult
     from krogh.study.levels import Row
 
-__all__ = ["DOSE", "RATIOS", "TARGETS", "TDM1Answer", "answer_tdm1"]
+__all__ = ["DOSE", "RATIOS", "TARGETS", "TDM1Answer", "TDM1Interrupted", "answer_tdm1"]
 
 Progress = Callable[[str, float], Any]
 """Called with what is being done and the share of the whole that is done."""
@@ -53,11 +53,11 @@ class TDM1Answer:
     results
         By ratio, mg of trastuzumab for each mg of T-DM1.
     plan
-        What `Study.optimize` found.
+        What `Study.optimize` found; None where it was interrupted before the first regimen.
     """
 
     results: dict[int, StudyResult]
-    plan: Plan
+    plan: Plan | None
 
     def rows(self) -> list[tuple[Row, dict[int, Row]]]:
         """Return the rows of the four-level tables: one to describe it, and those of the ratios.
@@ -101,6 +101,14 @@ class TDM1Answer:
         return ResultTable(columns, units)
 
 
+class TDM1Interrupted(KeyboardInterrupt):
+    """Ctrl-C after the ratios were solved; `answer` holds what is done."""
+
+    def __init__(self, answer: TDM1Answer) -> None:
+        self.answer = answer
+        super().__init__("interrupted")
+
+
 def label(ratio: int) -> str:
     """Return ``"1:3"`` for 3 mg of trastuzumab beside 1 mg of T-DM1."""
     return f"1:{ratio}"
@@ -139,6 +147,11 @@ def answer_tdm1(
         Selects them.
     progress
         Called with what is being done and the share that is done.
+
+    Raises
+    ------
+    TDM1Interrupted
+        Ctrl-C during the search; it holds the ratios, and the regimens that were finished.
     """
     report = progress or (lambda what, share: None)
     results = {}
@@ -147,12 +160,17 @@ def answer_tdm1(
         results[ratio] = study_of(ratio).run(progress=False)
     what = f"{tumours:,} virtual tumours"
     report(what, 0.3)
-    plan = study_of(0).optimize(
-        add={"trastuzumab": "0 .. 8 x"},
-        reach=list(TARGETS),
-        tumours=tumours,
-        seed=seed,
-        confidence=CONFIDENCE,
-        progress=lambda done, total, seconds: report(what, 0.3 + 0.7 * done / total),
-    )
+    try:
+        plan = study_of(0).optimize(
+            add={"trastuzumab": "0 .. 8 x"},
+            reach=list(TARGETS),
+            tumours=tumours,
+            seed=seed,
+            confidence=CONFIDENCE,
+            progress=lambda done, total, seconds: report(what, 0.3 + 0.7 * done / total),
+        )
+    except KeyboardInterrupt as stop:
+        partial: Plan | None = getattr(stop, "plan", None)
+        kept = partial if partial is not None and np.any(partial.sample.done) else None
+        raise TDM1Interrupted(TDM1Answer(results, kept)) from None
     return TDM1Answer(results, plan)

@@ -136,6 +136,7 @@ def draw_sections(answer: TDM1Answer) -> Any:
 
 def draw_decision(answer: TDM1Answer) -> Any:
     """Draw the probability of reaching the targets against the ratio."""
+    assert answer.plan is not None
     figure = answer.plan.plot()
     figure.axes[0].set_title(
         f"virtual tumours that reach the targets; {100.0 * CONFIDENCE:g} % asked for", fontsize=10

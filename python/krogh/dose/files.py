@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.dose.drivers import Drawn
 from krogh.dose.plan import Plan, Settings
 from krogh.dose.regimens import Candidate
 from krogh.dose.sample import Sample
@@ -35,6 +36,7 @@ __all__ = ["load", "save"]
 _FORMAT: Final = "krogh-plan"
 _VERSION: Final = 1
 _ARRAYS: Final = ("values", "reached", "exposure", "done", "failed")
+_DRAWN: Final = "drawn"
 _CODE: Final = "KG-158"
 
 
@@ -49,6 +51,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "candidates": [_candidate_document(c) for c in plan.candidates],
         "current": None if plan.current is None else _candidate_document(plan.current),
         "current_position": plan.current_position,
+        "drawn": [plan.drawn.names, plan.drawn.units],
         "settings": {**asdict(plan.settings), "about": dict(plan.settings.about)},
     }
 
@@ -90,6 +93,7 @@ def plan_of(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> P
         content["current_position"],
         Sample(targets, limits, **{name: np.array(arrays[name]) for name in _ARRAYS}),
         Settings(**settings),
+        Drawn(tuple(content["drawn"][0]), tuple(content["drawn"][1]), np.array(arrays[_DRAWN])),
     )
 
 
@@ -118,6 +122,7 @@ def save(plan: Plan, path: str | Path) -> Path:
     target = Path(path)
     ending = checked_ending(target)
     arrays = {name: getattr(plan.sample, name) for name in _ARRAYS}
+    arrays[_DRAWN] = plan.drawn.values
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         if ending == ".json":
@@ -162,7 +167,7 @@ def load(path: str | Path) -> Plan:
             h5py = require_extra("h5py", "an .h5 file")
             with h5py.File(source, "r") as file:
                 content = json.loads(file.attrs["krogh"])
-                arrays = {name: file[name][...] for name in _ARRAYS}
+                arrays = {name: file[name][...] for name in (*_ARRAYS, _DRAWN)}
         if content.get("format") != _FORMAT:
             raise SpecError(f"{_CODE}: {source} holds no plan.")
         if content["version"] > _VERSION:

@@ -157,8 +157,7 @@ class _Parser:
         known = SYNONYMS.get(word)
         if known is None or (is_plasma and MEASURES[known].place != "plasma"):
             if is_plasma and (word in ("of", "at", "") or not word):
-                known = "plasma concentration"
-                return self.named(MEASURES[known], start)
+                return self.named(MEASURES["plasma concentration"])
             names = [w for w, m in SYNONYMS.items() if not is_plasma or m.startswith("plasma")]
             read.unknown(
                 "a plasma measure (concentration, trough, Cmax, average, AUC, time above)"
@@ -177,7 +176,7 @@ class _Parser:
         measure = MEASURES[known]
         if parts["statistic"] is not None and measure.place != "cells":
             read.fail(f"{measure.word} is not a measure of cells; leave out the statistic.", start)
-        return self.named(measure, start)
+        return self.named(measure)
 
     def _is_measure_next(self) -> bool:
         """Whether a word such as 'average' or 'maximum' is itself the measure (of the plasma)."""
@@ -192,15 +191,13 @@ class _Parser:
         read.at = place
         return word in SYNONYMS and following not in SYNONYMS and following != "output"
 
-    def named(self, measure: Measure, start: int) -> Measure:
+    def named(self, measure: Measure) -> Measure:
         read = self.read
         if read.take("of"):
             place = read.skip()
             self.parts["of"] = read.name(f"the name of a {measure.labelled or 'drug'}")
             if measure.labelled is None:
                 read.fail(f"{measure.word} belongs to the cells, not to a drug.", place, read.at)
-        elif measure.place == "plasma" and start < 0:  # pragma: no cover
-            read.fail("a drug must be named.", start)
         return measure
 
     def concentration(self) -> Quantity:

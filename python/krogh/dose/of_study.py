@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dose.readings import LineReadings, Names, Readings, plain
-from krogh.dose.regimens import dose_starts, main_doses, with_added
+from krogh.dose.regimens import dose_starts, main_doses, repeats, with_added
 from krogh.dosing import Regimen
 from krogh.errors import SpecError, did_you_mean
-from krogh.units import Quantity, parse_quantity, require_dimension
+from krogh.units import Quantity, factor, parse_quantity, require_dimension
 
 if TYPE_CHECKING:
     from krogh.study import Study
 
-__all__ = ["StudyProblem", "names_of_study"]
+__all__ = ["StudyProblem", "names_of_study", "starts_of_study"]
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +36,12 @@ def names_of_study(study: Study, default: str | None = None) -> Names:
         {drug.label: drug.molar_mass.value for drug in study.drugs},
         default,
     )
+
+
+def starts_of_study(study: Study, result: Any) -> list[float]:
+    """Return when doses of a study's regimen start within a result, s."""
+    end = float(result.times.values[-1]) * factor(result.times.unit)
+    return [time for dose in study.regimen for time in repeats(dose, end)]
 
 
 def _drug(study: Study, name: str) -> Any:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dose.decision import Decision, decide, lowest_first
+from krogh.dose.drivers import Drawn, Driver, drivers
 from krogh.dose.probability import Difference, paired_difference, wilson
 from krogh.dose.regimens import Candidate
-from krogh.dose.sample import LIMITS, Sample
+from krogh.dose.sample import Sample
 from krogh.dose.space import Axis
 from krogh.dose.target import Target
 from krogh.dosing import Regimen
@@ -86,6 +87,8 @@ class Plan:
         where that is not in the space.
     settings
         Seed, confidence and so on.
+    drawn
+        The values of the virtual tumours.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Plan:
         current_position: int | None,
         sample: Sample,
         settings: Settings,
+        drawn: Drawn,
     ) -> None:
         self.axes = axes
         self.candidates = candidates
@@ -103,6 +107,7 @@ class Plan:
         self._current_position = current_position
         self.sample = sample
         self.settings = settings
+        self.drawn = drawn
 
     # --- the decision ---------------------------------------------------------------------------
 
@@ -217,6 +222,20 @@ class Plan:
                 found[axis.name] = self.compare(k, at[lower])
         return found
 
+    def drivers(self, position: int | None = None) -> tuple[Driver, ...]:
+        """Return what decides whether a tumour reaches everything, the strongest value first.
+
+        For each drawn value: joint attainment in the third of the tumours with its lowest and in
+        that with its highest values.  To know such a value of a tumour says most on it.
+
+        Parameters
+        ----------
+        position
+            Of the regimen; by default the chosen one (or the nearest where none holds).
+        """
+        k = self.decision.nearest if position is None else position
+        return drivers(self.drawn, self.sample.joint[k])
+
     # --- words ----------------------------------------------------------------------------------
 
     def explain(self) -> str:
@@ -225,7 +244,7 @@ class Plan:
 
         return explanation(self)
 
-    def shown_rows(self) -> list[int]:
+    def _shown_rows(self) -> list[int]:
         """Return the regimens of the printed table: from low ones to a few past the chosen."""
         order = [int(k) for k in lowest_first(self.candidates)]
         if len(order) <= _ROWS:
@@ -237,7 +256,7 @@ class Plan:
     def _table_text(self) -> tuple[list[str], list[list[str]]]:
         from krogh.dose.words import table_cells
 
-        return table_cells(self, self.shown_rows())
+        return table_cells(self, self._shown_rows())
 
     def __str__(self) -> str:
         head, body = self._table_text()
@@ -246,9 +265,9 @@ class Plan:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in [head, *body]
         ]
-        hidden = len(self.candidates) - len(body)
-        more = [f"({hidden} more regimens in .probabilities)"] if hidden else []
-        return "\n".join([self.explain(), "", *lines, *more])
+        from krogh.dose.words import table_notes
+
+        return "\n".join([self.explain(), "", *lines, *table_notes(self, self._shown_rows())])
 
     def __repr__(self) -> str:
         return (
@@ -311,6 +330,12 @@ class Plan:
 
         return save(self, path)
 
+    def report(self, path: str | Path) -> Path:
+        """Write the plan as one HTML file with its pictures; see `krogh.dose.report`."""
+        from krogh.dose.report import write_report
+
+        return write_report(self, path)
+
     @classmethod
     def load(cls, path: str | Path) -> Plan:
         """Read a plan that `save` wrote."""
@@ -332,11 +357,6 @@ class Plan:
             name: float(sample.probability(sample.met(positions))[position])
             for name, positions in sample.groups.items()
         }
-
-    @property
-    def limits_group(self) -> str:
-        """Name of the group of the limits."""
-        return LIMITS
 
 
 def _median(values: Floats) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.dose.probability import wilson
+from krogh.dose.sample import LIMITS
 from krogh.dose.space import Axis
 from krogh.errors import SpecError, did_you_mean
 from krogh.plot import COLORS
@@ -50,14 +51,14 @@ def _save(figure: Any, path: str | Path | None) -> Any:
 
 
 def _ticks(axes: Any, axis: Axis, which: str) -> None:
-    """Put ticks at the values of an axis, on its own scale, at most nine."""
+    """Put ticks at the values of an axis, on its own scale, at most twelve."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     setter = getattr(axes, f"set_{which}scale")
     if axis.is_log:
         setter("log")
     ticks = list(axis.values)
-    while len(ticks) > 9:
+    while len(ticks) > 12:
         ticks = [ticks[0], *ticks[2:-1:2], ticks[-1]]
     side = axes.xaxis if which == "x" else axes.yaxis
     side.set_major_locator(FixedLocator(ticks))
@@ -100,8 +101,8 @@ def plot_map(
     -------
     matplotlib.figure.Figure
         Colors run from dark (no tumour) to bright (all), readable without color vision; lines at
-        50 %, 90 % and the confidence asked for; a star on the chosen regimen, a ring on the study's
-        own, crosses on regimens that break a limit too often.
+        50 %, 90 % and the confidence asked for; a star on the chosen regimen (hollow on the nearest
+        where none holds), a ring on the study's own, crosses where a limit is broken too often.
     """
     held = _held(plan, at)
     free = [k for k, axis in enumerate(plan.axes) if len(axis) > 1 and k not in held]
@@ -224,23 +225,31 @@ def _marks(axes: Any, plan: Plan, free: list[int], held: dict[int, int]) -> None
         axes.plot(
             *own, "o", ms=11, mfc="none", mec="black", mew=1.4, clip_on=False, label="study's own"
         )
-    best = plan.decision.best
-    if best is not None and _lies(plan.candidates[best].place, held):
+    best, nearest = plan.decision.best, plan.decision.nearest
+    place = plan.candidates[nearest].place
+    if plan.sample.done[nearest] and _lies(place, held):
         labels = True
-        place = plan.candidates[best].place
         axes.plot(
             first.values[place[free[0]]],
             second.values[place[free[1]]],
             "*",
             ms=16,
-            mfc=COLORS[1],
+            mfc=COLORS[1] if best is not None else "none",
             mec="white",
-            mew=1.2,
+            mew=1.2 if best is not None else 2.0,
             zorder=5,
-            label="lowest that holds",
+            path_effects=None if best is not None else _outline(),
+            label="lowest that holds" if best is not None else "most that is reached",
         )
     if labels:
         axes.figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+
+
+def _outline() -> list[Any]:
+    """Return a dark edge, so that a white mark shows on a bright field and in the legend."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=3.6, foreground="black")]
 
 
 def _lies(place: tuple[int, ...], held: dict[int, int]) -> bool:
@@ -273,7 +282,7 @@ def _draw_curve(axes: Any, plan: Plan, free: int, held: dict[int, int]) -> None:
             marker=_MARKS[(k + 1) % len(_MARKS)],
             ms=4,
             lw=1.2,
-            label="limits held" if name == plan.limits_group else f"level {name}",
+            label="limits held" if name == LIMITS else f"level {name}",
         )
     joint = _slice(plan, 100.0 * table["P joint"], [free], held)
     low = _slice(plan, 100.0 * table["low"], [free], held)
@@ -328,7 +337,15 @@ def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    SpecError
+        KG-118 where the plasma has no concentration of the main drug, so that nothing says what
+        the exposure is.
     """
+    if not plan.settings.exposure_unit:
+        raise SpecError(f"KG-118: the plasma has no concentration of {plan.settings.main}.")
     figure = _figure(6.8, 4.8)
     axes = figure.add_subplot()
     size = len(plan.candidates)

@@ -23,6 +23,8 @@ __all__ = ["LineReadings", "Names", "PointReadings", "Readings", "plain", "readi
 
 Floats = NDArray[np.float64]
 
+_MASS = "molar_mass_"
+
 
 def plain(name: str) -> str:
     """Return a name without what people write differently: ``T-DM1`` and ``TDM1`` agree."""
@@ -152,11 +154,18 @@ class PointReadings:
 
 
 def names_of(result: Any) -> Names:
-    """Return the names and units of a line result's outputs."""
+    """Return the names and units of a line result's outputs, and molar masses its models have."""
     tissue = getattr(result, "tissue", result)
+    masses: dict[str, str] = {}
+    problem = getattr(result, "problem", None)
+    for model in (getattr(problem, "tissue", None), getattr(problem, "systemic", None)):
+        for name, parameter in ({} if model is None else model.model.parameters).items():
+            if name.startswith(_MASS) and parameter.value is not None:
+                masses[name.removeprefix(_MASS)] = str(parameter.value)
     return Names(
         {name: result.plasma[name].unit for name in result.plasma},
         {name: tissue[name].unit for name in tissue},
+        molar_mass=masses,
     )
 
 
@@ -174,6 +183,12 @@ def readings_of(
         ready: Readings = result
         return ready
     if hasattr(result, "volumes") and hasattr(result, "distance"):
+        study = getattr(result, "study", None)
+        if study is not None:
+            from krogh.dose.of_study import names_of_study, starts_of_study
+
+            names = names_of_study(study) if names is None else names
+            dose_times = starts_of_study(study, result) if dose_times is None else dose_times
         return LineReadings(result, names, dose_times)
     if hasattr(result, "subjects") and hasattr(result, "row_subjects"):
         return PointReadings(result, names, dose_times)

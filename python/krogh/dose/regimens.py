@@ -23,6 +23,7 @@ __all__ = [
     "candidates",
     "dose_starts",
     "main_doses",
+    "repeats",
     "with_added",
 ]
 
@@ -128,6 +129,15 @@ def _repeats(time: float, interval: float, end: float) -> int:
     if time >= end:
         return 0
     return max(math.ceil((end - time) / interval * (1.0 - 1e-12)) - 1, 0)
+
+
+def repeats(dose: Dose, end: float) -> list[float]:
+    """Return when a dose is given strictly before the end, s."""
+    if dose.interval <= 0.0:
+        return [dose.time]
+    most = _repeats(dose.time, dose.interval, end)
+    number = most if dose.additional is None else min(dose.additional, most)
+    return [dose.time + k * dose.interval for k in range(number + 1)]
 
 
 def _until(doses: list[Dose], end: float) -> list[Dose]:

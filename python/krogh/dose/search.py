@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from krogh.dose.attainment import attain
 from krogh.dose.binding import Bound
 from krogh.dose.decision import lowest_first
+from krogh.dose.drivers import drawn_of
 from krogh.dose.plan import Plan, Settings
 from krogh.dose.readings import Names, Readings
 from krogh.dose.recording import times_for
@@ -155,7 +156,13 @@ class Search:
             failed=s.failed.copy(),
         )
         return Plan(
-            self.axes, self.candidates, self.current, self.current_position, copied, self.settings
+            self.axes,
+            self.candidates,
+            self.current,
+            self.current_position,
+            copied,
+            self.settings,
+            drawn_of(self.problem.tumours(self.settings.seed, self.tumours), self.tumours),
         )
 
     def adopt(self, plan: Plan) -> None:

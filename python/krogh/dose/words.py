@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from krogh.units import format_number
 if TYPE_CHECKING:
     from krogh.dose.plan import Plan
 
-__all__ = ["explanation", "table_cells"]
+__all__ = ["explanation", "table_cells", "table_notes"]
+
+_DRIVERS: Final = 3
 
 
 def _percent(value: float) -> str:
@@ -40,6 +42,7 @@ def explanation(plan: Plan) -> str:
     if decision.best is None:
         lines += _stopping(plan, decision)
     lines += _current(plan)
+    lines += _drivers(plan)
     lines += _cautions(plan, decision)
     targets = "; ".join(str(target) for target in plan.targets)
     lines.append(f"Targets: {targets}.")
@@ -104,11 +107,12 @@ def _step(name: str, difference: Difference) -> str:
 def _stopping(plan: Plan, decision: Decision) -> list[str]:
     if decision.stops is None:
         return []
-    what = "The limits stop" if decision.stops == LIMITS else f"Level {decision.stops} stops"
-    text = f"{what} it"
+    is_limit = decision.stops == LIMITS
+    text = "The limits stop it" if is_limit else f"Level {decision.stops} stops it"
     raised = decision.without[decision.stops]
     if np.isfinite(raised):
-        text += f": without it the highest joint attainment would be {_percent(raised)}"
+        rest = "them" if is_limit else "it"
+        text += f": without {rest} the highest joint attainment would be {_percent(raised)}"
     others = [
         f"{name} {_percent(value)}"
         for name, value in decision.without.items()
@@ -138,6 +142,21 @@ def _current(plan: Plan) -> list[str]:
     ]
 
 
+def _drivers(plan: Plan) -> list[str]:
+    """Return which drawn values decide most, where that is clear."""
+    if not plan.sample.done[plan.decision.nearest]:
+        return []
+    clear = [driver for driver in plan.drivers() if driver.is_clear][:_DRIVERS]
+    if not clear:
+        return []
+    parts = [
+        f"{driver.names[0]} ({_percent(driver.low)} in its lowest third, {_percent(driver.high)} in"
+        " its highest)"
+        for driver in clear
+    ]
+    return [f"What differs most between tumours that do and do not: {', '.join(parts)}."]
+
+
 def _cautions(plan: Plan, decision: Decision) -> list[str]:
     lines = []
     if plan.sample.done[decision.nearest] and not decision.is_separated:
@@ -165,8 +184,21 @@ def _cautions(plan: Plan, decision: Decision) -> list[str]:
     return lines
 
 
+def table_notes(plan: Plan, shown: list[int]) -> list[str]:
+    """Return the lines below the printed table."""
+    marks = []
+    if plan.decision.best in shown:
+        marks.append("* lowest that holds")
+    if plan.current_position in shown:
+        marks.append("o the study's own")
+    hidden = len(plan.candidates) - len(shown)
+    if hidden:
+        marks.append(f"{hidden} more regimens in .probabilities")
+    return [f"({'; '.join(marks)})"] if marks else []
+
+
 def table_cells(plan: Plan, rows: list[int]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the printed table; ``*`` marks the chosen regimen."""
+    """Return head and rows of the printed table; ``*`` marks the chosen one, ``o`` the study's."""
     table, groups = plan.probabilities, plan.sample.groups
     head = ["", *(f"{axis.name} [{axis.unit}]" for axis in plan.axes)]
     head += [f"P {name}" for name in groups]

@@ -6,6 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -43,6 +44,9 @@ _LOG = logging.getLogger("krogh")
 _COUNTS: Final = ("EVID", "ADDL", "SS", "MDV")
 _AMOUNTS: Final = ("AMT", "RATE", "DUR", "II")
 _OPTIONAL: Final = ("CENS", "BLQ")
+
+LARGEST_COMPARTMENT: Final = 1e6
+"""No model has that many; a larger number is a mistake in the table."""
 
 
 @dataclass
@@ -150,14 +154,15 @@ def assemble(cells: Cells, options: Options) -> Parts:
         typed["DVID"] = texts(found["DVID"])
     if names is not None:
         typed["CMT_NAME"] = names
-    used = {*typed, *covariates}
+    asked = {str(name).upper() for name in covariates}  # letter case of columns does not matter
+    used = {*typed, *asked}
     other = {
         spelling[name]: texts(column) if column.dtype.kind != "f" else column
         for name, column in found.items()
         if name not in used
     }
     for name in ("DRUG", "ROUTE"):
-        if name in found and name not in covariates:
+        if name in found and name not in asked:
             column = texts(found[name])
             typed[name] = np.where(missing(column), "", column)
             other.pop(spelling[name], None)
@@ -312,7 +317,7 @@ def _compartment_names(
     if "CMT" in found:
         column = found["CMT"]
         try:
-            columns["CMT"] = integers(column, "CMT", place, 1e6).astype(np.float64)
+            columns["CMT"] = integers(column, "CMT", place, LARGEST_COMPARTMENT).astype(np.float64)
         except DataError:
             if column.dtype.kind == "f" or written is not None:
                 raise
@@ -324,7 +329,7 @@ def _compartment_names(
     result = names.astype("U100")
     for key, value in mapping.items():
         rows = (names == key) & (names != "")
-        if key.lstrip("+-").isdecimal():
+        if re.fullmatch(r"[+-]?\d+", key):
             rows |= (np.abs(columns["CMT"]) == abs(int(key))) & (columns["CMT"] != 0)
         result[rows] = value
         known |= rows
@@ -350,9 +355,11 @@ def _named_compartments(
         if not value:
             continue
         rows = names == value
-        if value.lstrip("+-").removesuffix(".0").isdecimal():
+        if re.fullmatch(r"[+-]?\d+(?:\.0)?", value):
             place.require(
-                ~rows | (len(value) < 8), "KG-222", f"CMT = {value} is not a compartment's number."
+                ~rows | (abs(float(value)) <= LARGEST_COMPARTMENT),
+                "KG-222",
+                f"CMT = {value} is not a compartment's number.",
             )
             columns["CMT"][rows] = float(value)
             names[rows] = ""

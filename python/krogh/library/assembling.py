@@ -288,7 +288,9 @@ class _Builder:
                     f"KG-147: {drug.name} has no {name}, nor a radius from which it could follow;"
                     f" give it by drug.with_values({name}=...)."
                 )
-        parts = [tissue.free_drug(label, wall=wall, **take(*moving))]
+        # uptake that bound drug causes is taken out of the free drug, as published
+        below_zero = drug.cells_see == "free and bound"
+        parts = [tissue.free_drug(label, wall=wall, may_be_negative=below_zero, **take(*moving))]
         if "protein_association_rate" in values:
             protein = {
                 n.removeprefix("protein_"): p

@@ -8,7 +8,8 @@ lines; `well_mixed` is the same model without gradients.
 
 from krogh.line.ledger import Ledger
 from krogh.line.mixed import well_mixed
-from krogh.line.result import LineFailure, LineResult, PlasmaResult
+from krogh.line.parts import LineFailure, PlasmaResult
+from krogh.line.result import LineResult
 from krogh.line.run import METHODS, simulate_line
 
 __all__ = [

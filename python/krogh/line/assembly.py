@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.problem import (
     Curve,
     LineProblem,
     Mobile,
+    fluid_velocity,
     per_line,
     shape_lengths,
     split_values,
@@ -145,6 +146,7 @@ def line_problem(
     fields: Mapping[str, Any],
     tumour_volume: Any,
     plasma: Mapping[str, Any] | None,
+    velocity: Any,
 ) -> tuple[LineProblem, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the problem, and the values that concern the tissue and the systemic model.
 
@@ -155,8 +157,8 @@ def line_problem(
     """
     if not isinstance(shape, Shape) or type(shape) is Shape:
         raise SpecError(
-            f"KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, not"
-            f" {type(shape).__name__}."
+            "KG-161: the shape must be a Cylinder, Sphere or Slab of krogh.space, Several of them,"
+            f" or a Capillary, not {type(shape).__name__}."
         )
     of_tissue, of_plasma, of_shape = split_values(values, tissue, systemic, shape)
     _require_fields(fields, tissue, values)
@@ -178,6 +180,7 @@ def line_problem(
         curves=_curves(tissue, plasma or {}, systemic, count),
         volume=_volume(tumour_volume, systemic, count),
     )
+    problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
     problem.mobiles = tuple(
         _mobile(problem, name) for name in tissue.model.transports
@@ -217,7 +220,10 @@ def _field(problem: LineProblem, name: str, given: Any) -> Floats:
         distance = problem.shape.distance_of(problem.faces)
         given = given(distance[0] if distance.shape[0] == 1 else distance)
     numbers, _ = value_and_unit(given if stated is None else (given, stated), what, unit)
-    array = np.asarray(numbers, dtype=np.float64)
+    try:
+        array = np.asarray(numbers, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise SpecError(f"KG-163: {what} needs numbers, not {str(numbers)[:40]!r}.") from None
     if array.ndim == 0:
         array = np.full(m, float(array))
     if array.ndim not in (1, 2) or array.shape[-1] != m or (
@@ -250,7 +256,7 @@ def _volume(given: Any, systemic: CompiledModel | None, count: int) -> Floats | 
         )
     numbers, unit = value_and_unit(given, "tumour_volume", "um^3")
     if unit is None:
-        raise SpecError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
+        raise UnitError("KG-124: tumour_volume needs its unit: '0.2 mL' or (array, 'mL').")
     volume = per_line(numbers, count, "tumour_volume")
     if not np.all(np.isfinite(volume) & (volume > 0.0)):
         raise SpecError(f"KG-108: tumour_volume must be positive, found {given!r}.")

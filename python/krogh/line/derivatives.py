@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -35,7 +36,10 @@ def directions_of(names: Any, problem: LineProblem) -> tuple[str, ...]:
     SpecError
         KG-103 for an unknown name, KG-164 for a field.
     """
-    chosen = (names,) if isinstance(names, str) else tuple(names)
+    chosen = (names,) if isinstance(names, str) else names
+    if not isinstance(chosen, Sequence) or not all(isinstance(n, str) for n in chosen):
+        raise SpecError(f"KG-119: sensitivities must be names such as ['P'], not {names!r}.")
+    chosen = tuple(chosen)
     known = list(problem.tissue.parameter_names[: problem.tissue.num_model_parameters])
     if problem.systemic is not None:
         systemic = problem.systemic

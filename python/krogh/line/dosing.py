@@ -195,19 +195,14 @@ def _regimen(dosing: Any) -> Regimen | None:
 
 def _distinct(dosing: Sequence[Any]) -> list[tuple[Regimen | None, Ints]]:
     """Return the distinct regimens with the lines that follow them."""
-    regimens: dict[Any, Regimen | None] = {}
-    keys: dict[int, Any] = {}
-    lines: dict[Any, list[int]] = {}
+    lines: dict[Regimen | None, list[int]] = {}
+    known: dict[int, list[int]] = {}  # lines of an object that was seen before
     for line, item in enumerate(dosing):
-        key = keys.get(id(item))
-        if key is None:
-            regimen = _regimen(item)
-            key = None if regimen is None else repr(regimen)
-            keys[id(item)] = ("", key)
-            regimens.setdefault(("", key), regimen)
-            key = ("", key)
-        lines.setdefault(key, []).append(line)
-    return [(regimens[k], np.array(v, dtype=np.int64)) for k, v in lines.items()]
+        mine = known.get(id(item))
+        if mine is None:
+            mine = known[id(item)] = lines.setdefault(_regimen(item), [])
+        mine.append(line)
+    return [(regimen, np.array(mine, dtype=np.int64)) for regimen, mine in lines.items()]
 
 
 def _table(

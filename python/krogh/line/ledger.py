@@ -136,11 +136,20 @@ def _plasma(
             continue
         for k, m in enumerate(problem.mobiles):
             if m.supply is not None and m.supply.state == i:
-                taken = outcome.entered[:, :, k].sum(axis=-1) / m.supply.per_tissue
-                total += number * problem.number[:, None] * taken
+                taken = outcome.entered[:, :, k].sum(axis=-1) + _in_blood(problem, outcome, k)
+                total += number * problem.number[:, None] * taken / m.supply.per_tissue
     largest = np.maximum(np.abs(total), np.abs(given) + np.abs(start)).max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(largest > 0.0, (total - start - given) / largest, 0.0)
+
+
+def _in_blood(problem: LineProblem, outcome: Outcome, mobile: int) -> Floats:
+    """Return what the blood of a capillary holds per um of its length, 0 for other shapes."""
+    if outcome.vessel is None:
+        return np.zeros((1, 1))
+    area = np.pi * problem.lengths["inner_radius"][:, None] ** 2
+    mean: Floats = (outcome.vessel[:, :, :, mobile] * problem.weights[:, None, :]).sum(axis=2)
+    return area * mean
 
 
 def _initial(result: LineResult, members: Mapping[str, float]) -> Floats:

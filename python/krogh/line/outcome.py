@@ -72,6 +72,8 @@ class Outcome:
         Amounts that entered one line, shape (lines, records, mobiles, 2): inner and outer end.
     plasma
         Shape (lines, records, plasma states); None without a systemic model.
+    vessel
+        Concentrations in the segments of a capillary, shape (lines, records, segments, mobiles).
     d_values, d_contents, d_plasma
         Derivatives, with an axis of directions after that of records; None if none were asked for.
     """
@@ -91,4 +93,7 @@ class Outcome:
     d_contents: Floats | None = None
     d_plasma: Floats | None = None
     d_entered: Floats | None = None
+    vessel: Floats | None = None
     stopped: bool = False
+    reason: str = ""
+    """Why the line solver could not take it, where cells stand in for it."""

@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.arrays import Evaluator
 from krogh.line.supply import Supply
 from krogh.model.compile import CompiledModel
 from krogh.model.expression import Expression
 from krogh.model.transport import Transport
-from krogh.space import Shape
+from krogh.space import Capillary, Shape
 from krogh.units import convert, parse_quantity, require_dimension
 
 __all__ = ["Curve", "LineProblem", "Mobile"]
@@ -87,6 +87,9 @@ class LineProblem:
         Parameters of the tissue that vary over the cells, shape (1 or count, cells).
     volume
         Of the tumour, um^3, shape (1 or count,); None: the plasma feels no uptake.
+    flow
+        Velocity of the fluid at the faces, outward, um/s, shape (1 or count, cells + 1); None: it
+        rests.
     """
 
     tissue: CompiledModel
@@ -100,21 +103,43 @@ class LineProblem:
     fields: dict[str, Floats] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     volume: Floats | None = None
+    flow: Floats | None = None
 
     @property
     def cells(self) -> int:
         """Number of cells of every line."""
-        return self.shape.cells
+        return self.shape.num_cells
+
+    @property
+    def pieces(self) -> int:
+        """Number of pieces of the shape, one behind the other in all arrays over cells."""
+        return len(self.shape.pieces)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """How much of each piece is in one line, shape (1 or count, pieces)."""
+        return np.atleast_2d(self.shape.weights(self.lengths))
+
+    @property
+    def capillary(self) -> Capillary | None:
+        """The vessel along which the blood is depleted, or None."""
+        return self.shape if isinstance(self.shape, Capillary) else None
 
     @cached_property
     def faces(self) -> Floats:
-        """Faces, um, shape (1 or count, cells + 1)."""
-        return np.ascontiguousarray(self.shape.faces_of(self.lengths))
+        """Faces, um, shape (1 or count, cells + pieces)."""
+        return np.ascontiguousarray(np.atleast_2d(self.shape.faces_of(self.lengths)))
 
     @cached_property
     def volumes(self) -> Floats:
-        """Volumes of cells, um^2, um^3 or um, shape (1 or count, cells)."""
-        return self.shape.volumes_of(self.faces)
+        """Volumes of cells in one line, um^2, um^3 or um, shape (1 or count, cells).
+
+        Those of several pieces are weighted by how much of each piece there is.
+        """
+        volumes = self.shape.volumes_of(self.faces)
+        if self.pieces == 1:
+            return volumes
+        return volumes * np.repeat(self.weights, [p.cells for p in self.shape.pieces], axis=1)
 
     @cached_property
     def values(self) -> Evaluator:
@@ -144,10 +169,10 @@ class LineProblem:
             result[:, i] = value
         return result
 
-    def at_wall(self, expression: Expression, wall: int) -> Floats:
-        """Return a value in the cell at a wall, shape (1 or count,)."""
-        found = np.atleast_2d(self.values.value(expression))
-        return found[:, 0 if wall == 0 or found.shape[1] == 1 else -1]
+    def at_walls(self, expression: Expression, wall: int) -> Floats:
+        """Return a value in the cells at the walls of all pieces, shape (1 or count, pieces)."""
+        found: Floats = at_walls(self.shape, self.values.value(expression), wall)
+        return found
 
     @cached_property
     def diffusivity(self) -> Floats:
@@ -165,26 +190,50 @@ class LineProblem:
 
     @cached_property
     def permeability(self) -> Floats:
-        """P of the membranes, um/s, 0 elsewhere, shape (1 or count, mobiles, 2)."""
+        """P of the membranes, um/s, 0 elsewhere, shape (1 or count, pieces, mobiles, 2).
+
+        Without the axis of pieces where there is one.
+        """
         columns = []
         for m in self.mobiles:
             for wall in (0, 1):
                 p = m.transport.permeability
                 passes = p is not None and wall in self.shape.walls
-                columns.append(self.at_wall(p, wall) if passes and p is not None else np.zeros(1))
+                values = self.at_walls(p, wall) if passes and p is not None else np.zeros((1, 1))
+                columns.append(values)
         sets = max((c.shape[0] for c in columns), default=1)
-        found = np.empty((sets, len(columns)))
+        found = np.empty((sets, self.pieces, len(columns)))
         for i, column in enumerate(columns):
-            found[:, i] = column
-        found = found.reshape(sets, len(self.mobiles), 2)
+            found[:, :, i] = column
+        found = found.reshape(sets, self.pieces * len(self.mobiles), 2)
         self._require(found, "permeability", lambda v: v >= 0.0, "not negative")
+        if self.pieces == 1:
+            return found
+        return found.reshape(sets, self.pieces, len(self.mobiles), 2)
+
+    @cached_property
+    def velocity(self) -> Floats | None:
+        """Velocity of every mobile species, shape (1 or count, mobiles, faces), or None.
+
+        That of the fluid times the retardation: of the cell at a wall, the mean of both cells at a
+        face between two.
+        """
+        if self.flow is None:
+            return None
+        retardation = self.per_cell([m.transport.retardation for m in self.mobiles])
+        at_faces = np.empty((*retardation.shape[:2], self.faces.shape[1]))
+        for faces, cells in zip(self.shape.face_slices, self.shape.cell_slices, strict=True):
+            piece, values = at_faces[..., faces], retardation[..., cells]
+            piece[..., 0], piece[..., -1] = values[..., 0], values[..., -1]
+            piece[..., 1:-1] = 0.5 * (values[..., 1:] + values[..., :-1])
+        found: Floats = np.ascontiguousarray(at_faces * self.flow[:, None, :])
         return found
 
     def _require(self, values: Floats, what: str, test: Any, words: str) -> None:
         wrong = ~(np.isfinite(values) & test(values))
         if np.any(wrong):
             line, mobile, place = (int(i) for i in np.argwhere(wrong)[0])
-            transport = self.mobiles[mobile].transport
+            transport = self.mobiles[mobile % len(self.mobiles)].transport
             where = f" of line {line}" if values.shape[0] > 1 else ""
             raise SpecError(
                 f"KG-108: {what} in the {transport.label}{where}"
@@ -194,7 +243,13 @@ class LineProblem:
 
     def free(self, mobile: Mobile, wall: int) -> Floats:
         """Return the free fraction in plasma, shape (1 or count,)."""
-        found = self.at_wall(mobile.transport.free_in_plasma, wall)
+        pieces = self.at_walls(mobile.transport.free_in_plasma, wall)
+        found = pieces[:, 0]
+        if np.any(pieces != found[:, None]):
+            raise SpecError(
+                f"KG-108: free_in_plasma of the {mobile.transport.label} must be one value for all"
+                " pieces of a shape; it belongs to the plasma."
+            )
         wrong = ~(np.isfinite(found) & (found >= 0.0))
         if np.any(wrong):
             raise SpecError(
@@ -215,6 +270,15 @@ class LineProblem:
         """Vessel length (um), number of spheres, or area (um^2), shape (1 or count,)."""
         assert self.volume is not None
         return np.atleast_1d(self.shape.count_in(self.volume, self.lengths))
+
+
+def at_walls(shape: Shape, value: Any, wall: int) -> Any:
+    """Return values in the cells at the walls of all pieces, shape (sets, pieces)."""
+    found = np.atleast_2d(value)
+    if found.shape[1] == 1:
+        return np.repeat(found, len(shape.pieces), axis=1)
+    cells = [s.start if wall == 0 else s.stop - 1 for s in shape.cell_slices]
+    return found[:, cells]
 
 
 def per_line(values: Any, count: int, what: str) -> Floats:
@@ -271,10 +335,48 @@ def shape_lengths(shape: Shape, given: Mapping[str, Any], count: int) -> dict[st
         numbers, unit = value_and_unit(value, f"the value of {name!r}", "um")
         values = per_line(numbers, count, f"the value of {name!r}")
         if unit is None:  # as in the shape
-            values = values * convert(1.0, getattr(shape, name).unit, "um")
+            stated = getattr(shape, name, None)
+            values = values * convert(1.0, "um" if stated is None else stated.unit, "um")
         found[name] = values
     shape.require_lengths({k: v if v.size > 1 else v[0] for k, v in found.items()})
     return found
+
+
+def fluid_velocity(given: Any, problem: LineProblem) -> Floats | None:
+    """Return the velocity of the fluid at the faces, um/s, shape (1 or count, cells + 1).
+
+    Raises
+    ------
+    SpecError
+        KG-163 for a shape that does not fit, KG-161 for one velocity at the surface of a sphere,
+        whose fluid would have to leave through its center.
+    UnitError
+        KG-124 without a unit.
+    """
+    if given is None:
+        return None
+    faces, count = problem.faces, problem.count
+    if callable(given):
+        given = (given(faces[0] if faces.shape[0] == 1 else faces), "um/s")
+    numbers, unit = value_and_unit(given, "velocity", "um/s")
+    if unit is None:
+        raise UnitError("KG-124: velocity needs its unit: '0.1 um/s' or (array, 'um/s').")
+    array = np.asarray(numbers, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        raise SpecError("KG-163: velocity is not finite everywhere.")
+    if array.shape[-1:] == (faces.shape[1],) and array.ndim in (1, 2):
+        if array.ndim == 2 and array.shape[0] not in (1, count):
+            raise SpecError(f"KG-163: velocity has {array.shape[0]} rows for {count} lines.")
+        return np.ascontiguousarray(np.atleast_2d(array))
+    at_wall = per_line(array, count, "velocity")
+    if problem.shape.geometry == "spherical":
+        raise SpecError(
+            "KG-161: velocity: the fluid of a sphere cannot leave through its center; give the"
+            " velocity at every face, or a function of the radius in um."
+        )
+    areas = problem.shape.areas_of(faces)
+    parts = [areas[:, s][:, :1] / areas[:, s] for s in problem.shape.face_slices]
+    return np.ascontiguousarray(at_wall[:, None] * np.concatenate(parts, axis=1))
 
 
 def value_and_unit(value: Any, what: str, unit: str) -> tuple[Any, str | None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,97 +18,17 @@ from krogh.labelled import LabelledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.parts import LineFailure, PlasmaResult, needed_states, provenance_of
 from krogh.line.problem import LineProblem
 from krogh.line.weighing import fraction_where, weighted_quantile
-from krogh.model.expression import Expression, Symbol, symbols_of
-from krogh.provenance import Verification
+from krogh.model.expression import Expression, Symbol
+from krogh.provenance import Provenance, Verification
 from krogh.table import ResultTable, require_extra
 from krogh.units import factor, parse_quantity, require_dimension
 
-__all__ = ["LineFailure", "LineResult", "PlasmaResult"]
+__all__ = ["LineResult"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LineFailure:
-    """What went wrong with one line.
-
-    Attributes
-    ----------
-    line
-        Its number, from 0.
-    time, time_unit
-        When.
-    species, cell, position
-        The state involved (empty: none), its cell (-1: none) and where that is, um.
-    """
-
-    line: int
-    time: float
-    time_unit: str
-    species: str
-    cell: int
-    position: float
-    reason: str
-    code: int = 0
-
-    def __str__(self) -> str:
-        what = f", {self.species}" if self.species else ""
-        where = f" in cell {self.cell} at {self.position:.4g} um" if self.cell >= 0 else ""
-        return f"line {self.line} at {self.time:.6g} {self.time_unit}{what}{where}: {self.reason}"
-
-
-class PlasmaResult(Mapping[str, LabelledArray]):
-    """Outputs and species of the systemic model, or given curves, axes ("line", "time")."""
-
-    def __init__(self, result: LineResult) -> None:
-        self._result = result
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        problem = self._result.problem
-        if problem.systemic is None:
-            return tuple(problem.curves)
-        c = problem.systemic
-        return tuple(dict.fromkeys([*c.output_names, *c.state_names]))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, name: str) -> LabelledArray:
-        r = self._result
-        problem = r.problem
-        if problem.systemic is None:
-            if name not in problem.curves:
-                raise self._unknown(name)
-            curve = problem.curves[name]
-            rows = [np.interp(r.settings.grid, curve.times, v) for v in curve.values]
-            values = np.broadcast_to(np.array(rows), (problem.count, r.settings.grid.size))
-            return r.labelled(values / factor(curve.unit), name, curve.unit)
-        expression, unit = self.expression_of(name)
-        values = r.plasma_evaluator.value(expression)
-        shape = (problem.count, r.settings.grid.size)
-        return r.labelled(np.broadcast_to(values, shape) / factor(unit or "1"), name, unit)
-
-    def expression_of(self, name: str) -> tuple[Expression, str]:
-        """Return the expression and unit of an output or species; SpecError KG-118 if unknown."""
-        c = self._result.problem.systemic
-        assert c is not None
-        if name in c.output_names:
-            return c.model.outputs[name].expression, c.output_units[c.output_index(name)]
-        if name in c.state_names:
-            return Symbol(name), c.state_units[c.state_index(name)]
-        raise self._unknown(name)
-
-    def _unknown(self, name: str) -> SpecError:
-        return SpecError(
-            f"KG-118: the plasma has no output {name!r}.{did_you_mean(str(name), self._names)}"
-            f"  It has {', '.join(self._names) or 'none'}."
-        )
 
 
 class LineResult:
@@ -163,6 +82,11 @@ class LineResult:
         self.method = outcome.method
         self.failures = tuple(self._failure(f) for f in outcome.failures)
 
+    @property
+    def provenance(self) -> Provenance:
+        """How it came about: versions, models, tolerances, steps, references of the models."""
+        return provenance_of(self, self._outcome)
+
     # --- where and when ---------------------------------------------------------------------------
 
     @property
@@ -192,8 +116,40 @@ class LineResult:
     @property
     def positions(self) -> LabelledArray:
         """Centers of the cells, um, axes ("cell",), or ("line", "cell") where lines differ."""
-        faces = self.problem.faces
-        return self._per_cell(0.5 * (faces[:, 1:] + faces[:, :-1]), "um", "position")
+        return self._per_cell(self._centers, "um", "position")
+
+    @cached_property
+    def _centers(self) -> Floats:
+        return self.problem.shape.centers_of(self.problem.faces)
+
+    @property
+    def pieces(self) -> NDArray[np.int64]:
+        """Number of the piece that each cell belongs to: vessel, or segment of a capillary."""
+        sizes = [p.cells for p in self.problem.shape.pieces]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def vessel(self) -> dict[str, LabelledArray]:
+        """Concentrations in the blood of a capillary by mobile species, per free volume.
+
+        Axes ("line", "time", "segment"); empty for other shapes.
+        """
+        blood = self._outcome.vessel
+        if blood is None:
+            return {}
+        c = self.problem.tissue
+        found = {}
+        for k, m in enumerate(self.problem.mobiles):
+            if m.transport.wall_kind == "closed":
+                continue
+            name, unit = c.state_names[m.state], c.state_units[m.state]
+            values = blood[:, :, :, k] * c.state_factors[m.state]
+            whole = self.labelled(values, name, unit)
+            coords = {n: whole.coords[n] for n in ("line", "time")}
+            coords["segment"] = np.arange(values.shape[2])
+            dims = ("line", "time", "segment")
+            found[name] = LabelledArray(values, dims, unit, name, coords, {"time": self.time_unit})
+        return found
 
     @property
     def distance(self) -> LabelledArray:
@@ -203,7 +159,10 @@ class LineResult:
 
     @property
     def volumes(self) -> LabelledArray:
-        """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab)."""
+        """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab).
+
+        Of several pieces, each weighted by how much of it is in one unit of all together.
+        """
         return self._per_cell(self.problem.volumes, self._size_unit, "volume")
 
     @property
@@ -228,12 +187,12 @@ class LineResult:
     def __contains__(self, name: object) -> bool:
         return name in self.outputs or name in self.recorded
 
-    @cached_property
+    @property
     def evaluator(self) -> Evaluator:
-        """Values of the tissue's names in every line, record and cell, internal units."""
-        return self._evaluator()
+        """Values of the tissue's names in every line, record and cell, internal units.
 
-    def _evaluator(self) -> Evaluator:
+        A new one at each call: it keeps what it has computed.
+        """
         p = self.problem
         symbols: dict[str, Any] = {"t": self.settings.grid[None, :, None]}
         for i, name in enumerate(p.tissue.parameter_names):
@@ -243,7 +202,7 @@ class LineResult:
             symbols[name] = self._outcome.values[:, :, i, :]
         return Evaluator(p.tissue.model, symbols)
 
-    @cached_property
+    @property
     def plasma_evaluator(self) -> Evaluator:
         """Values of the systemic model's names in every line and record, internal units."""
         c = self.problem.systemic
@@ -503,8 +462,7 @@ class LineResult:
     def _failure(self, f: Any) -> LineFailure:
         position = float("nan")
         if f.cell >= 0:
-            faces = self.problem.faces[f.line if self.problem.faces.shape[0] > 1 else 0]
-            position = float(0.5 * (faces[f.cell] + faces[f.cell + 1]))
+            position = float(self._centers[f.line if len(self._centers) > 1 else 0, f.cell])
         when = f.time / factor(self.time_unit)
         return LineFailure(
             f.line, when, self.time_unit, f.species, f.cell, position, f.reason, f.code
@@ -542,6 +500,8 @@ class LineResult:
             f"{self.method}, rtol {self.settings.rtol:g},"
             f" {int(self.stats['accepted'].sum()):,} steps in {self._outcome.seconds:.3g} s",
         ]
+        if self._outcome.reason:
+            notes.append(f"solved as cells because of {self._outcome.reason}")
         if self.verification is not None:
             notes.append(str(self.verification))
         return notes + [str(f) for f in self.failures[:3]]
@@ -557,19 +517,3 @@ class LineResult:
             f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
             f"{self._summary()._repr_html_()}</div>"
         )
-
-
-def needed_states(model: Any, expressions: Iterable[Expression]) -> set[str]:
-    """Return the species that expressions need, through rules and outputs."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    pending = list(expressions)
-    definitions = model.analysis.definitions
-    while pending:
-        for name in symbols_of(pending.pop()):
-            if name in model.species:
-                found.add(name)
-            elif name in definitions and name not in seen:
-                seen.add(name)
-                pending.append(definitions[name])
-    return found

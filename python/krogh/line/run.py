@@ -16,8 +16,9 @@ from krogh.line.derivatives import directions_of, internal_directions
 from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
 from krogh.line.memory import require_line_memory
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.parts import needed_states
 from krogh.line.problem import LineProblem
-from krogh.line.result import LineResult, needed_states
+from krogh.line.result import LineResult
 from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
@@ -31,6 +32,9 @@ from krogh.space import Shape
 __all__ = ["METHODS", "simulate_line"]
 
 METHODS: Final = ("auto", "line", "cells", "cells-rkc2", "cells-rodas5p")
+
+MANY: Final = 100
+"""Lines from which on a slower method is told of in the log as a warning."""
 
 _LOG = logging.getLogger("krogh")
 _ENGINES: Final = {"cells": "rodas5p", "cells-rodas5p": "rodas5p", "cells-rkc2": "rkc2"}
@@ -50,6 +54,7 @@ def simulate_line(
     surface: Any = None,
     tumour_volume: Any = None,
     plasma: Mapping[str, Any] | None = None,
+    velocity: Any = None,
     record: Sequence[str] | None = None,
     sensitivities: str | Sequence[str] = (),
     rtol: float = 1e-3,
@@ -68,7 +73,8 @@ def simulate_line(
     tissue
         What happens in every cell of the line; its `Transport` components say what moves.
     shape
-        `krogh.space.Cylinder`, `Sphere` or `Slab`.
+        `krogh.space.Cylinder`, `Sphere` or `Slab`; `Several` of them that share one plasma; or a
+        `Capillary`, along which the blood is depleted.
     dosing
         A sentence, a `Regimen` (doses name their drug), an `EventTable` with one subject for all
         lines or one for each, or a sequence with one of the former for each line.
@@ -92,6 +98,11 @@ def simulate_line(
     plasma
         Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
         their points; values (points,) or (lines, points).
+    velocity
+        Of the fluid, outward from the inner end (volume per area and time): ``"0.1 um/s"`` at
+        the inner end, as much fluid passing every face; ``(array, "um/s")`` with a value for each
+        face; or a function of the position in um that returns um/s.  Each species is carried along
+        at its `retardation` times it.
     record
         Outputs and species of the tissue whose cells are kept; all outputs if left out.
     sensitivities
@@ -102,7 +113,8 @@ def simulate_line(
         Absolute tolerances with units; defaults in `krogh.line.tolerance`.
     method
         ``"line"`` (the line solver), ``"cells"`` (every cell as states of one point model, solved
-        by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can.
+        by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can, else
+        cells, with the reason in the result.
     verify
         Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
         stabilized explicit method would need too many stages.
@@ -170,6 +182,7 @@ def simulate_line(
         fields=fields or {},
         tumour_volume=tumour_volume,
         plasma=plasma,
+        velocity=velocity,
     )
     begin = given.begin if given is not None else min(0.0, float(grid[0]))
     require_span(problem, begin, float(grid[-1]))
@@ -192,6 +205,8 @@ def simulate_line(
     require_line_memory(problem, settings)
     try:
         outcome = _solve(problem, given, settings, method)
+        if settings.on_progress is not None and not outcome.stopped:
+            settings.on_progress(count, count, outcome.seconds)
         checked = None
         if verify and not outcome.stopped:
             engine = second_engine(problem, settings, outcome.method)
@@ -224,9 +239,16 @@ def _solve(problem: LineProblem, dosing: Dosing | None, settings: Settings, meth
             f"KG-164: the line solver cannot take {reason}; use method='cells' (or 'auto')."
         )
     if reason:
-        _LOG.info("lines are solved as cells of a point model because of %s", reason)
-        return solve_cells(problem, dosing, settings, _ENGINES["cells"])
+        tell = _LOG.warning if problem.count > MANY else _LOG.info
+        tell("%s are solved as cells of a point model because of %s", _lines(problem), reason)
+        outcome = solve_cells(problem, dosing, settings, _ENGINES["cells"])
+        outcome.reason = reason
+        return outcome
     return solve_line(problem, dosing, settings)
+
+
+def _lines(problem: LineProblem) -> str:
+    return f"{problem.count:,} lines" if problem.count > 1 else "the line"
 
 
 def _recorded(

@@ -56,6 +56,11 @@ def _room(problem: LineProblem, settings: Settings) -> Outcome:
         contents=np.full((n, r, states), np.nan),
         entered=np.zeros((n, r, mobiles, 2)),
         plasma=np.full((n, r, plasma), np.nan) if plasma else None,
+        vessel=(
+            np.full((n, r, problem.pieces, mobiles), np.nan)
+            if problem.capillary is not None
+            else None
+        ),
         status=np.full(n, 1, dtype=np.int64),
         stats={k: np.zeros(n, dtype=np.int64) for k in ("accepted", "rejected")},
         d_values=np.full((n, r, d, *recorded), np.nan) if d else None,
@@ -136,7 +141,7 @@ def _solve(
         cells,
         np.asarray(run.values).reshape(lines.size, count, -1),
         (lines,),
-        (out.values, out.contents, out.entered, out.plasma),
+        (out.values, out.contents, out.entered, out.plasma, out.vessel),
     )
     if settings.directions:
         derivatives = np.asarray(run.sensitivities)
@@ -146,7 +151,7 @@ def _solve(
             cells,
             np.moveaxis(derivatives, -1, 2),
             (lines,),
-            (out.d_values, out.d_contents, out.d_entered, out.d_plasma),
+            (out.d_values, out.d_contents, out.d_entered, out.d_plasma, None),
         )
     out.status[lines] = np.asarray(run.status)
     for name, numbers in out.stats.items():
@@ -161,7 +166,12 @@ def _tolerances(problem: LineProblem, cells: CellProgram, settings: Settings) ->
     volume = float(problem.volumes[0].sum())
     entered = [settings.atol[problem.mobiles[i].state] * volume for i, _ in cells.entered]
     return np.concatenate(
-        [settings.plasma_atol, np.tile(settings.atol, problem.cells), np.array(entered)]
+        [
+            settings.plasma_atol,
+            np.tile(settings.atol, problem.cells),
+            np.tile([settings.atol[m.state] for m in problem.mobiles], cells.num_segments),
+            np.array(entered),
+        ]
     )
 
 
@@ -173,13 +183,15 @@ def _place(
     rooms: tuple[Floats | None, ...],
 ) -> None:
     """Put the engine's outputs (last axis) into their places."""
-    values, contents, entered, plasma = rooms
+    values, contents, entered, plasma, vessel = rooms
     assert values is not None
     assert contents is not None
     assert entered is not None
-    sizes = [cells.num_plasma, len(cells.recorded) * problem.cells, cells.num_states]
-    ends = np.cumsum(sizes)
-    first, second, third, last = np.split(outputs, ends, axis=-1)
+    blood = cells.num_segments * len(problem.mobiles)
+    sizes = [cells.num_plasma, len(cells.recorded) * problem.cells, cells.num_states, blood]
+    first, second, third, fourth, last = np.split(outputs, np.cumsum(sizes), axis=-1)
+    if vessel is not None:
+        vessel[at] = fourth.reshape(*fourth.shape[:-1], cells.num_segments, len(problem.mobiles))
     if plasma is not None:
         plasma[at] = first
     values[at] = second.reshape(*second.shape[:-1], len(cells.recorded), problem.cells)

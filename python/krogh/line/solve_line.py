@@ -16,6 +16,7 @@ from krogh.errors import SolverError, SpecError
 from krogh.line.dosing import Dosing, dose_list, unlike_lists
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import LineProblem, Mobile
+from krogh.line.tangents import cannot_differentiate, tangents
 from krogh.model.compile import CompiledModel
 from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
@@ -29,12 +30,11 @@ Floats = NDArray[np.float64]
 def cannot_solve(problem: LineProblem, dosing: Dosing | None, directions: tuple[str, ...]) -> str:
     """Return why the line solver cannot take a problem; empty if it can."""
     tissue, systemic = problem.tissue, problem.systemic
-    if directions:
-        return "sensitivities"
     if tissue.program.num_surfaces:
         return f"conditions in the laws of {tissue.model.name!r}"
-    if systemic is None or dosing is None:
-        return ""
+    reason = cannot_differentiate(problem, dosing, directions) if directions else ""
+    if reason or systemic is None or dosing is None:
+        return reason
     if systemic.model.events:
         return f"events of {systemic.model.name!r}"
     if systemic.stored:
@@ -66,6 +66,11 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
+    if problem.velocity is not None:
+        options["velocity"] = problem.velocity
+    options |= _pieces(problem)
+    if settings.directions:
+        options |= tangents(problem, dosing, settings.directions)
     parameters = problem.parameters
     stopped = False
 
@@ -101,8 +106,9 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         raise SpecError(f"KG-164: the line solver refuses this: {error}.") from None
     return Outcome(
         values=np.asarray(run.values),
-        contents=np.asarray(run.contents),
-        entered=np.asarray(run.entered),
+        contents=_of_all(problem, run.contents),
+        entered=_of_all(problem, run.entered),
+        vessel=None if problem.capillary is None else np.asarray(run.vessel),
         plasma=None if problem.systemic is None else np.asarray(run.plasma),
         status=np.asarray(run.status, dtype=np.int64),
         stats={k: np.asarray(v) for k, v in run.stats.items()},
@@ -112,7 +118,38 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         width=run.width,
         seconds=time.perf_counter() - began,
         stopped=stopped,
+        d_values=run.sensitivities if settings.directions else None,
+        d_contents=_of_all(problem, run.content_sensitivities, 3) if settings.directions else None,
+        d_plasma=run.plasma_sensitivities if settings.directions else None,
+        d_entered=_of_all(problem, run.entered_sensitivities, 3) if settings.directions else None,
     )
+
+
+def _pieces(problem: LineProblem) -> dict[str, Any]:
+    """Return the keywords of a shape of several pieces, or of a capillary."""
+    capillary = problem.capillary
+    if problem.pieces == 1 and capillary is None:
+        return {}
+    found: dict[str, Any] = {"branches": [p.cells for p in problem.shape.pieces]}
+    if capillary is None:
+        found["branch_weights"] = np.ascontiguousarray(problem.weights)
+        return found
+    lengths = capillary.length.to("um") * problem.weights
+    velocity = capillary.velocity.to("um/s")
+    found["axial_lengths"] = np.ascontiguousarray(lengths)
+    found["axial_flow"] = velocity * np.pi * problem.lengths["inner_radius"] ** 2
+    return found
+
+
+def _of_all(problem: LineProblem, amounts: Any, axis: int = 2) -> Floats:
+    """Return amounts in one line from those of its pieces, which have an axis of their own."""
+    array = np.asarray(amounts)
+    if problem.pieces == 1 and problem.capillary is None:
+        return array
+    places = [1] * array.ndim
+    places[0], places[axis] = -1, problem.pieces
+    found: Floats = (array * problem.weights.reshape(places)).sum(axis=axis)
+    return found
 
 
 def _failure(
@@ -131,12 +168,16 @@ def _failure(
 
 
 def _signed(c: CompiledModel) -> list[int]:
-    """Return the states that may be negative: all but amounts, masses, cells and concentrations."""
+    """Return the states that may be negative.
+
+    All but amounts, masses, cells and concentrations, and the species that say so.
+    """
     counted = [BASE_NAMES.index(n) for n in ("amount", "mass", "cells", "radioactivity")]
     found = []
     for i, name in enumerate(c.state_names):
         powers = c.model.analysis.dimensions[name]
-        if not any(powers[k] == 1 for k in counted):
+        may = c.model.species[name].may_be_negative
+        if may or not any(powers[k] == 1 for k in counted):
             found.append(i)
     return found
 

@@ -77,7 +77,7 @@ def supply_of(
         known = [*model.species, *analysis.definitions]
         raise SpecError(
             f"KG-162: {where}: the systemic model {model.name!r} has no such species, rule or"
-            f" output.{did_you_mean(name, known)}"
+            f" output.{did_you_mean(name, known)}  It has {', '.join(map(repr, known[:20]))}."
         )
     volume = analysis.volume_of(model.species[species])
     is_concentration = analysis.dimensions[species][_LENGTH] == -3
@@ -193,6 +193,6 @@ def curves_only(model: Model, curves: Mapping[str, object]) -> None:
     for name in curves:
         if name not in named:
             raise SpecError(
-                f"KG-162: plasma: no transport of model {model.name!r} names {name!r}."
-                f"{did_you_mean(str(name), named)}"
+                f"KG-162: plasma: no transport of model {model.name!r} names {name!r}; they name"
+                f" {', '.join(map(repr, sorted(named))) or 'none'}."
             )

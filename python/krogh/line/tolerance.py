@@ -6,12 +6,14 @@ As at a point (`krogh.simulate.tolerance`) ``atol = 1e-3 rtol scale``.  The scal
 rounded down to a power of ten, is the largest of its initial value and, where it moves, of the
 scale of the concentration outside; a state that has neither takes the smallest scale of its
 dimension, since what is formed cannot exceed what it is formed from, or one declared unit where
-there is none.
+there is none.  Doses count as they are given to the line that gets least, of several regimens the
+smallest tolerance holds; nothing depends on the order of lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +24,7 @@ from krogh.line.arrays import Evaluator
 from krogh.line.dosing import Dosing
 from krogh.line.problem import LineProblem
 from krogh.model.compile import CompiledModel
+from krogh.schedule import DOSE, Plan, TemplatePlan
 from krogh.simulate.tolerance import absolute_tolerances
 from krogh.units import dimension, factor, parse_quantity, require_dimension
 
@@ -68,7 +71,8 @@ def line_tolerances(
     if systemic is not None:
         assert dosing is not None
         nominal = typical(systemic, values[1], problem.plasma_parameters)
-        rows = [absolute_tolerances(systemic, g.plan, rtol, None, nominal) for g in dosing.groups]
+        plans = [replace(g.plan, largest_doses=_largest_doses(g.plan)) for g in dosing.groups]
+        rows = [absolute_tolerances(systemic, plan, rtol, None, nominal) for plan in plans]
         plasma = np.min(rows, axis=0)
     atol = _SHARE * rtol * _scales(problem, plasma / (_SHARE * rtol), values)
     if given is None:
@@ -101,6 +105,19 @@ def line_tolerances(
                 raise SpecError(f"KG-108: atol of {name} must not be negative, found {quantity}.")
             array[at] = quantity.internal
     return atol, plasma
+
+
+def _largest_doses(plan: Plan) -> dict[int, float]:
+    """Return the largest dose into each state, of the line that gets least where they differ."""
+    if not isinstance(plan, TemplatePlan):
+        return plan.largest_doses
+    columns, own = plan.records.columns, plan.own
+    found: dict[int, float] = {}
+    for k in np.flatnonzero(columns["kind"] == DOSE).tolist():
+        state = int(columns["target"][k])
+        amount = float(np.min(own["amount", k])) if ("amount", k) in own else columns["amount"][k]
+        found[state] = max(found.get(state, 0.0), float(amount))
+    return found
 
 
 def _scales(

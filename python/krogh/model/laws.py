@@ -101,6 +101,9 @@ class Species(Component):
     molar_mass : str, optional
         ``"148 kDa"`` or the name of a parameter; needed to dose mg into a molar species and the
         reverse.
+    may_be_negative : bool
+        Whether the laws themselves may take an amount or a concentration below zero, as some
+        published ones do; the line solver refuses steps that do otherwise.
     note : str
         Remarks.
     """
@@ -113,6 +116,7 @@ class Species(Component):
     initial_guess: Formula | None = None
     compartment: Name | None = None
     molar_mass: MolarMass = None
+    may_be_negative: bool = False
     note: str = ""
 
     if TYPE_CHECKING:
@@ -126,6 +130,7 @@ class Species(Component):
             initial_guess: Text | None = None,
             compartment: str | None = None,
             molar_mass: Any = None,
+            may_be_negative: bool = False,
             note: str = "",
         ) -> None: ...
 

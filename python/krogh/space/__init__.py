@@ -1,4 +1,4 @@
-"""Shapes of tissue in one dimension: a cylinder around a vessel, a sphere, a slab.
+"""Shapes of tissue in one dimension (cylinder, sphere, slab, several), and grids of voxels.
 
 SPDX-License-Identifier: BSD-3-Clause
 
@@ -8,6 +8,8 @@ SPDX-License-Identifier: BSD-3-Clause
 (8.0, 75.0)
 """
 
+from krogh.space.grid import Grid
+from krogh.space.several import Capillary, Several
 from krogh.space.shapes import Cylinder, Shape, Slab, Sphere
 
-__all__ = ["Cylinder", "Shape", "Slab", "Sphere"]
+__all__ = ["Capillary", "Cylinder", "Grid", "Several", "Shape", "Slab", "Sphere"]

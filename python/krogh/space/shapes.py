@@ -6,8 +6,9 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from krogh.errors import SpecError, UnitError
 from krogh.model.fields import Component, Measure, as_measure
 from krogh.units import Quantity, dimension
 
-__all__ = ["DEFAULT_GROWTH", "Cylinder", "Shape", "Slab", "Sphere"]
+__all__ = ["DEFAULT_GROWTH", "Cylinder", "Piece", "Shape", "Slab", "Sphere"]
 
 Floats = NDArray[np.float64]
 
@@ -47,24 +48,158 @@ Length = Annotated[Measure, BeforeValidator(_length)]
 
 
 class Shape(Component):
-    """What all shapes have; use `Cylinder`, `Sphere` or `Slab`.
+    """What all shapes have; use `Cylinder`, `Sphere`, `Slab`, `Several` or `Capillary`.
 
     Lengths in um.  A cylinder counts per um of its length, a slab per um^2 of its area, a sphere as
-    a whole.
+    a whole.  A shape is one piece, or several that stand one behind the other in all arrays.
     """
 
     what: ClassVar[str] = "shape"
-    geometry: ClassVar[str] = ""
-    supply_walls: ClassVar[tuple[int, ...]] = (0,)
-    """Supplying walls: 0 the inner, 1 the outer end."""
-
-    cells: Cells = 64
-    growth: Growth = DEFAULT_GROWTH
+    length_names: ClassVar[tuple[str, ...]] = ()
 
     @property
     def label(self) -> str:
         """What and which, for messages."""
         return type(self).__name__
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The pieces of tissue that it is made of."""
+        raise NotImplementedError
+
+    @property
+    def geometry(self) -> str:
+        """What the core calls it: cylindrical, spherical or cartesian."""
+        return self.pieces[0].form
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells of all pieces."""
+        return sum(p.cells for p in self.pieces)
+
+    @property
+    def walls(self) -> tuple[int, ...]:
+        """The walls through which it is supplied: 0 the inner, 1 the outer end."""
+        return self.pieces[0].supplied
+
+    @property
+    def lengths(self) -> dict[str, float]:
+        """The lengths by name that may differ between lines, um."""
+        return {n: getattr(self, n).to("um") for n in self.length_names}
+
+    @property
+    def cell_slices(self) -> tuple[slice, ...]:
+        """Where the cells of each piece are."""
+        return _slices([p.cells for p in self.pieces])
+
+    @property
+    def face_slices(self) -> tuple[slice, ...]:
+        """Where the faces of each piece are."""
+        return _slices([p.cells + 1 for p in self.pieces])
+
+    # --- cells ------------------------------------------------------------------------------------
+
+    def _piece_lengths(self, piece: Piece, lengths: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the lengths of a piece, for lengths of the whole."""
+        return lengths
+
+    def faces_of(self, lengths: Mapping[str, Any]) -> Floats:
+        """Return faces for lengths in um (numbers or arrays), shape (..., cells + pieces)."""
+        parts = []
+        for piece in self.pieces:
+            inner, outer = piece.ends(self._piece_lengths(piece, lengths))
+            low, high = np.asarray(inner, dtype=np.float64), np.asarray(outer, dtype=np.float64)
+            faces = low[..., None] + (high - low)[..., None] * piece.fractions
+            faces[..., -1] = high
+            parts.append(faces)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    def _each(self, faces: Floats, of: Callable[[Piece, Floats], Floats]) -> Floats:
+        """Return what is computed of every piece's faces, one behind the other."""
+        parts = [of(p, faces[..., s]) for p, s in zip(self.pieces, self.face_slices, strict=True)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    @property
+    def faces(self) -> Floats:
+        """Faces of the cells, um, shape (cells + pieces,)."""
+        return self.faces_of(self.lengths)
+
+    @property
+    def centers(self) -> Floats:
+        """Midpoints of the cells, um."""
+        return self.centers_of(self.faces)
+
+    @property
+    def volumes(self) -> Floats:
+        """Volumes of the cells: um^2 (per um) of a cylinder, um^3 of a sphere, um of a slab."""
+        return self.volumes_of(self.faces)
+
+    @property
+    def distance(self) -> Floats:
+        """Distance of the centers from the supplying wall, the nearer of two, um."""
+        return self.distance_of(self.faces)
+
+    def centers_of(self, faces: Floats) -> Floats:
+        """Return the midpoints of cells, shape (..., cells)."""
+        return self._each(faces, lambda _, f: 0.5 * (f[..., 1:] + f[..., :-1]))
+
+    def volumes_of(self, faces: Floats) -> Floats:
+        """Return the volumes between faces, shape (..., cells)."""
+        return self._each(faces, lambda p, f: _volumes(p.form, f))
+
+    def areas_of(self, faces: Floats) -> Floats:
+        """Return the areas of the faces, shape as `faces`."""
+        return self._each(faces, lambda p, f: _areas(p.form, f))
+
+    def distance_of(self, faces: Floats) -> Floats:
+        """Return the distance of cell centers from the supplying wall, shape (..., cells)."""
+        return self._each(faces, _distance)
+
+    @property
+    def surface_per_volume(self) -> float:
+        """Area of the supplying wall over the volume of the tissue, 1/um."""
+        faces, weights = self.faces, self.weights(self.lengths)
+        areas, volumes = self.areas_of(faces), self.volumes_of(faces)
+        surface = volume = 0.0
+        pairs = zip(self.face_slices, self.cell_slices, strict=True)
+        for weight, (at_faces, at_cells) in zip(weights, pairs, strict=True):
+            ends = areas[at_faces]
+            surface += weight * sum(ends[0] if wall == 0 else ends[-1] for wall in self.walls)
+            volume += weight * volumes[at_cells].sum()
+        return float(surface / volume)
+
+    # --- the tumour -------------------------------------------------------------------------------
+
+    def weights(self, lengths: Mapping[str, Any]) -> Any:
+        """Return how much of each piece is in one unit of the whole, shape (..., pieces)."""
+        return np.ones(1)
+
+    def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
+        """Return how much of the shape fills a volume in um^3, for lengths in um.
+
+        um of vessel length, number of spheres, or um^2 of area.
+        """
+        return volume / self.pieces[0].size(self._piece_lengths(self.pieces[0], lengths))
+
+    def require_lengths(self, lengths: Mapping[str, Any]) -> None:
+        """Raise SpecError KG-161 where lengths (numbers or arrays, um) make no shape."""
+        for name, value in lengths.items():
+            wrong = ~(np.isfinite(value) & (np.asarray(value) > 0.0))
+            if np.any(wrong):
+                raise SpecError(
+                    f"KG-161: {name} must be positive, found"
+                    f" {np.asarray(value)[wrong].flat[0]:g} um{_line(wrong)}."
+                )
+
+
+class Piece(Shape):
+    """A shape of one piece: its cells and how they widen away from the supply."""
+
+    form: ClassVar[str] = ""
+    supply_walls: ClassVar[tuple[int, ...]] = (0,)
+
+    cells: Cells = 64
+    growth: Growth = DEFAULT_GROWTH
 
     def __repr__(self) -> str:
         lengths = "".join(f"{n}={str(getattr(self, n))!r}, " for n in self.length_names)
@@ -72,27 +207,23 @@ class Shape(Component):
         return f"{self.label}({lengths}cells={self.cells}, growth={self.growth:g}{supply})"
 
     @property
-    def lengths(self) -> dict[str, float]:
-        """The lengths by name, um."""
-        return {n: getattr(self, n).to("um") for n in self.length_names}
-
-    length_names: ClassVar[tuple[str, ...]] = ()
+    def pieces(self) -> tuple[Piece, ...]:
+        """The shape itself."""
+        return (self,)
 
     @property
-    def walls(self) -> tuple[int, ...]:
+    def supplied(self) -> tuple[int, ...]:
         """The walls through which it is supplied: 0 the inner, 1 the outer end."""
         return self.supply_walls
-
-    # --- cells ------------------------------------------------------------------------------------
 
     @cached_property
     def fractions(self) -> Floats:
         """Places of the faces between the inner end (0) and the outer end (1)."""
         ratio = self.growth ** (1.0 / (self.cells - 1))
         widths = ratio ** np.arange(self.cells, dtype=np.float64)
-        if self.walls == (1,):
+        if self.supplied == (1,):
             widths = widths[::-1]
-        elif len(self.walls) == 2:
+        elif len(self.supplied) == 2:
             half = self.cells / 2.0
             away = np.minimum(np.arange(self.cells), np.arange(self.cells)[::-1])
             step = self.growth ** (1.0 / max(1.0, math.ceil(half) - 1))
@@ -106,96 +237,47 @@ class Shape(Component):
         """Return the places of the inner and the outer end, um, for lengths in um."""
         raise NotImplementedError
 
-    def faces_of(self, lengths: Mapping[str, Any]) -> Floats:
-        """Return faces for lengths in um (numbers or arrays), shape (..., cells + 1)."""
-        inner, outer = self.ends(lengths)
-        low, high = np.asarray(inner, dtype=np.float64), np.asarray(outer, dtype=np.float64)
-        faces: Floats = low[..., None] + (high - low)[..., None] * self.fractions
-        faces[..., -1] = high
-        return faces
-
-    @property
-    def faces(self) -> Floats:
-        """Faces of the cells, um, shape (cells + 1,)."""
-        return self.faces_of(self.lengths)
-
-    @property
-    def centers(self) -> Floats:
-        """Midpoints of the cells, um."""
-        return 0.5 * (self.faces[1:] + self.faces[:-1])
-
-    @property
-    def volumes(self) -> Floats:
-        """Volumes of the cells: um^2 (per um) of a cylinder, um^3 of a sphere, um of a slab."""
-        return self.volumes_of(self.faces)
-
-    @property
-    def distance(self) -> Floats:
-        """Distance of the centers from the supplying wall, the nearer of two, um."""
-        return self.distance_of(self.faces)
-
-    def volumes_of(self, faces: Floats) -> Floats:
-        """Return the volumes between faces, shape (..., cells)."""
-        low, high = faces[..., :-1], faces[..., 1:]
-        if self.geometry == "cylindrical":
-            return math.pi * (high - low) * (high + low)
-        if self.geometry == "spherical":
-            return 4.0 / 3.0 * math.pi * (high - low) * (high * high + high * low + low * low)
-        return high - low
-
-    def areas_of(self, faces: Floats) -> Floats:
-        """Return the areas of the faces, shape as `faces`."""
-        if self.geometry == "cylindrical":
-            return 2.0 * math.pi * faces
-        if self.geometry == "spherical":
-            return 4.0 * math.pi * faces * faces
-        return np.ones_like(faces)
-
-    def distance_of(self, faces: Floats) -> Floats:
-        """Return the distance of cell centers from the supplying wall, shape (..., cells)."""
-        centers = 0.5 * (faces[..., 1:] + faces[..., :-1])
-        from_inner = centers - faces[..., :1]
-        from_outer = faces[..., -1:] - centers
-        if self.walls == (0,):
-            return from_inner
-        return from_outer if self.walls == (1,) else np.minimum(from_inner, from_outer)
-
-    @property
-    def surface_per_volume(self) -> float:
-        """Area of the supplying wall over the volume of the tissue, 1/um."""
-        return float(self.surface_per_volume_of(self.faces))
-
-    def surface_per_volume_of(self, faces: Floats) -> Floats:
-        """Return the area of the supplying wall over the volume of the tissue, 1/um."""
-        areas = self.areas_of(faces)
-        supply = sum(areas[..., 0] if wall == 0 else areas[..., -1] for wall in self.walls)
-        return np.asarray(supply / self.volumes_of(faces).sum(axis=-1))
-
-    # --- the tumour -------------------------------------------------------------------------------
-
-    def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
-        """Return how much of the shape fills a volume in um^3, for lengths in um.
-
-        um of vessel length, number of spheres, or um^2 of area.
-        """
+    def size(self, lengths: Mapping[str, Any]) -> Any:
+        """Return the volume of tumor that one unit takes: um^2 per um, um^3, or um per um^2."""
         raise NotImplementedError
 
-    def require_lengths(self, lengths: Mapping[str, Any]) -> None:
-        """Raise SpecError KG-161 where lengths (numbers or arrays, um) make no shape."""
-        for name, value in lengths.items():
-            wrong = ~(np.isfinite(value) & (np.asarray(value) > 0.0))
-            if np.any(wrong):
-                raise SpecError(
-                    f"KG-161: {name} must be positive, found"
-                    f" {np.asarray(value)[wrong].flat[0]:g} um{_line(wrong)}."
-                )
+
+def _slices(sizes: Sequence[int]) -> tuple[slice, ...]:
+    ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))
+
+
+def _volumes(form: str, faces: Floats) -> Floats:
+    low, high = faces[..., :-1], faces[..., 1:]
+    if form == "cylindrical":
+        return math.pi * (high - low) * (high + low)
+    if form == "spherical":
+        return 4.0 / 3.0 * math.pi * (high - low) * (high * high + high * low + low * low)
+    return high - low
+
+
+def _areas(form: str, faces: Floats) -> Floats:
+    if form == "cylindrical":
+        return 2.0 * math.pi * faces
+    if form == "spherical":
+        return 4.0 * math.pi * faces * faces
+    return np.ones_like(faces)
+
+
+def _distance(piece: Piece, faces: Floats) -> Floats:
+    centers = 0.5 * (faces[..., 1:] + faces[..., :-1])
+    from_inner = centers - faces[..., :1]
+    from_outer = faces[..., -1:] - centers
+    if piece.supplied == (0,):
+        return from_inner
+    return from_outer if piece.supplied == (1,) else np.minimum(from_inner, from_outer)
 
 
 def _line(wrong: Any) -> str:
     return f" (line {int(np.flatnonzero(wrong)[0])})" if np.ndim(wrong) else ""
 
 
-class Cylinder(Shape):
+class Cylinder(Piece):
     """The tissue around a vessel (Krogh 1919, doi 10.1113/jphysiol.1919.sp001839).
 
     Parameters
@@ -218,7 +300,7 @@ class Cylinder(Shape):
     """
 
     positional: ClassVar[tuple[str, ...]] = ("inner_radius", "outer_radius")
-    geometry: ClassVar[str] = "cylindrical"
+    form: ClassVar[str] = "cylindrical"
     length_names: ClassVar[tuple[str, ...]] = ("inner_radius", "outer_radius")
     inner_radius: Length = Quantity(8.0, "um")
     outer_radius: Length = Quantity(75.0, "um")
@@ -255,12 +337,12 @@ class Cylinder(Shape):
         inner, outer = np.broadcast_arrays(lengths["inner_radius"], lengths["outer_radius"])
         return inner, outer
 
-    def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
-        """Return the vessel length in a volume, um: the vessel belongs to the volume."""
-        return volume / (math.pi * np.asarray(lengths["outer_radius"]) ** 2)
+    def size(self, lengths: Mapping[str, Any]) -> Any:
+        """Return the cross-section, um^2: the vessel belongs to the volume."""
+        return math.pi * np.asarray(lengths["outer_radius"]) ** 2
 
 
-class Sphere(Shape):
+class Sphere(Piece):
     """A spheroid or an avascular nodule, supplied from outside.
 
     Parameters
@@ -274,7 +356,7 @@ class Sphere(Shape):
     """
 
     positional: ClassVar[tuple[str, ...]] = ("radius",)
-    geometry: ClassVar[str] = "spherical"
+    form: ClassVar[str] = "spherical"
     supply_walls: ClassVar[tuple[int, ...]] = (1,)
     length_names: ClassVar[tuple[str, ...]] = ("radius",)
     radius: Length
@@ -295,12 +377,12 @@ class Sphere(Shape):
         radius = np.asarray(lengths["radius"], dtype=np.float64)
         return np.zeros_like(radius), radius
 
-    def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
-        """Return how many spheres fill a volume."""
-        return volume / (4.0 / 3.0 * math.pi * np.asarray(lengths["radius"]) ** 3)
+    def size(self, lengths: Mapping[str, Any]) -> Any:
+        """Return the volume, um^3."""
+        return 4.0 / 3.0 * math.pi * np.asarray(lengths["radius"]) ** 3
 
 
-class Slab(Shape):
+class Slab(Piece):
     """A layer of tissue, supplied from its inner face or from both.
 
     Parameters
@@ -316,7 +398,7 @@ class Slab(Shape):
     """
 
     positional: ClassVar[tuple[str, ...]] = ("thickness",)
-    geometry: ClassVar[str] = "cartesian"
+    form: ClassVar[str] = "cartesian"
     length_names: ClassVar[tuple[str, ...]] = ("thickness",)
     thickness: Length
     supply: Literal["inner", "both"] = "inner"
@@ -333,7 +415,7 @@ class Slab(Shape):
         ) -> None: ...
 
     @property
-    def walls(self) -> tuple[int, ...]:
+    def supplied(self) -> tuple[int, ...]:
         """The walls through which it is supplied: 0 the inner, 1 the outer end."""
         return (0,) if self.supply == "inner" else (0, 1)
 
@@ -347,6 +429,6 @@ class Slab(Shape):
         thickness = np.asarray(lengths["thickness"], dtype=np.float64)
         return np.zeros_like(thickness), thickness
 
-    def count_in(self, volume: Any, lengths: Mapping[str, Any]) -> Any:
-        """Return the area of a layer of this thickness that has a volume, um^2."""
-        return volume / np.asarray(lengths["thickness"])
+    def size(self, lengths: Mapping[str, Any]) -> Any:
+        """Return the thickness, um."""
+        return np.asarray(lengths["thickness"])

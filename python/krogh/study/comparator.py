@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from krogh.study.result import StudyResult
     from krogh.study.study import Study
 
-__all__ = ["differences", "run_well_mixed", "sentence"]
+__all__ = ["differences", "lengths_of", "no_counterpart", "run_well_mixed", "sentence"]
 
 
 def run_well_mixed(
@@ -42,16 +42,16 @@ def run_well_mixed(
     systemic, tissue = study.models
     shape = study.shape
     model = well_mixed(tissue, shape, systemic=systemic, tumour_volume=study.tumour_volume)
-    faces = shape.faces_of(_lengths(shape, values))
+    faces = shape.faces_of(lengths_of(shape, values))
     point = simulate(
         model,
-        study.regimen,
+        study._regimen,
         subjects=lines,
         times=arguments["times"],
         values={**_means_of_fields(study, shape), **_for_one_cell(study, shape, faces, values)}
         or None,
-        weight=study.subject.weight,
-        surface=study.subject.surface,
+        weight=arguments["weight"],
+        surface=arguments["surface"],
         rtol=study.settings.rtol,
         num_threads=study.settings.num_threads,
         metrics=False,
@@ -100,6 +100,18 @@ def run_well_mixed(
     return replace(result, targets=outcomes(study, result))
 
 
+def no_counterpart(study: Study) -> str:
+    """Return why a study has no well-mixed counterpart, or an empty text."""
+    _, tissue = study.models
+    for transport in tissue.transports.values():
+        if transport.wall_kind == "fixed":
+            return (
+                f"the wall holds {transport.species} at its concentration outside, which a"
+                " well-mixed tumour would follow at once"
+            )
+    return ""
+
+
 def _timed(provenance: Any, seconds: float) -> Any:
     return replace(provenance, wall_seconds=seconds)
 
@@ -107,7 +119,7 @@ def _timed(provenance: Any, seconds: float) -> Any:
 _SIZE_UNITS = {"cylindrical": "um^2", "spherical": "um^3", "cartesian": "um"}
 
 
-def _lengths(shape: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def lengths_of(shape: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the lengths of the shape in um, with those of the values."""
     found = dict(shape.lengths)
     for name in found:
@@ -187,10 +199,20 @@ def differences(result: StudyResult) -> ResultTable:
 
 def sentence(result: StudyResult) -> str:
     """Return in one line how far the well-mixed model is off in the share of cells reached."""
-    shares = [(a, b) for a, b in _pairs(result) if a.unit == "%" and a.measure.startswith("cells")]
+    pairs = _pairs(result)
+    shares = [(a, b) for a, b in pairs if a.unit == "%" and a.measure.startswith("cells with")]
     if not shares:
-        return "well-mixed model: no share of cells to compare"
+        row, other = max(pairs, key=lambda pair: _ratio(*pair))
+        return f"well-mixed model: {row.measure} {other.text} instead of {row.text}"
     row, other = max(shares, key=lambda pair: abs(pair[1].value - pair[0].value))
     off = other.value - row.value
-    verdict = "over-predicts" if off > 0.05 else "under-predicts" if off < -0.05 else "agrees on"
+    if abs(off) <= 0.05:
+        return f"well-mixed model agrees on coverage: {row.measure} {row.text}"
+    verdict = "over-predicts" if off > 0.0 else "under-predicts"
     return f"well-mixed model {verdict} coverage: {row.measure} {other.text} instead of {row.text}"
+
+
+def _ratio(row: Row, other: Row) -> float:
+    """Return how far the values of two rows are from each other, relative to the larger."""
+    largest = max(abs(row.value), abs(other.value))
+    return abs(other.value - row.value) / largest if largest > 0.0 else 0.0

@@ -20,8 +20,11 @@ SPDX-License-Identifier: BSD-3-Clause
     [settings]
     rtol = 1e-3
 
-Several drugs are an array of tables (``[[drug]]``) or a list of names; a drug, a tumour or a
-subject without changes may be its name alone (``drug = "T-DM1"``).
+A tumour with ``kind = "spheroid"`` (or ``"krogh_cylinder"``, ``"slab"``) is made by the function of
+`krogh.tumour` from the one called ``name``, and takes that function's arguments:
+``kind = "spheroid"``, ``name = "HER2 3+"``, ``radius = "200 um"``.  Several drugs are an array of
+tables (``[[drug]]``) or a list of names; a drug, a tumour or a subject without changes may be its
+name alone (``drug = "T-DM1"``).
 """
 
 from __future__ import annotations
@@ -80,6 +83,9 @@ class Settings(_Entry):
         comparison, no potency; that of the co-dosing benchmark of the numerics page.
     comparator
         Whether `Study.run` also runs the well-mixed model of the same study.
+    ranges
+        Whether `Study.run` also runs every value over its range, to say which matters most (for one
+        line, by the line solver, where all of it is one call).
     """
 
     cells: int | None = Field(default=None, ge=2, le=100_000)
@@ -90,6 +96,7 @@ class Settings(_Entry):
     num_threads: int = Field(default=0, ge=0)
     exposed: float = Field(default=1e5, gt=0.0)
     comparator: bool = True
+    ranges: bool = True
 
     @field_validator("rtol", "exposed", mode="before")
     @classmethod
@@ -107,6 +114,9 @@ class Part(_Entry):
         Its name in the library; or, with `definition`, its own.
     set
         A named value set of a drug.
+    kind
+        ``"krogh_cylinder"``, ``"spheroid"`` or ``"slab"``: the tumour that the function of
+        `krogh.tumour` makes of the one called `name`; then `values` are its arguments.
     values
         Values that take the place of the library's, by name.
     definition
@@ -115,6 +125,7 @@ class Part(_Entry):
 
     name: str = Field(min_length=1)
     set: str = ""
+    kind: Literal["", "krogh_cylinder", "spheroid", "slab"] = ""
     values: dict[str, Any] = {}
     definition: dict[str, Any] | None = None
 
@@ -128,15 +139,20 @@ class StudyDocument(_Entry):
     drug: tuple[Part, ...] = Field(min_length=1)
     tumour: Part
     subject: Part = Part(name="mouse 20 g")
-    regimen: str = Field(min_length=1)
+    regimen: str | None = Field(default=None, min_length=1)
     until: str = "24 h"
     times: tuple[str, ...] | None = None
     targets: tuple[str, ...] = ()
     tumour_volume: str | None = None
+    plasma: dict[str, Any] | None = None
     settings: Settings = Settings()
 
 
-_PART_FIELDS: Final = ("name", "set", "definition")
+_PART_FIELDS: Final = {
+    "drug": ("name", "set", "definition"),
+    "tumour": ("name", "kind", "definition"),
+    "subject": ("name", "definition"),
+}
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -261,8 +277,8 @@ def _part(entry: Any, path: tuple[str | int, ...], place: Place) -> dict[str, An
             f'KG-140: {word} is a name ({word} = "...") or a table with a name, not'
             f" {_kind(entry)}.{place.of(path)}"
         )
-    fields = {k: v for k, v in entry.items() if k in _PART_FIELDS}
-    values = {k: v for k, v in entry.items() if k not in _PART_FIELDS}
+    fields = {k: v for k, v in entry.items() if k in _PART_FIELDS[word]}
+    values = {k: v for k, v in entry.items() if k not in _PART_FIELDS[word]}
     if "name" not in fields:
         hint = next((h for key in values if (h := did_you_mean(key, ["name"]))), "")
         raise SpecError(
@@ -310,7 +326,8 @@ def _readable(error: ValidationError, place: Place, many: bool) -> SpecError:
     if kind == "missing":
         return SpecError(
             f"KG-140: {place.where} needs {shown!r}."
-            f"  A study has at least drug, tumour and regimen; `krogh init` writes an example."
+            f"  A study has at least drug, tumour and regimen (or plasma); `krogh init` writes an"
+            " example."
         )
     return SpecError(f"KG-140: {shown}: {_demand(first)}{place.of(path)}")
 

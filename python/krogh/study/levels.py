@@ -219,6 +219,14 @@ def _tissue(result: StudyResult, k: int) -> Iterator[Row]:
             )
             words = f"cells with free {drug.name} >= {mark.words}"
             yield Row(2, words, 100.0 * share, "%", f"free:{drug.label}")
+        elif name in result.tissue:
+            array = result.tissue[name]
+            values = array.values[:, k]
+            found = statistics.mean(values, weights)
+            yield Row(2, f"free {drug.name}, mean", found, array.unit, f"mean {name}")
+            found = statistics.quantile(values, weights, 0.1)
+            words = f"free {drug.name}, 10th percentile"
+            yield Row(2, words, found, array.unit, f"10th percentile {name}")
         total = f"total_{drug.label}"
         if total in result.tissue and result.num_cells > 1:
             depth, reached = statistics.half_depth(
@@ -308,7 +316,8 @@ def _says(row: Row, target: TargetOutcome) -> bool:
 def levels_table(rows: Sequence[Row], num_lines: int) -> ResultTable:
     """Return rows as a table of numbers: median, 5 and 95 % quantile where there are several lines.
 
-    Columns: level, measure, value, unit, (low, high,) target, reached.
+    Columns: level, measure, value, (5 %, 95 %,) unit, target, reached, and the key by which
+    `StudyResult.value` finds the row.
     """
     columns: dict[str, list[Any]] = {
         "level": [f"{row.level} {LEVEL_NAMES[row.level]}" for row in rows],
@@ -322,6 +331,7 @@ def levels_table(rows: Sequence[Row], num_lines: int) -> ResultTable:
         "unit": [row.unit for row in rows],
         "target": [row.target or "-" for row in rows],
         "reached": [row.reached_text for row in rows],
+        "key": [row.key for row in rows],
     }
     return ResultTable(columns)
 

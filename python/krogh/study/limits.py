@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
+from krogh.study.levels import Row
 from krogh.study.result import StudyResult
 from krogh.table import ResultTable
 
@@ -58,7 +58,7 @@ class Limit:
 
     @property
     def size(self) -> float:
-        """Difference of the outcome between the ends of the range."""
+        """Difference of the outcome between the ends of the range; NaN where one was not solved."""
         return abs(self.high - self.low)
 
 
@@ -77,7 +77,8 @@ def _groups(study: Study) -> list[_Group]:
     assembly = study.assembly
     labels = [*(drug.label for drug in assembly.drugs), *study.tumour.targets]
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for name, value in uncertain_values(study.drugs, study.tumour, study.subject).items():
+    person = study.subject if study.plasma is None else None
+    for name, value in uncertain_values(study.drugs, study.tumour, person).items():
         label = next((x for x in labels if name.endswith(f"_{x}")), "")
         base = name.removesuffix(f"_{label}") if label else name
         owner = assembly.owners.get(name, study.tumour.name)
@@ -89,25 +90,30 @@ def _groups(study: Study) -> list[_Group]:
     ]
 
 
-def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Limit, ...]:
+def one_at_a_time(
+    study: Study, measure: str | None, progress: Any, given: Mapping[str, Any] | None = None
+) -> tuple[Limit, ...]:
     """Return what the outcome depends on, the strongest first; see `Study.limits`.
+
+    Values that were given for the run stay as they are.
 
     Raises
     ------
     SpecError
         KG-118 for a row that the table does not have.
     """
-    groups = _groups(study)
+    fixed = dict(given or {})
+    groups = [group for group in _groups(study) if not set(group.values) & set(fixed)]
     if not groups:
         return ()
     count = 2 * len(groups) + 1
-    values: dict[str, tuple[NDArray[np.float64], str]] = {}
+    values = {name: _repeated(value, count) for name, value in fixed.items()}
     for k, group in enumerate(groups):
         for name, value in group.values.items():
             column = np.full(count, value.quantity.value)
             column[2 * k + 1], column[2 * k + 2] = value.ends
             values[name] = (column, value.unit or "1")
-    plain = replace_settings(study, comparator=False)
+    plain = study._changed(comparator=False, ranges=False, verify=False)
     result = plain.run(values=values, progress=progress)
     rows = {row.key: row for row in result.rows()}
     key = measure if measure is not None else default_measure(result)
@@ -134,12 +140,14 @@ def one_at_a_time(study: Study, measure: str | None, progress: Any) -> tuple[Lim
                 unit=row.unit,
             )
         )
-    return tuple(sorted(found, key=lambda limit: -limit.size))
+    return tuple(sorted(found, key=lambda limit: -limit.size if limit.size >= 0.0 else np.inf))
 
 
-def replace_settings(study: Study, **settings: Any) -> Study:
-    """Return the study with other settings."""
-    return study._changed(**settings)
+def _repeated(value: Any, count: int) -> Any:
+    """Return a value of one line for `count` lines."""
+    if isinstance(value, tuple) and len(value) == 2 and np.ndim(value[0]) == 1:
+        return np.repeat(value[0], count), value[1]
+    return np.repeat(value, count) if np.ndim(value) == 1 else value
 
 
 def default_measure(result: StudyResult) -> str:
@@ -151,10 +159,15 @@ def default_measure(result: StudyResult) -> str:
     shares = [row for row in rows if row.unit == "%" and row.measure.startswith("cells")]
     wanted = [row for row in rows if row.target]
     wanted += [row for level in (4, 3, 2) for row in shares if row.level == level]
-    wanted += [row for row in rows if row.key.startswith("depth:")]
-    moved = [row for row in wanted if np.ptp(row.values) > 0.05 * np.max(np.abs(row.values))]
-    telling = [row for row in moved if row.unit != "%" or np.ptp(row.values) > 1.0]
+    wanted += [row for row in rows if row.key.startswith(("depth:", "mean free_"))]
+    moved = [row for row in wanted if _spread(row) > 0.05 * np.nanmax(np.abs(row.values))]
+    telling = [row for row in moved if row.unit != "%" or _spread(row) > 1.0]
     return (telling or moved or wanted or rows)[0].key
+
+
+def _spread(row: Row) -> float:
+    """Return the difference of the largest and the smallest value of the lines that were solved."""
+    return float(np.nanmax(row.values) - np.nanmin(row.values))
 
 
 def limits_line(limits: Sequence[Limit]) -> str:
@@ -184,7 +197,7 @@ def limits_table(limits: Sequence[Limit]) -> ResultTable:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return "not solved" if np.isnan(value) else f"{value:.3g}"
 
 
 def with_limits(result: StudyResult, limits: tuple[Limit, ...]) -> StudyResult:

@@ -166,10 +166,10 @@ def plasma_exposures(study: Study) -> dict[str, Quantity]:
     systemic, _ = study.models
     result = simulate(
         systemic,
-        study.regimen,
+        study._regimen,
         until=study.until,
-        weight=study.subject.weight,
-        surface=study.subject.surface,
+        weight=study.subject.weight if study.plasma is None else None,
+        surface=study.subject.surface if study.plasma is None else None,
         windows=[(f"0 {_time_unit(study)}", study.until)],
         progress=False,
     )
@@ -235,10 +235,23 @@ def _supply(drug: _Drug, study: Study) -> dict[str, Any]:
             "inner_radius": shape.inner_radius,
             "outer_radius": shape.outer_radius,
         }
-    if study.tumour.geometry == "sphere":
-        diffusivity, fraction = _need(drug, "diffusivity", "void_fraction")
-        return {"radius": shape.radius, "diffusivity": diffusivity, "void_fraction": fraction}
-    raise _Lacks("it is defined for cylinders and spheres")
+    diffusivity, fraction = _need(drug, "diffusivity", "void_fraction")
+    return {"radius": shape.radius, "diffusivity": diffusivity, "void_fraction": fraction}
+
+
+def _slab_supply(drug: _Drug, study: Study) -> float:
+    """Return the depth of a slab over the clearance through its wall, s.
+
+    Through a membrane P per area, through tissue that is being filled twice eps D/L: the plane
+    front x = sqrt(2 eps D AUC/[Ag]) has come through the slab of depth L when the AUC is
+    L [Ag]/(2 eps D/L).
+    """
+    depth = depth_of(study).to("um")
+    if study.tumour.wall_kind == "membrane":
+        (permeability,) = _need(drug, "permeability")
+        return depth / float(permeability.to("um/s"))
+    diffusivity, fraction = _need(drug, "diffusivity", "void_fraction")
+    return depth**2 / (2.0 * float(diffusivity.to("um^2/s")) * float(fraction.internal))
 
 
 def depth_of(study: Study) -> Quantity:
@@ -256,20 +269,46 @@ def depth_of(study: Study) -> Quantity:
 
 
 def _biot(drug: _Drug, study: Study) -> Iterator[Number]:
-    if study.tumour.geometry != "cylinder":
-        return
+    geometry = study.tumour.geometry
+    if geometry == "sphere" or study.tumour.wall_kind == "fixed":
+        return  # there is no wall that could hold it back
     p, d, e = _need(drug, "permeability", "diffusivity", "void_fraction")
     shape = study.shape
-    value = formulas.biot_number(
-        p, shape.inner_radius, shape.outer_radius, diffusivity=d, void_fraction=e
-    )
+    if geometry == "slab":
+        value = float(p.to("um/s") * depth_of(study).to("um") / (e.internal * d.to("um^2/s")))
+    else:
+        value = formulas.biot_number(
+            p, shape.inner_radius, shape.outer_radius, diffusivity=d, void_fraction=e
+        )
+    wall = "vessel wall" if geometry == "cylinder" else "wall"
     if value < 0.1:
-        words = f"the vessel wall holds it back {1.0 / value:.0f} times more than the tissue"
+        words = f"the {wall} holds it back {1.0 / value:.0f} times more than the tissue"
     elif value > 10.0:
-        words = f"diffusion through the tissue is {value:.0f} times slower than the wall"
+        words = f"diffusion through the tissue is {value:.0f} times slower than the {wall}"
     else:
         words = "wall and tissue hold it back alike"
     yield Number(drug.name, "Biot number", "Bi", value, "", words)
+
+
+def _bystander(drug: _Drug, study: Study) -> Iterator[Number]:
+    """Yield how far released payload gets, and which part of it other cells take."""
+    _, tissue = study.models
+    names = ("diffusivity", "void_fraction", "permeability", "uptake_rate")
+    found = [tissue.parameters.get(f"payload_{name}_{drug.label}") for name in names]
+    if any(parameter is None for parameter in found):
+        return
+    d, e, p, uptake = (parameter.value for parameter in found if parameter is not None)
+    if d is None or e is None or p is None or uptake is None:
+        return
+    surface = Quantity(study.shape.surface_per_volume, "1/um")
+    washout = Quantity(p.to("um/s") * surface.value / e.internal, "1/s")
+    reach = formulas.bystander_range(d, uptake, washout).to("um")
+    far = depth_of(study).to("um")
+    words = f"released payload gets so far; the farthest cell is {far:.0f} um off"
+    yield Number(drug.name, "bystander range", "delta", reach, "um", words)
+    share = formulas.bystander_fraction(uptake, washout)
+    words = f"other cells take {100.0 * share:.0f} % of it, the vessels the rest"
+    yield Number(drug.name, "bystander fraction", "f_B", share, "", words)
 
 
 def _flow(drug: _Drug, study: Study) -> Iterator[Number]:
@@ -316,7 +355,11 @@ def _thiele(drug: _Drug, study: Study) -> Iterator[Number]:
     concentration = drug.concentration
     if concentration is None:
         raise _Lacks("the plasma has no output of it")
-    value = formulas.thiele_modulus(rate, density, concentration, **_supply(drug, study))
+    if study.tumour.geometry == "slab":
+        supply = _slab_supply(drug, study)
+        value = rate.to("1/s") * density.to("nM") * supply / concentration.to("nM")
+    else:
+        value = formulas.thiele_modulus(rate, density, concentration, **_supply(drug, study))
     limit = _full_below(study)
     words = (
         "cells take it up faster than it arrives: full occupancy cannot last"
@@ -328,16 +371,37 @@ def _thiele(drug: _Drug, study: Study) -> Iterator[Number]:
 
 def _full_below(study: Study) -> float:
     """Return below which squared Thiele modulus the farthest cell can be filled."""
-    return 1.0 if study.tumour.geometry == "cylinder" else 6.0
+    return 6.0 if study.tumour.geometry == "sphere" else 1.0
+
+
+def filled(modulus: float, study: Study) -> float:
+    """Return the share of the targets that what arrives can fill, for a clearance modulus above 1.
+
+    Behind a wall that limits, what arrives over what is needed, 1/Gamma.  Where diffusion through
+    filled tissue limits, the front slows down: a plane one has filled Gamma^(-1/2) of a slab, and
+    one in a sphere lies at x with 1 - 3 x^2 + 2 x^3 = 1/Gamma (shrinking core: Graff & Wittrup
+    2003, Cancer Res 63:1288) and has filled 1 - x^3.
+    """
+    if study.tumour.geometry == "sphere":
+        roots = np.roots([2.0, -3.0, 0.0, 1.0 - 1.0 / modulus])
+        core = next(float(r.real) for r in roots if abs(r.imag) < 1e-9 and 0.0 <= r.real <= 1.0)
+        return 1.0 - core**3
+    if study.tumour.geometry == "slab" and study.tumour.wall_kind == "fixed":
+        return float(modulus**-0.5)
+    return 1.0 / modulus
 
 
 def _modulus(drug: _Drug, study: Study) -> Iterator[Number]:
     if not drug.target:
         return
     density, exposure = _need(drug, "density", "exposure")
-    value = formulas.clearance_modulus(density, exposure, **_supply(drug, study))
+    if study.tumour.geometry == "slab":
+        value = density.to("nM") * _slab_supply(drug, study) / exposure.to("nM s")
+    else:
+        value = formulas.clearance_modulus(density, exposure, **_supply(drug, study))
     words = (
-        f"what arrives by {study.until} fills at most {100.0 / value:.0f} % of the targets"
+        f"what arrives by {study.until} fills at most {100.0 * filled(value, study):.0f} % of the"
+        " targets"
         if value > 1.0
         else f"enough for all targets arrives by {study.until}"
     )
@@ -350,6 +414,7 @@ _PER_DRUG: dict[str, Callable[[_Drug, Any], Iterator[Number]]] = {
     "Damkoehler number": _damkoehler,
     "Thiele modulus": _thiele,
     "clearance modulus": _modulus,
+    "bystander range": _bystander,
 }
 
 
@@ -393,11 +458,12 @@ def _verdict(study: Study, drugs: list[_Drug], entries: list[Number]) -> str:
     gamma, phi = value("Gamma", of), value("phi^2", of)
     lead = names[0]
     biot = value("Bi", lead)
-    way = "through the vessel wall" if biot < 0.1 else "by diffusion" if biot > 10.0 else ""
+    wall = "vessel wall" if study.tumour.geometry == "cylinder" else "wall"
+    way = f"through the {wall}" if biot < 0.1 else "by diffusion" if biot > 10.0 else ""
     if np.isnan(biot):
-        way = "by diffusion from the rim" if study.tumour.geometry == "sphere" else ""
+        way = "by diffusion from the rim" if study.tumour.geometry == "sphere" else "by diffusion"
     way = f" {way}" if way else ""
-    fill = f"{_short(100.0 / gamma)} % of {target}" if gamma > 0.0 else ""
+    fill = f"{_short(100.0 * filled(gamma, study))} % of {target}" if gamma > 1.0 else ""
     if gamma > 1.0:
         return (
             f"supply{way}: what arrives by {study.until} fills at most {fill}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["overridden"]
 
-_FIELDS: Final = ("regimen", "until", "times", "targets", "tumour_volume", "title")
+_FIELDS: Final = ("regimen", "until", "times", "targets", "tumour_volume", "plasma", "title")
 
 
 def overridden(study: Study, values: Mapping[str, Any]) -> Study:

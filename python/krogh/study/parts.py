@@ -117,6 +117,8 @@ def part_of_document(kind: str, part: Part, path: Sequence[str | int], place: Pl
         ) from None
     except Error as error:
         raise type(error)(f"{error}{place.of([*path, 'name'])}", error.code) from None
+    if part.kind:
+        return _shaped(part, found, path, place)
     known = known_values(kind, found)
     for name in part.values:
         if name not in known:
@@ -128,6 +130,24 @@ def part_of_document(kind: str, part: Part, path: Sequence[str | int], place: Pl
             place_text = place.of([*path, *name.split(".")])
             raise type(error)(f"{error}{place_text}", error.code) from None
     return found
+
+
+def _shaped(part: Part, base: Any, path: Sequence[str | int], place: Place) -> Any:
+    """Return the tumour that a function of `krogh.tumour` makes."""
+    import inspect
+
+    from krogh import tumour
+
+    function = getattr(tumour, part.kind)
+    own = [n for n in inspect.signature(function).parameters if n not in ("antigen", "values")]
+    known = list(dict.fromkeys([*own, *known_values("tumour", base)]))
+    for name in part.values:
+        if name not in known:
+            raise place.unknown([*path, *name.split(".")], known)
+    try:
+        return function(part.name, **part.values)
+    except Error as error:
+        raise type(error)(f"{error}{place.of(path)}", error.code) from None
 
 
 def _with_format(kind: str) -> dict[str, Any]:

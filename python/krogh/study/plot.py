@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.plot import COLORS, _plain_decades
+from krogh.plot import COLORS
 from krogh.study.levels import time_position
-from krogh.study.whole_files import write_whole
 from krogh.table import require_extra
 from krogh.units import format_number
+from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult
@@ -141,10 +141,18 @@ def _curve(axes: Any, x: NDArray[Any], lines: NDArray[Any], **style: Any) -> Non
 
 
 def _log_axis(axes: Any, largest: float) -> None:
+    """Make the axis logarithmic, from one to `_DECADES` decades high."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     axes.set_yscale("log")
     bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, largest * 10.0**-_DECADES), max(top, 2.0 * largest))
-    _plain_decades(axes)
+    top = max(top, 2.0 * largest)
+    bottom = min(max(bottom, largest * 10.0**-_DECADES), 0.05 * top)
+    axes.set_ylim(bottom, top)
+    if bottom > 5e-4 and top < 2e4:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _plasma(axes: Any, result: StudyResult, last: int) -> None:
@@ -206,16 +214,16 @@ def _profiles(
 
 
 def _mark(axes: Any, value: float, text: str) -> None:
-    axes.axhline(value, color="0.35", lw=0.9, ls=(0, (1, 2)))
-    axes.annotate(
-        text,
-        (0.99, value),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color="0.35",
-    )
+    """Draw a value as a line across the panel, or say on which side of it that would be."""
+    bottom, top = axes.get_ylim()
+    behind = {"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.6}
+    style = {"ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35", "bbox": behind}
+    if bottom <= value <= top:
+        axes.axhline(value, color="0.35", lw=0.9, ls=(0, (1, 2)))
+        axes.annotate(text, (0.99, value), xycoords=("axes fraction", "data"), **style)
+    else:
+        side, height = ("below", 0.02) if value < bottom else ("above", 0.78)
+        axes.annotate(f"{text}: {side}", (0.99, height), xycoords="axes fraction", **style)
 
 
 def _free(axes: Any, result: StudyResult, times: Sequence[int]) -> None:
@@ -245,8 +253,8 @@ def _engagement(axes: Any, result: StudyResult, times: Sequence[int]) -> None:
     for k, target in enumerate(result.target_labels):
         color = COLORS[(k + 2) % len(COLORS)]
         _profiles(axes, result, f"occupancy_{target}", times, color, 100.0, target)
-    _mark(axes, 90.0, "90 %")
     axes.set_ylim(0.0, 105.0)
+    _mark(axes, 90.0, "90 %")
     _dress(axes, title, _where(result), "occupancy of the target (%)")
 
 

@@ -15,7 +15,7 @@ from krogh.errors import SpecError, did_you_mean
 if TYPE_CHECKING:
     from krogh.library.drug_spec import Drug
 
-__all__ = ["assigned_regimen", "drug_called"]
+__all__ = ["assigned_regimen", "drug_called", "given_regimen"]
 
 
 def _plain(name: str) -> str:
@@ -28,6 +28,23 @@ def drug_called(name: str, drugs: Sequence[Drug]) -> Drug | None:
         if _plain(name) in {_plain(n) for n in (drug.name, drug.label, *drug.aliases)}:
             return drug
     return None
+
+
+def given_regimen(what: Any, plasma: Any, drugs: Sequence[Drug]) -> Regimen | None:
+    """Return the regimen, None where the plasma is given.
+
+    Raises
+    ------
+    SpecError
+        KG-141 for both or neither, and as `assigned_regimen`.
+    """
+    if (what is None) == (plasma is None):
+        both = "both are given" if what is not None else "neither is given"
+        raise SpecError(
+            "KG-141: a study has a regimen ('3.6 mg/kg'), or the concentrations outside of the"
+            f" tissue (plasma={{'{drugs[0].name}': '100 nM'}}); {both}."
+        )
+    return None if what is None else assigned_regimen(what, drugs)
 
 
 def assigned_regimen(what: str | Dose | Regimen | Sequence[Any], drugs: Sequence[Drug]) -> Regimen:

@@ -210,7 +210,7 @@ class StudyResult:
         return found
 
     def table(self, at: Any = None) -> ResultTable:
-        """Return the four-level table as numbers: level, measure, value, unit, target, reached."""
+        """Return the four-level table as numbers; column ``key`` is what `value` takes."""
         return levels_table(self.rows(at), self.num_lines)
 
     def value(self, key: str, at: Any = None) -> float:
@@ -333,8 +333,12 @@ class StudyResult:
     def _trust_lines(self) -> list[str]:
         p = self.provenance
         steps = f"steps {p.steps_accepted:,} (rejected {p.steps_rejected:,})"
-        balance = f"mass balance error {self.balance_error:.1e} of what entered · "
-        lines = [(balance if self.kind == "line" else "") + steps]
+        balance = ""
+        if self.kind == "line" and len(self.ledger):
+            balance = f"mass balance error {self.balance_error:.1e} of what entered · "
+        elif self.kind == "line":
+            balance = "mass balance not checked: the model loses drug that it does not count · "
+        lines = [balance + steps]
         if self.comparator is not None:
             from krogh.study.comparator import sentence
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from krogh.labelled import LabelledArray
 from krogh.study.levels import TargetOutcome
 from krogh.study.outputs import Outputs
 from krogh.study.result import DrugName, Mark, StudyResult
+from krogh.table import ResultTable
 from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "drug_names",
     "line_arguments",
     "marks_of",
+    "models_hash",
     "num_lines",
     "outcomes",
     "run_line",
@@ -53,21 +56,31 @@ def _grid(
         end, texts = study.until, study._times
     else:
         end, texts = checked_times(study.until if until is None else until, times)
+    if study.plasma is not None:
+        from krogh.study.medium import require_cover
+
+        require_cover(study.plasma, end)
     unit = parse_quantity(end).unit
     if texts is not None:
         return np.array([parse_quantity(t).value for t in texts]), unit
     from krogh.simulate.grid import grid_of
 
-    full, stop = grid_of(None, end, None, study.regimen)
+    full, stop = grid_of(None, end, None, study._regimen)
     even = np.linspace(full[0], stop, 201)
     grid = np.concatenate([np.setdiff1d(full, even), np.linspace(full[0], stop, steps + 1)])
     grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
     step = stop / steps
-    starts = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
+    starts = _starts(study, stop)
     if len(starts) <= _MOST_DOSES:
         more = [start + step * part for start in starts for part in _AFTER_DOSE]
         grid = np.unique(np.concatenate([grid, [t for t in more if 0.0 <= t <= stop]]))
     return grid[grid >= 0.0] / factor(unit), unit
+
+
+def _starts(study: Study, stop: float) -> list[float]:
+    """Return the times at which doses are given up to the end, s."""
+    doses = () if study._regimen is None else study._regimen.doses
+    return [dose.time + k * dose.interval for dose in doses for k in _repeats(dose, stop)]
 
 
 def _repeats(dose: Any, stop: float) -> range:
@@ -87,11 +100,11 @@ def line_arguments(study: Study, until: Any, times: Any, lines: int = 1) -> dict
     arguments: dict[str, Any] = {
         "tissue": tissue,
         "shape": study.shape,
-        "dosing": study.regimen,
+        "dosing": study._regimen,
         "systemic": systemic,
         "times": _grid(study, until, times, 200 if lines <= _FEW_LINES else 50),
-        "weight": study.subject.weight,
-        "surface": study.subject.surface,
+        "weight": study.subject.weight if study.plasma is None else None,
+        "surface": study.subject.surface if study.plasma is None else None,
         "rtol": study.settings.rtol,
         "method": study.settings.method,
         "max_steps": study.settings.max_steps,
@@ -206,7 +219,7 @@ def outcomes(study: Study, result: StudyResult) -> tuple[TargetOutcome, ...]:
     if not study.targets:
         return ()
     stop = float(result.times.values[-1]) * factor(result.times.unit)
-    doses = [dose.time + k * dose.interval for dose in study.regimen for k in _repeats(dose, stop)]
+    doses = _starts(study, stop)
     found = []
     for target in study.targets:
         attained = target.evaluate(result, names=_names(study), dose_times=doses)
@@ -238,17 +251,58 @@ def run_line(
     check_targets(study)
     arguments = line_arguments(study, until, times, lines)
     if values:
-        arguments |= {"values": values, "lines": lines}
+        arguments |= _split(study, arguments, values, lines)
     line = simulate_line(**arguments, progress=progress)
     result = _result_of(study, line, values, lines)
     if study.settings.comparator:
-        from krogh.study.comparator import run_well_mixed
+        from krogh.study.comparator import no_counterpart, run_well_mixed
 
+        reason = no_counterpart(study)
+        if reason:
+            result = replace(result, notes=(*result.notes, f"no well-mixed model: {reason}"))
+    else:
+        reason = "not wanted"
+    if not reason:
         other = run_well_mixed(study, until, times, values, progress)
         result = replace(result, comparator=other)
+    if study.settings.ranges and lines == 1 and line.method.startswith("line"):
+        from krogh.study.limits import one_at_a_time
+
+        plain = study if until is None and times is None else _with_times(study, until, times)
+        result = replace(result, limits=one_at_a_time(plain, None, progress, values))
     seconds = time.perf_counter() - began
     provenance = replace(result.provenance, wall_seconds=seconds)
     return replace(result, provenance=provenance)
+
+
+def _with_times(study: Study, until: Any, times: Any) -> Study:
+    """Return the study with the times of one of its runs."""
+    if times is None:
+        return study._changed(until=until, times=None)
+    return study._changed(times=times)
+
+
+def _split(
+    study: Study, arguments: Mapping[str, Any], values: Mapping[str, Any], lines: int
+) -> dict[str, Any]:
+    """Return the arguments for values of a run; those of fields scale the fields."""
+    from krogh.study.comparator import lengths_of
+
+    fields = dict(arguments.get("fields", {}))
+    scaled = {name: value for name, value in values.items() if name in fields}
+    if not scaled:
+        return {"values": dict(values), "lines": lines}
+    shape = study.shape
+    distance = np.atleast_2d(shape.distance_of(shape.faces_of(lengths_of(shape, values))))
+    for name in scaled:
+        own = study.models[1].parameters[name].value
+        assert own is not None  # a field varies a value of the library
+        unit = own.unit or "1"
+        number = _parameter(study, name, values, unit, lines)
+        assert number is not None
+        fields[name] = fields[name](distance) * (number / own.to(unit))[:, None]
+    kept = {name: value for name, value in values.items() if name not in scaled}
+    return {"values": kept, "lines": lines, "fields": fields}
 
 
 def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -> StudyResult:
@@ -258,7 +312,7 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
     systemic, tissue = study.models
     outputs = Outputs(tissue.outputs, line.__getitem__)
     plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
-    ledger = line.ledger(_conserved(study))
+    ledger = line.ledger()
     exposures = {
         name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
         for name, array in plasma.items()
@@ -277,7 +331,7 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
         marks=marks_of(study, outputs, values, lines),
         targets=(),
         ledger=_ledger_table(ledger),
-        balance_error=float(ledger.largest),
+        balance_error=float(ledger.largest) if ledger.imbalance else float("nan"),
         stats=dict(line.stats),
         provenance=_provenance(study, line),
         numbers=numbers_of(study, exposures),
@@ -303,32 +357,22 @@ def _per_cell(array: LabelledArray, lines: int, name: str) -> LabelledArray:
     return LabelledArray(values, ("line", "cell"), array.unit, name, coords)
 
 
-def _conserved(study: Study) -> dict[str, list[str]]:
-    """Return the species of the tissue that together keep what the drugs of a family bring in."""
-    from krogh.model.tissue import FORMS
-
-    _, tissue = study.models
-    groups: dict[str, list[str]] = {}
-    for drug in study.assembly.drugs:
-        names = [
-            f"{form}_{drug.label}" for form in FORMS if f"{form}_{drug.label}" in tissue.species
-        ]
-        groups.setdefault(drug.family or drug.name, []).extend(names)
-    return groups
-
-
-def _ledger_table(ledger: Any) -> Any:
-    from krogh.table import ResultTable
-
-    names = list(ledger.imbalance)
+def _ledger_table(ledger: Any) -> ResultTable:
+    sums = [
+        " + ".join(n if k == 1.0 else f"{k:g} {n}" for n, k in members.items())
+        for members in ledger.species.values()
+    ]
+    largest = [float(np.nanmax(np.abs(values))) for values in ledger.imbalance.values()]
     return ResultTable(
-        {
-            "what": names,
-            "largest imbalance": [float(np.nanmax(np.abs(ledger.imbalance[n]))) for n in names],
-            "species": [" + ".join(ledger.species[n]) for n in names],
-        },
+        {"amount": sums, "largest imbalance": largest},
         title="content less what entered, of the largest content",
     )
+
+
+def models_hash(study: Study) -> str:
+    """Return a fingerprint of both models with all their values, and of the shape."""
+    texts = "\n".join([*(model.content for model in study.models), repr(study.shape)])
+    return hashlib.sha256(texts.encode("utf-8")).hexdigest()[:16]
 
 
 def _provenance(study: Study, line: Any) -> Any:
@@ -343,8 +387,8 @@ def _provenance(study: Study, line: Any) -> Any:
         version=str(_core.__version__),
         instruction_set=str(_core.instruction_set()),
         model=tissue.name,
-        model_hash="",
-        dosing=str(study.regimen),
+        model_hash=models_hash(study),
+        dosing=study._given,
         seed=0,
         rtol=study.settings.rtol,
         atol={},

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +27,9 @@ from krogh.study.levels import TargetOutcome
 from krogh.study.limits import Limit
 from krogh.study.numbers import Numbers
 from krogh.study.result import DrugName, Mark, StudyResult
-from krogh.study.whole_files import write_whole
+from krogh.study.run import models_hash
 from krogh.table import ResultTable, require_extra
+from krogh.whole_files import write_whole
 
 __all__ = ["open_file", "save_result"]
 
@@ -167,9 +168,9 @@ def open_file(path: str | Path) -> Any:
             _check_format(file, path)
             result = _read_group(file)
             if "well_mixed" in file:
-                result = _with_comparator(result, _read_group(file["well_mixed"]))
-            return result
-    except (OSError, KeyError, json.JSONDecodeError) as error:
+                result = replace(result, comparator=_read_group(file["well_mixed"]), _cache={})
+            return _with_warning(result)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise SpecError(
             f"KG-142: {str(path)!r} is damaged or incomplete: {error}.  Run the study again"
             " (krogh run), or take another copy of the file."
@@ -188,10 +189,16 @@ def _check_format(file: Any, path: Path) -> None:
         )
 
 
-def _with_comparator(result: StudyResult, other: StudyResult) -> StudyResult:
-    from dataclasses import replace
+def _with_warning(result: StudyResult) -> StudyResult:
+    """Return a result that says so where its study would now be another one."""
+    if models_hash(result.study) == result.provenance.model_hash or _CHANGED in result.notes:
+        return result
+    return replace(result, notes=(*result.notes, _CHANGED), _cache={})
 
-    return replace(result, comparator=other, _cache={})
+
+_CHANGED: Final = (
+    "the library's values have changed since: run again, this study gives other numbers"
+)
 
 
 def _read_array(dataset: Any, time_unit: str) -> LabelledArray:
@@ -238,13 +245,17 @@ def _read_group(group: Any) -> StudyResult:
             **{**facts["provenance"], "citations": tuple(facts["provenance"]["citations"])}
         ),
         numbers=None if facts["numbers"] is None else Numbers.of_document(facts["numbers"]),
-        limits=tuple(Limit(**limit) for limit in facts["limits"]),
+        limits=tuple(_limit(limit) for limit in facts["limits"]),
         failures=tuple(facts["failures"]),
         notes=tuple(facts["notes"]),
         distance=arrays["distance"],
         positions=arrays["positions"],
         volumes=arrays["volumes"],
     )
+
+
+def _limit(content: Mapping[str, Any]) -> Limit:
+    return Limit(**{**content, "parameters": tuple(content["parameters"])})
 
 
 def _read_arrays(group: Any, unit: str) -> Mapping[str, LabelledArray]:

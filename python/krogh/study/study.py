@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krogh.dosing import Dose, Regimen
-from krogh.errors import Error, did_you_mean
+from krogh.errors import Error, SpecError, did_you_mean
 from krogh.study.document import Place, Settings, StudyDocument, checked, parsed, read_text
+from krogh.study.medium import Curve, curves_of, medium_model, require_cover
 from krogh.study.parts import document_of_part, drugs_of, part_of_document, subject_of, tumour_of
-from krogh.study.regimen import assigned_regimen
+from krogh.study.regimen import given_regimen
 from krogh.study.toml_text import toml_text
-from krogh.study.whole_files import write_whole
+from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
     from krogh.dose import Target
@@ -58,6 +59,10 @@ class Study:
         Sentences such as ``"occupancy >= 90 % in 90 % of viable cells"``, or `krogh.dose.Target`.
     tumour_volume
         ``"0.2 mL"``: what the tumour takes leaves the plasma.  None: the plasma does not feel it.
+    plasma
+        In place of a regimen and a body, the concentration of every drug outside of the tissue:
+        ``{"T-DM1": "100 nM"}`` (a medium that is held), or a curve ``(times, values, unit)`` with
+        times such as ``([0, 6, 24], "h")``, straight between its points.
     title
         First line of every table; made from the rest if left out.
     **settings
@@ -79,6 +84,7 @@ class Study:
     __slots__ = (
         "_cache",
         "_drugs",
+        "_plasma",
         "_regimen",
         "_settings",
         "_subject",
@@ -91,7 +97,8 @@ class Study:
     )
     _cache: dict[str, Any]
     _drugs: tuple[Drug, ...]
-    _regimen: Regimen
+    _plasma: dict[str, Curve] | None
+    _regimen: Regimen | None
     _settings: Settings
     _subject: Subject
     _targets: tuple[Target, ...]
@@ -105,13 +112,14 @@ class Study:
         self,
         drug: Any,
         tumour: Any,
-        regimen: str | Dose | Regimen | Sequence[Any],
+        regimen: str | Dose | Regimen | Sequence[Any] | None = None,
         *,
         subject: Any = "mouse 20 g",
         until: str = "24 h",
         times: Any = None,
         targets: Any = (),
         tumour_volume: str | None = None,
+        plasma: Mapping[str, Any] | None = None,
         title: str = "",
         **settings: Any,
     ) -> None:
@@ -131,9 +139,12 @@ class Study:
         with about("subject"):
             values["subject"] = subject_of(subject)
         with about("regimen"):
-            values["regimen"] = assigned_regimen(regimen, values["drugs"])
+            values["regimen"] = given_regimen(regimen, plasma, values["drugs"])
+        with about("plasma"):
+            values["plasma"] = None if plasma is None else curves_of(plasma, values["drugs"])
         with about("until" if times is None else "times"):
             values["until"], values["times"] = checked_times(until, times)
+            require_cover(values["plasma"] or {}, values["until"])
         with about("targets"):
             values["targets"] = checked_targets(targets)
         with about("tumour_volume"):
@@ -171,8 +182,24 @@ class Study:
 
     @property
     def regimen(self) -> Regimen:
-        """The doses, each with the name of its drug."""
+        """The doses, each with the name of its drug.
+
+        Raises
+        ------
+        SpecError
+            KG-141 for a study whose plasma is given.
+        """
+        if self._regimen is None:
+            raise SpecError(
+                "KG-141: the plasma of this study is given, so it has no regimen, and no dose that"
+                " could be chosen.  Give a regimen and a subject instead of plasma=...."
+            )
         return self._regimen
+
+    @property
+    def plasma(self) -> Mapping[str, Curve] | None:
+        """Given concentrations by drug; None where doses make them."""
+        return self._plasma
 
     @property
     def until(self) -> str:
@@ -198,7 +225,17 @@ class Study:
     def title(self) -> str:
         """The first line of its tables: what was given as title, then what is asked."""
         start = f"{self._title}: " if self._title else ""
-        return f"{start}{self.regimen} · {self.subject.name} · {self.tumour.name} · {self.until}"
+        shape = {"sphere": "spheroid", "slab": "slab"}.get(self.tumour.geometry, "")
+        said = not shape or self.tumour.name.endswith(shape)
+        where = self.tumour.name if said else f"{self.tumour.name} {shape}"
+        return f"{start}{self._given} · {where} · {self.until}"
+
+    @property
+    def _given(self) -> str:
+        """What is given, and to whom."""
+        if self._plasma is None:
+            return f"{self.regimen} · {self.subject.name}"
+        return " + ".join(f"{name} {curve.text}" for name, curve in self._plasma.items())
 
     @property
     def shape(self) -> Any:
@@ -214,7 +251,8 @@ class Study:
         if "assembly" not in self._cache:
             from krogh.library.assembling import assembly_of
 
-            self._cache["assembly"] = assembly_of(list(self.drugs), self.tumour, self.subject)
+            person = None if self._plasma is not None else self.subject
+            self._cache["assembly"] = assembly_of(list(self.drugs), self.tumour, person)
         found: Assembly = self._cache["assembly"]
         return found
 
@@ -222,15 +260,20 @@ class Study:
     def models(self) -> tuple[Model, Model]:
         """The systemic and the tissue model, assembled from drugs, tumour and subject."""
         assembly = self.assembly
-        assert assembly.systemic is not None  # a study has a subject
-        return assembly.systemic, assembly.tissue
+        if assembly.systemic is not None:
+            return assembly.systemic, assembly.tissue
+        if "medium" not in self._cache:
+            self._cache["medium"] = medium_model(assembly.drugs, self._plasma or {})
+        return self._cache["medium"], assembly.tissue
 
     @property
     def source(self) -> str:
         """Every source, for `krogh.cite`."""
         from krogh.citations import model_keys
 
-        parts: list[Any] = [*self.drugs, self.tumour, self.subject]
+        parts: list[Any] = [*self.drugs, self.tumour]
+        if self._plasma is None:
+            parts.append(self.subject)
         keys = " ".join(f"[{key}]" for model in self.models for key in model_keys(model))
         return "\n".join([*(part.source for part in parts), keys])
 
@@ -359,6 +402,7 @@ class Study:
             "times": self._times,
             "targets": self.targets,
             "tumour_volume": self.tumour_volume,
+            "plasma": None if self._plasma is None else self._plasma_document(),
             "title": self._title,
             **self.settings.model_dump(exclude_defaults=True),
         }
@@ -375,7 +419,7 @@ class Study:
             "format": "krogh-study",
             "version": 1,
             "title": self._title or None,
-            "regimen": str(self._regimen_as_written()),
+            "regimen": None if self._regimen is None else str(self._regimen_as_written()),
             "until": self.until,
             "times": None if self._times is None else list(self._times),
             "targets": [str(target) for target in self.targets] or None,
@@ -383,14 +427,20 @@ class Study:
             "drug": one,
             "tumour": document_of_part("tumour", self.tumour),
             "subject": document_of_part("subject", self.subject),
+            "plasma": None if self._plasma is None else self._plasma_document(),
             "settings": settings or None,
         }
+        if self._plasma is not None:
+            del document["subject"]
         return {name: value for name, value in document.items() if value is not None}
 
-    def _regimen_as_written(self) -> Regimen:
+    def _plasma_document(self) -> dict[str, Any]:
+        return {name: curve.to_document() for name, curve in (self._plasma or {}).items()}
+
+    def _regimen_as_written(self) -> Regimen | None:
         """Return the regimen, with one drug without its name."""
-        if len(self.drugs) > 1:
-            return self.regimen
+        if self._regimen is None or len(self.drugs) > 1:
+            return self._regimen
         return Regimen(dose.replace(drug=None) for dose in self.regimen.doses)
 
     @classmethod
@@ -435,7 +485,7 @@ class Study:
         subject = part_of_document("subject", document.subject, ("subject",), place)
         arguments: dict[str, Any] = {
             name: getattr(document, name)
-            for name in ("until", "times", "targets", "tumour_volume", "title")
+            for name in ("until", "times", "targets", "tumour_volume", "plasma", "title")
         }
         arguments |= document.settings.model_dump(exclude_defaults=True)
         try:
@@ -472,8 +522,7 @@ class Study:
         facts = [
             ("drugs", ", ".join(drug.name for drug in self.drugs)),
             ("tumour", f"{self.tumour.name} ({self.tumour.geometry}, {self.shape.cells} cells)"),
-            ("subject", self.subject.name),
-            ("regimen", str(self.regimen)),
+            ("given", self._given),
             ("until", self.until),
         ]
         facts += [("target", f"{target} (level {target.level})") for target in self.targets]

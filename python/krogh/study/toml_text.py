@@ -94,7 +94,7 @@ def _open_value(text: str, depth: int, quotes: str) -> tuple[int, str]:
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """Return the line (from 1) where a key of a TOML text stands, or that of what holds it.
+    """Return the line (from 1) where a key stands, or what holds it, or the first in it.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
         for part in (whole[:size], tuple(k for k in whole[:size] if isinstance(k, str))):
             if part in places:
                 return places[part]
-    return None
+    inside = [number for found, number in places.items() if found[: len(whole)] == whole]
+    return min(inside, default=None)
 
 
 # --- writing --------------------------------------------------------------------------------------

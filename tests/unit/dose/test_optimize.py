@@ -187,6 +187,18 @@ def test_well_mixed_results_are_judged_too(study: Any) -> None:
     assert covered.evaluate(mixed, names=problem.names).share >= share
 
 
+def test_results_know_their_drugs_and_doses() -> None:
+    study = kg.Study("T-DM1", "NCI-N87", "3.6 mg/kg every 8 h", until="20 h", cells=8)
+    result = study.run(progress=False)
+    curve, hours = result.plasma["Cp_TDM1"].values[0], result.times.values
+    trough = Target("plasma trough of Kadcyla >= 5 ug/mL").evaluate(result)
+    before = curve[hours < 16.0 - 1e-9][-1]
+    assert trough.values[0] == pytest.approx(before * 148.781e-3)
+    line = kg.simulate_line(**study.line_arguments())
+    mass = Target("plasma concentration of TDM1 >= 5 ug/mL").evaluate(line)
+    assert mass.values[0] == pytest.approx(curve[-1] * 148.781e-3)
+
+
 def test_targets_of_the_study_are_the_default() -> None:
     study = kg.Study("T-DM1", "NCI-N87", "3.6 mg/kg", targets=[PAYLOAD])
     plan = study.optimize(dose="3.6 mg/kg", tumours=3, cells=8, progress=False)

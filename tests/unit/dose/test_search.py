@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import krogh as kg
 import numpy as np
 import pytest
 from krogh.dose import Plan
@@ -36,6 +37,8 @@ def same(first: Plan, second: Plan) -> None:
     assert str(first) == str(second)
     assert [c.regimen for c in first.candidates] == [c.regimen for c in second.candidates]
     assert (first.axes, first.settings) == (second.axes, second.settings)
+    assert (first.drawn.names, first.drawn.units) == (second.drawn.names, second.drawn.units)
+    np.testing.assert_array_equal(first.drawn.values, second.drawn.values)
 
 
 # --- known answers --------------------------------------------------------------------------------
@@ -369,3 +372,110 @@ def test_pictures_have_axes_with_units(plan: Plan, tmp_path: Path) -> None:
         plan.plot(at={"intervall": 4.0})
     with pytest.raises(SpecError, match="KG-118"):
         plan.plot(at={"interval": 5.0})
+
+
+def test_report_stands_alone(plan: Plan, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    text = plan.report(tmp_path / "decision.html").read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") == 2
+    assert "http" not in text.replace("http-equiv", "")
+    assert text.count("<tr class=") == len(plan.candidates)
+    assert text.count("<tr class='best'>") == (plan.best is not None)
+    assert plan.settings.fingerprint in text
+    assert "&gt;= 5 nM" in text
+    assert "not a medical device" in text
+    with pytest.raises(SpecError, match=r"KG-133.*\.html"):
+        plan.report(tmp_path / "decision.pdf")
+
+
+def test_drivers_name_the_value_that_decides(
+    decay: Any, decay_problem: Any, search_of: Any
+) -> None:
+    class Noisy(decay_problem):  # type: ignore[misc, valid-type]
+        """The elimination decides; a copy of it and noise do nothing of their own."""
+
+        def tumours(self, seed: int, count: int) -> dict[str, Any]:
+            found = super().tumours(seed, count)
+            noise = np.random.default_rng(7).normal(size=count)
+            return {"noise": noise, "k": (found["k"], "1/s"), "k_too": 2.0 * found["k"]}
+
+        def run(self, regimen: Any, times: Any, outputs: Any, values: Any, *rest: Any) -> Any:
+            return super().run(regimen, times, outputs, {"k": values["k"][0]}, *rest)
+
+    plan = finish(search_of(Noisy(), dose="200 nmol", reach=[TROUGH], tumours=600))
+    first, second = plan.drivers()
+    assert first.names == ("k", "k_too")
+    assert first.unit == "1/s"
+    joint = plan.sample.joint[0]
+    order = np.argsort(plan.drawn.values[1])
+    assert first.low == joint[order[:200]].mean()
+    assert first.high == joint[order[-200:]].mean()
+    assert first.difference < 0.0  # a fast elimination reaches less
+    assert first.is_clear
+    assert not second.is_clear
+    assert "What differs most between tumours that do and do not: k (" in plan.explain()
+    assert "noise" not in plan.explain()
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+def test_free_drug_without_engagement_is_an_inaccessible_target(
+    decay: Any, decay_problem: Any, search_of: Any
+) -> None:
+    reach = [
+        "free of D >= 0.1 nM in 50 % of cells at 7 d",
+        "level 3: free of D >= 900 nM in 50 % of cells at 7 d",
+    ]
+    plan = finish(search_of(decay_problem(), dose="400, 800 nmol", reach=reach))
+    assert (plan.label, plan.stops) == ("INACCESSIBLE TARGET", "3 engagement")
+    assert "Free drug is there but the target is not held" in plan.explain()
+
+
+def test_between_half_and_the_confidence_is_not_certain_enough(
+    decay: Any, decay_problem: Any, search_of: Any
+) -> None:
+    dose = 400.0
+    exact = decay.exact(dose, 5.0, 7 * DAY)
+    search = search_of(
+        decay_problem(),
+        dose=f"{dose:g} nmol",
+        reach=[TROUGH],
+        tumours=2000,
+        confidence=0.5 * (1.0 + exact),
+    )
+    plan = finish(search)
+    assert 0.5 < plan.probabilities["P joint"][0] < search.settings.confidence
+    assert (plan.label, plan.stops) == ("NOT CERTAIN ENOUGH", "1 systemic")
+
+
+@pytest.mark.parametrize(
+    ("own", "space", "label"),
+    [
+        ("100 nmol every 2 d", {"dose": "50 nmol"}, "DE-ESCALATE"),
+        ("100 nmol every 2 d", {"dose": "100 nmol"}, "HOLD"),
+        ("100 nmol every 2 d", {"dose": "200 nmol"}, "ESCALATE"),
+        ("100 nmol every 2 d", {"interval": "3 d"}, "DE-ESCALATE"),
+        ("100 nmol every 2 d", {"dose": "200 nmol", "interval": "4 d"}, "CHANGE SCHEDULE"),
+        ("D 100 nmol every 2 d", {"add": {"carrier": "2 x"}}, "CHANGE CARRIER"),
+        ("D 100 nmol every 2 d + carrier 200 nmol every 2 d", {"add": {"carrier": "2 x"}}, "HOLD"),
+    ],
+)
+def test_labels_compare_with_the_studys_own_regimen(
+    decay_problem: Any, search_of: Any, own: str, space: dict[str, Any], label: str
+) -> None:
+    problem = decay_problem(regimen=kg.Regimen(own), until=8 * DAY)
+    plan = finish(search_of(problem, reach=["Cmax of D >= 1 nM"], tumours=20, **space))
+    assert plan.best is not None
+    assert plan.label == label
+
+
+def test_close_calls_are_said_to_be_close(decay: Any, decay_problem: Any, search_of: Any) -> None:
+    exact = decay.exact(200.0, 5.0, 7 * DAY)
+    arguments = {"dose": "200 nmol", "reach": [TROUGH], "tumours": 100}
+    close = finish(search_of(decay_problem(), confidence=exact, **arguments))
+    assert not close.decision.is_separated
+    assert "with other tumours the answer may differ" in close.explain()
+    clear = finish(search_of(decay_problem(), confidence=0.05, **arguments))
+    assert clear.decision.is_separated
+    assert "may differ" not in clear.explain()

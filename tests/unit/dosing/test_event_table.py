@@ -188,6 +188,27 @@ def test_compartments_by_name():
         read(BASIC, compartments={1: "depot"})
 
 
+def test_a_covariate_asked_for_in_other_letters_is_kept_once():
+    table = EventTable.read(
+        "ID,TIME,AMT,WT\n1,0,5,70\n", units={"TIME": "h", "AMT": "mg"}, covariates={"wt": "kg"}
+    )
+    assert list(table.covariates) == ["wt"]
+    assert table.to_csv().splitlines()[1].upper().split(",").count("WT") == 1
+    assert EventTable.read(table.to_csv()) == table
+
+
+def test_two_signs_are_no_number_of_a_compartment():
+    with pytest.raises(DataError, match=r"KG-222.*'--2'"):
+        EventTable.read("ID,TIME,AMT,CMT\n1,0,10,--2\n", units=UNITS)
+
+
+def test_a_compartment_beyond_any_model_is_refused_also_where_names_may_stand():
+    with pytest.raises(DataError, match=r"KG-222.*row 2.*2415444"):
+        EventTable.read("id;time;amt;cmt;DVID\n1;0;5;2415444;2x;\n", units=UNITS)
+    with pytest.raises(DataError, match=r"KG-222.*row 2"):
+        EventTable.read("id;time;amt;cmt\n1;0;5;2415444\n1;1;5;depot\n", units=UNITS)
+
+
 def test_units_of_responses_by_kind():
     text = "ID,TIME,AMT,DV,DVID\n1,0,100,.,.\n1,1,.,3,cp\n1,1,.,40,pca\n"
     table = read(text, units={"TIME": "h", "AMT": "mg", "DV": {"cp": "mg/L", "pca": "%"}})

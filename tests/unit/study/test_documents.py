@@ -49,6 +49,15 @@ def studies() -> dict[str, Study]:
         "a set of values": Study(drug.with_set("NCI-N87 benchmark"), tumour, "3.6 mg/kg"),
         "of one's own": Study(drug.renamed("mine", "M"), tumour, "3.6 mg/kg", times=["0 h", "6 h"]),
         "two way": Study(drug, tumour, "3.6 mg/kg", tumour_volume="0.2 mL", comparator=False),
+        "in a medium": Study("trastuzumab", "SK-BR-3 spheroid", plasma={"trastuzumab": "100 nM"}),
+        "on a curve": Study(
+            two,
+            tumour,
+            plasma={
+                "T-DM1": (([0, 6, 24], "h"), [60, 30, 20], "ug/mL"),
+                "trastuzumab": "15 ug/mL",
+            },
+        ),
         "heavier": Study(drug, tumour, "1 mg", subject=kg.library.subject("mouse 20 g")),
     }
 
@@ -60,7 +69,8 @@ def test_a_study_reads_back_from_its_own_text(name: str, tmp_path: Path) -> None
     assert again == study
     assert again.drugs == study.drugs
     assert again.tumour == study.tumour
-    assert again.regimen == study.regimen
+    assert again._regimen == study._regimen
+    assert again.plasma == study.plasma
     assert again.targets == study.targets
     assert again.settings == study.settings
     path = study.save(tmp_path / "study.toml")
@@ -129,6 +139,22 @@ def test_names_of_drugs_in_regimens_are_read_as_people_write_them() -> None:
     drugs = ["T-DM1", "trastuzumab"]
     study = Study(drugs, "NCI-N87", "Kadcyla 3.6 mg/kg + Trastuzumab 1 mg/kg")
     assert study.regimen.drugs == ("T-DM1", "trastuzumab")
+
+
+def test_shapes_of_a_document_are_those_of_python() -> None:
+    study = Study.from_toml(
+        'drug = "T-DM1"\nregimen = "1 mg/kg"\n'
+        '[tumour]\nkind = "spheroid"\nname = "HER2 3+"\nradius = "150 um"\ncells = 32\n'
+    )
+    assert study.tumour == kg.tumour.spheroid("HER2 3+", radius="150 um", cells=32)
+    assert "HER2 3+ spheroid" in study.title
+    again = Study.from_toml(study.to_toml())
+    assert again.tumour == study.tumour
+    dense = Study.from_toml(
+        'drug = "T-DM1"\nregimen = "1 mg/kg"\n'
+        '[tumour]\nkind = "krogh_cylinder"\nname = "HER2 3+"\nvessel_density = "150 1/mm^2"\n'
+    )
+    assert dense.tumour == kg.tumour.krogh_cylinder(vessel_density="150 1/mm^2")
 
 
 def test_the_models_have_the_names_that_tables_and_targets_look_for() -> None:

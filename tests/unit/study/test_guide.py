@@ -32,7 +32,7 @@ def test_the_page_runs_and_its_table_is_that_of_the_run(
     text = (source_tree / "python/docs/studies.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
     shown = re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)
-    assert (len(blocks), len(shown)) == (5, 2)
+    assert (len(blocks), len(shown)) == (6, 2)
     names = {"kg": krogh}
     exec(compile(blocks[0], "studies.md", "exec"), names)
     assert without_timing(shown[0]) == without_timing(capsys.readouterr().out)

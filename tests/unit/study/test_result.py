@@ -6,7 +6,9 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import errno
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,9 @@ def test_numbers_of_the_table_are_those_of_the_arrays(result: StudyResult) -> No
         np.average(result["uptake_TDM1"].values[0, -1], weights=weights)
     )
     table = result.table()
-    assert list(table) == ["level", "measure", "value", "unit", "target", "reached"]
+    assert list(table) == ["level", "measure", "value", "unit", "target", "reached", "key"]
+    for row in table.rows():
+        assert row["value"] == result.value(row["key"])
     assert len(table) == len(result.rows())
 
 
@@ -183,6 +187,45 @@ def test_what_a_tumour_takes_up_leaves_the_plasma() -> None:
     drawn = plain.with_values(tumour_volume="0.3 mL")
     lost = plain.run()["Cp_TDM1"].values[0, -1] - drawn.run()["Cp_TDM1"].values[0, -1]
     assert lost > 1.0
+
+
+# --- given concentrations ---
+
+
+def test_a_spheroid_in_a_medium_that_is_held() -> None:
+    study = Study("trastuzumab", "SK-BR-3 spheroid", plasma={"trastuzumab": "100 nM"}, cells=32)
+    found = study.run()
+    np.testing.assert_allclose(found["Cp_trastuzumab"].values, 100.0)
+    assert found.value("AUC:trastuzumab") == pytest.approx(2400.0)
+    free = found["free_trastuzumab"].values[0, -1]
+    near, far = np.argmin(found.distance.values[0]), np.argmax(found.distance.values[0])
+    assert free[near] == pytest.approx(100.0, rel=0.1)
+    assert free[far] < free[near]
+    assert "trastuzumab held at 100 nM · SK-BR-3 spheroid · 24 h" in str(found)
+    assert "no well-mixed model" in str(found)
+    with pytest.raises(SpecError, match="KG-141: the plasma of this study is given"):
+        study.optimize(reach="free >= 1 nM in 50 % of cells")
+
+
+def test_a_given_curve_is_followed_between_its_points() -> None:
+    curve = (([0, 6, 24], "h"), [60, 30, 20], "ug/mL")
+    study = Study("T-DM1", "NCI-N87", plasma={"T-DM1": curve}, cells=12, ranges=False)
+    found = study.run()
+    per = 1e6 / 148781.0  # nM in a ug/mL of T-DM1
+    expected = np.interp(found.times.values, [0.0, 6.0, 24.0], [60.0, 30.0, 20.0]) * per
+    np.testing.assert_allclose(found["Cp_TDM1"].values[0], expected, rtol=2e-3)
+    given = kg.simulate_line(
+        study.models[1],
+        study.shape,
+        plasma={
+            "Cp_TDM1": (([0, 6, 24], "h"), np.array([60.0, 30.0, 20.0]) * per, "nM"),
+            "Cp_TDM1_naked": (([0, 24], "h"), [0.0, 0.0], "nM"),
+        },
+        times=(found.times.values, "h"),
+    )
+    whole = given["occupancy_HER2"].values[0, -1]
+    np.testing.assert_allclose(found["occupancy_HER2"].values[0, -1], whole, rtol=0.01, atol=1e-4)
+    assert found.comparator is not None
 
 
 # --- the comparator -------------------------------------------------------------------------------
@@ -295,6 +338,19 @@ def test_a_study_in_a_file_runs_again_to_the_same_numbers(
 ) -> None:
     study = kg.open(result.save(tmp_path / "x.h5")).study
     np.testing.assert_array_equal(study.run()["free_TDM1"].values, result["free_TDM1"].values)
+
+
+def test_a_file_says_when_the_library_has_changed_since(
+    result: StudyResult, tmp_path: Path
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = result.save(tmp_path / "x.h5")
+    with h5py.File(path, "a") as file:
+        text = file["krogh/study"][()].decode("utf-8")
+        del file["krogh/study"]
+        file["krogh/study"] = text.replace('"T-DM1"', '"T-DM1"\ndiffusivity = "11 um^2/s"')
+    assert "have changed since" in str(kg.open(path))
+    assert "have changed since" not in str(kg.open(result.save(path)))
 
 
 def test_xarray_reads_the_file_itself(result: StudyResult, tmp_path: Path) -> None:
@@ -463,3 +519,22 @@ def test_progress_is_reported_over_the_lines() -> None:
     )
     assert all(total == 300 for _, total in seen)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_running_and_printing_a_study_loads_no_optional_package() -> None:
+    code = (
+        "import sys\n"
+        "import krogh as kg\n"
+        "study = kg.Study('T-DM1', 'NCI-N87', '3.6 mg/kg', cells=12)\n"
+        "str(study.run())\n"
+        "print(' '.join(sorted(name.partition('.')[0] for name in sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    heavy = {"pandas", "polars", "matplotlib", "xarray", "h5py", "rich", "typer", "pint", "scipy"}
+    assert not heavy & set(done.stdout.split())

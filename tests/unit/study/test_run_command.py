@@ -148,6 +148,13 @@ def test_the_commented_lines_of_the_example_are_right(tmp_path: Path) -> None:
     assert study.drugs[0].values["permeability"].value == "3e-07 cm/s"
 
 
+def test_what_to_cite_for_a_study() -> None:
+    krogh("init")
+    done = krogh("cite", "study.toml")
+    assert done.exit_code == 0, done.output
+    assert "Thurber" in done.output
+
+
 def test_no_files(tmp_path: Path) -> None:
     krogh("init")
     done = krogh("run", "study.toml", "--no-files", "--no-limits", "--quiet")

@@ -224,6 +224,71 @@ CASES: list[Wrong] = [
     ),
     Wrong("a volume in g", lambda: study(tumour_volume="0.2 g"), "KG-121", ("tumour_volume",)),
     Wrong("a negative volume", lambda: study(tumour_volume="-1 mL"), "KG-108", ("positive",)),
+    # --- given concentrations
+    Wrong(
+        "regimen and plasma",
+        lambda: study(plasma={"T-DM1": "100 nM"}),
+        "KG-141",
+        ("regimen ('3.6 mg/kg')", "both are given"),
+    ),
+    Wrong("neither", lambda: study(regimen=None), "KG-141", ("neither is given",)),
+    Wrong(
+        "plasma of another drug",
+        lambda: study(regimen=None, plasma={"T-DM": "100 nM"}),
+        "KG-141",
+        ("'T-DM', which is no drug of the study", "Did you mean 'T-DM1'"),
+    ),
+    Wrong(
+        "plasma of one of two drugs",
+        lambda: study(drug=["T-DM1", "trastuzumab"], regimen=None, plasma={"T-DM1": "1 nM"}),
+        "KG-141",
+        ("does not say the concentration of 'trastuzumab'",),
+    ),
+    Wrong(
+        "plasma as an amount",
+        lambda: study(regimen=None, plasma={"T-DM1": "100 nmol"}),
+        "KG-121",
+        ("plasma of T-DM1",),
+    ),
+    Wrong(
+        "a curve that ends too early",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 6], "h"), [2, 1], "nM")}),
+        "KG-141",
+        ("until 6 h", "ends at 24 h"),
+    ),
+    Wrong(
+        "a run beyond the curve",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 24], "h"), [2, 1], "nM")}).run("2 d"),
+        "KG-141",
+        ("until 1 d", "ends at 2 d"),
+    ),
+    Wrong(
+        "a curve with a value too many",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 24], "h"), [3, 2, 1], "nM")}),
+        "KG-141",
+        ("2 times and 3 values",),
+    ),
+    Wrong(
+        "a curve backwards in time",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 30, 24], "h"), [3, 2, 1], "nM")}),
+        "KG-141",
+        ("begin at 0 and increase",),
+    ),
+    Wrong(
+        "a curve below zero",
+        lambda: study(regimen=None, plasma={"T-DM1": (([0, 24], "h"), [3, -1], "nM")}),
+        "KG-141",
+        ("not negative",),
+    ),
+    Wrong(
+        "a curve with a misspelt field",
+        lambda: toml(
+            'drug = "T-DM1"\ntumour = "NCI-N87"\n[plasma.T-DM1]\n'
+            'times = [0, 24]\ntime_unit = "h"\nvalue = [2, 1]\nunit = "nM"\n'
+        ),
+        "KG-141",
+        ("no field 'value'", "Did you mean 'values'", "line 3"),
+    ),
     # --- other values
     Wrong(
         "a misspelt owner",
@@ -265,6 +330,15 @@ CASES: list[Wrong] = [
         lambda: toml_with("diffusivity", "difusivity"),
         "KG-103",
         ("drug.difusivity is not a field", "'diffusivity'", "in study.toml, line 6"),
+    ),
+    Wrong(
+        "a misspelt key of the second drug, with its line",
+        lambda: toml(
+            'tumour = "NCI-N87"\nregimen = "T-DM1 1 mg + trastuzumab 1 mg"\n'
+            '[[drug]]\nname = "T-DM1"\n[[drug]]\nname = "trastuzumab"\nKd = "1 nM"\n'
+        ),
+        "KG-103",
+        ("drug.Kd is not a field", "'KD'", "line 7"),
     ),
     Wrong(
         "a misspelt key of the study, with its line",
@@ -317,14 +391,40 @@ CASES: list[Wrong] = [
     Wrong(
         "no regimen",
         lambda: toml('drug = "T-DM1"\ntumour = "NCI-N87"\n'),
+        "KG-141",
+        ("neither is given",),
+    ),
+    Wrong(
+        "no tumour",
+        lambda: toml('drug = "T-DM1"\nregimen = "1 mg"\n'),
         "KG-140",
-        ("needs 'regimen'",),
+        ("needs 'tumour'", "krogh init"),
     ),
     Wrong(
         "a drug without name",
         lambda: toml('regimen = "1 mg"\ntumour = "NCI-N87"\n[drug]\nnam = "T-DM1"\n'),
         "KG-140",
         ("drug needs its name", "Did you mean 'name'", "line 3"),
+    ),
+    Wrong(
+        "a shape that is none",
+        lambda: toml_with('name = "NCI-N87"', 'name = "NCI-N87"\nkind = "cube"'),
+        "KG-140",
+        ("tumour.kind", "spheroid", "line 10"),
+    ),
+    Wrong(
+        "an argument that a spheroid does not have",
+        lambda: toml_with(
+            'name = "NCI-N87"', 'name = "NCI-N87"\nkind = "spheroid"\nradis = "1 um"'
+        ),
+        "KG-103",
+        ("tumour.radis is not a field", "'radius'", "line 11"),
+    ),
+    Wrong(
+        "a radius without unit",
+        lambda: toml_with('name = "NCI-N87"', 'name = "NCI-N87"\nkind = "spheroid"\nradius = 200'),
+        "KG-12",
+        ("radius", "in study.toml, line 8"),
     ),
     Wrong("no TOML", lambda: toml("regimen = 3.6 mg/kg\n"), "KG-140", ("not valid TOML", "quotes")),
     Wrong(

@@ -79,29 +79,22 @@ def half_life(mass):
 
 def uptake_by_size(dissociation, hours=24.0, masses=MASSES):
     """%ID/g of molecules of several sizes and one affinity: one line for each size."""
-    texts = [f"{m} kDa" for m in masses]
+    open_values = dict.fromkeys(("permeability", "void_fraction", "diffusivity"))
     result = simulate_line(
         tumor(
             "protein",
             target_options={"target_density": "150 nM"},
+            extra=[tissue.transport_by_size("protein", molar_mass="150 kDa", slowing=0.25)],
+            transport=open_values,
             association_rate="1e-3 1/nM/s",
             internalization_rate="1e-5 1/s",
         ),
         VESSEL,
         "protein 1e-5 nmol",
         systemic=plasma("protein", volume="2 mL", exchange=False),
-        lines=len(masses),
         values={
             "half_life": (np.array([half_life(m) for m in masses]), "h"),
-            "permeability_protein": (
-                np.array([tissue.two_pore_permeability(t).to("cm/s") for t in texts]),
-                "cm/s",
-            ),
-            "void_fraction_protein": np.array([tissue.void_fraction_of(t) for t in texts]),
-            "diffusivity_protein": (
-                np.array([0.25 * tissue.free_diffusivity(t).to("um^2/s") for t in texts]),
-                "um^2/s",
-            ),
+            "molar_mass_protein": (masses, "kDa"),
             "dissociation_rate_protein": (np.full(len(masses), dissociation), "1/s"),
         },
         times=([0.0, hours], "h"),

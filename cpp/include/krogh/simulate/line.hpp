@@ -57,6 +57,28 @@ struct LinePlasmaProblem {
   std::span<const DoseKind> dose_kinds;
 };
 
+/// Directions in which a line is differentiated: the tangent of every input along each of them;
+/// what is empty stands still. Leading axes "sets" as in LineProblem, then `count`.
+struct LineDirections {
+  std::int32_t count = 0;
+  std::span<const double> parameters;    ///< shape (sets, count, num_parameters)
+  std::span<const double> fields;        ///< shape (sets, count, fields, num_cells)
+  std::span<const double> initial;       ///< shape (sets, count, num_states, num_cells)
+  std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
+  std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
+  std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
+  std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
+  /// shape (sets, count, num_pulses, num_inputs, num_terms)
+  std::span<const double> pulse_amplitudes;
+  std::span<const double> table_values;  ///< shape (sets, count, num_inputs, points)
+  // Of the plasma.
+  std::span<const double> plasma_parameters;  ///< shape (sets, count, num_parameters)
+  std::span<const double> plasma_initial;     ///< shape (sets, count, num_states)
+  std::span<const double> outside_factor;     ///< shape (sets, count, num_exchanges)
+  std::span<const double> uptake_factor;      ///< shape (sets, count, num_exchanges)
+  std::span<const double> dose_amounts;       ///< of all lines, shape (count, doses)
+};
+
 /// Capillary segments in series, one inside each branch of a cylinder: blood takes what stands
 /// outside the inner walls (the plasma's exchange, an input, or nothing) into the first segment,
 /// dCp/dt + w dCp/dz = -(2 P/R)(Cp - C/eps) upwind along it, and what leaves the last returns to
@@ -113,6 +135,10 @@ struct LineProblem {
 
   double begin = 0.0;
   std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
+
+  /// Forward sensitivities: those of the model's own initial values to parameters are included, and
+  /// a parameter given by a field moves with the field alone.
+  LineDirections directions;
 };
 
 struct LineOptions {
@@ -159,6 +185,13 @@ struct LineOutput {
   std::span<double> plasma;        ///< shape (num_lines, records, plasma states); empty without one
   /// Concentrations in capillary segments, (num_lines, records, branches, num_mobile); or empty.
   std::span<double> vessel;
+  /// Tangents of the above along the directions; empty where there are none.
+  std::span<double> sensitivities;  ///< shape (num_lines, records, count, num_recorded, num_cells)
+  /// shape (num_lines, records, count, branches, num_states)
+  std::span<double> content_sensitivities;
+  /// shape (num_lines, records, count, branches, num_mobile, 2)
+  std::span<double> entered_sensitivities;
+  std::span<double> plasma_sensitivities;  ///< shape (num_lines, records, count, plasma states)
 };
 
 struct LineResult {
@@ -177,6 +210,9 @@ struct LineResult {
 /// square of the weighted errors and a tenth of the largest (at most 0.1/rtol times less) is below
 /// one, that of the plasma by itself too, and no held state lies below -rtol times its largest
 /// value so far.
+/// Sensitivities are the derivative of the steps taken: states and tangents are one system, solved
+/// by the same stages. Their numerical error does not steer the step, and states have the same bits
+/// with and without them.
 /// @throws InvalidInput before any work where shapes or values do not fit, or a model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Results of a line do not depend on the thread count, the order or the number of lines, nor

@@ -7,6 +7,7 @@ geometry decide.  Concentrations of species are per total tissue volume; ``free_
 free interstitial concentration.
 """
 
+from krogh.model.tissue.by_size import transport_by_size
 from krogh.model.tissue.carrier import carrier_release, nanoparticle
 from krogh.model.tissue.cells import cell_uptake, macrophage_uptake
 from krogh.model.tissue.extravasation import free_drug, total_drug
@@ -104,6 +105,7 @@ __all__ = [
     "surface_per_volume",
     "thiele_modulus",
     "total_drug",
+    "transport_by_size",
     "two_pore_permeability",
     "vessel_density",
     "void_fraction_of",

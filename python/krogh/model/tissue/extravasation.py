@@ -31,6 +31,7 @@ def mobile(
     initial: str = "0",
     plasma: str | None = None,
     wall: Literal["membrane", "fixed", "closed"] | None = None,
+    may_be_negative: bool = False,
     retardation: str = "1",
     diffusivity: Value = None,
     void_fraction: Value = None,
@@ -54,6 +55,8 @@ def mobile(
         Unit of the species and its value at the start.
     plasma, wall, retardation
         As in `krogh.model.transport.Transport`.
+    may_be_negative
+        As in `krogh.model.Species`.
     diffusivity, void_fraction, permeability, free_in_plasma
         Values of the parameters; see `free_drug`.
     names
@@ -77,7 +80,7 @@ def mobile(
             block, f"{prefix}free_in_plasma", free_in_plasma, f"free part of {what} in plasma"
         )
     block.add(
-        Species(species, unit, initial=initial, note=block.note),
+        Species(species, unit, initial=initial, may_be_negative=may_be_negative, note=block.note),
         Transport(species, plasma=plasma, wall=wall, retardation=retardation, **used),
     )
     return used["void_fraction"]
@@ -96,6 +99,7 @@ def free_drug(
     initial: str = "0",
     peclet: Value = None,
     drainage_rate: Value = None,
+    may_be_negative: bool = False,
 ) -> Model:
     r"""Return a drug in the interstitium: passage through the vessel wall and diffusion.
 
@@ -142,6 +146,9 @@ def free_drug(
         without filtration if left out.
     drainage_rate
         Fluid that lymphatics take per tissue volume, 1/time: the loss is this times C.
+    may_be_negative
+        Whether other laws take out of the free drug what they see of other forms (uptake of
+        doxorubicin as published), so that it may fall below zero.
 
     Raises
     ------
@@ -165,6 +172,7 @@ def free_drug(
         initial=initial,
         plasma=outside,
         wall=wall,
+        may_be_negative=may_be_negative,
         retardation=retardation,
         diffusivity=diffusivity,
         void_fraction=void_fraction,

@@ -30,19 +30,19 @@ __all__ = [
 ]
 
 # Schmidt & Wittrup 2009 (as transcribed in SchmidtPerm.m, SchmidtVoid.m of a public repository)
-_RADIUS_FACTOR: Final = 0.912  # nm/kDa^0.333
-_RADIUS_EXPONENT: Final = 0.333
-_FREE: Final = 3e-6  # cm^2/s * nm: Stokes-Einstein diffusivity times radius
-_SMALL_PORE: Final = 4.5  # nm
-_LARGE_PORE: Final = 500.0  # nm
-_SMALL_AREA: Final = 17.6  # 1/cm: fractional area of the pores over the thickness of the wall
-_LARGE_AREA: Final = 0.65  # 1/cm
+RADIUS_FACTOR: Final = 0.912  # nm/kDa^0.333
+RADIUS_EXPONENT: Final = 0.333
+STOKES_EINSTEIN: Final = 3e-6  # cm^2/s * nm: Stokes-Einstein diffusivity times radius
+SMALL_PORE: Final = 4.5  # nm
+LARGE_PORE: Final = 500.0  # nm
+SMALL_AREA: Final = 17.6  # 1/cm: fractional area of the pores over the thickness of the wall
+LARGE_AREA: Final = 0.65  # 1/cm
 _VOID: Final = ((0.9, 13.8), (0.1, 1000.0))  # weight, radius of the pores of the tissue in nm
 _INTERSTITIUM: Final = 0.5  # part of the tissue outside cells
 
 # drag of a sphere on the axis of a pore by its relative radius: Paine & Scherr 1975, Table 2
-_DRAG_RATIO: Final = tuple(0.60 + 0.02 * i for i in range(16))
-_DRAG: Final = (
+DRAG_RATIO: Final = tuple(round(0.60 + 0.02 * i, 2) for i in range(16))
+DRAG: Final = (
     11.14580,
     12.87453,
     14.98751,
@@ -81,7 +81,7 @@ def hydrodynamic_radius(molar_mass: Any) -> Quantity:
         KG-108 for a mass that is not positive.
     """
     mass = measured(molar_mass, "kDa", "molar mass")
-    return Quantity(_RADIUS_FACTOR * mass**_RADIUS_EXPONENT, "nm")
+    return Quantity(RADIUS_FACTOR * mass**RADIUS_EXPONENT, "nm")
 
 
 def _radius(molar_mass: Any, radius: Any) -> float:
@@ -109,7 +109,7 @@ def free_diffusivity(molar_mass: Any = None, *, radius: Any = None) -> Quantity:
     UnitError
         KG-121 for another dimension.
     """
-    return Quantity(_FREE / _radius(molar_mass, radius), "cm^2/s")
+    return Quantity(STOKES_EINSTEIN / _radius(molar_mass, radius), "cm^2/s")
 
 
 def hindrance(ratio: float) -> float:
@@ -139,15 +139,15 @@ def hindrance(ratio: float) -> float:
         KG-108 for a ratio that is negative or not finite.
     """
     x = measured(ratio, "", "ratio of radii", zero=True)
-    if x > _DRAG_RATIO[-1] + 1e-12:
+    if x > DRAG_RATIO[-1] + 1e-12:
         return 0.0
     open_area = (1.0 - x) ** 2
-    if x < _DRAG_RATIO[0]:
+    if x < DRAG_RATIO[0]:
         top = 1.0 + x * (-2.105 + x**2 * (2.0865 + x**2 * (-1.7068 + 0.72603 * x)))
         return open_area * top / (1.0 - 0.75857 * x**5)
-    at = min(int((x - _DRAG_RATIO[0]) / 0.02), len(_DRAG) - 2)
-    part = (x - _DRAG_RATIO[at]) / 0.02
-    drag = math.exp((1.0 - part) * math.log(_DRAG[at]) + part * math.log(_DRAG[at + 1]))
+    at = min(int((x - DRAG_RATIO[0]) / 0.02), len(DRAG) - 2)
+    part = (x - DRAG_RATIO[at]) / 0.02
+    drag = math.exp((1.0 - part) * math.log(DRAG[at]) + part * math.log(DRAG[at + 1]))
     return open_area / drag
 
 
@@ -174,8 +174,8 @@ def two_pore_permeability(molar_mass: Any = None, *, radius: Any = None) -> Quan
         KG-121 for another dimension.
     """
     r = _radius(molar_mass, radius)
-    pores = _SMALL_AREA * hindrance(r / _SMALL_PORE) + _LARGE_AREA * hindrance(r / _LARGE_PORE)
-    return Quantity(_FREE / r * pores, "cm/s")
+    pores = SMALL_AREA * hindrance(r / SMALL_PORE) + LARGE_AREA * hindrance(r / LARGE_PORE)
+    return Quantity(STOKES_EINSTEIN / r * pores, "cm/s")
 
 
 def void_fraction_of(molar_mass: Any = None, *, radius: Any = None) -> float:
@@ -201,6 +201,18 @@ def void_fraction_of(molar_mass: Any = None, *, radius: Any = None) -> float:
     """
     r = _radius(molar_mass, radius)
     return _INTERSTITIUM * sum(w * max(1.0 - r / pore, 0.0) ** 2 for w, pore in _VOID)
+
+
+def void_expression(radius: str) -> str:
+    """Return the law of `void_fraction_of` as an expression of a radius (a name).
+
+    Parameters
+    ----------
+    radius
+        Name of the radius in a model.
+    """
+    terms = " + ".join(f"{w}*max(1 - {radius}/{pore}[nm], 0)^2" for w, pore in _VOID)
+    return f"{_INTERSTITIUM}*({terms})"
 
 
 def glomerular_sieving(molar_mass: Any) -> float:
@@ -321,7 +333,8 @@ def single_pore_permeability(
     pore = measured(pore_radius, "nm", "radius of the pores")
     length = measured(thickness, "cm", "thickness of the wall")
     return Quantity(
-        _pore_fraction(pore_fraction) * hindrance(size / pore) * _FREE / size / length, "cm/s"
+        _pore_fraction(pore_fraction) * hindrance(size / pore) * STOKES_EINSTEIN / size / length,
+        "cm/s",
     )
 
 

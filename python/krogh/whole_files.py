@@ -27,6 +27,7 @@ _WHY: Final = {
     errno.EISDIR: "there is a folder of that name; choose another name",
     errno.EEXIST: "there is a file of that name; choose another name",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EFBIG: "the file would be larger than the limit here; write to another disk, or less",
 }
 
 
@@ -58,11 +59,26 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # folders cannot be opened there
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise  # some file systems cannot sync a folder
+    finally:
+        os.close(handle)
+
+
 def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
     """Let `write` make a file beside `path`, then put it in its place at once.
 
     Whatever interrupts the writing (an error, Ctrl-C, a full disk), an older file of that name
-    stays as it was, and nothing half-written is left behind.
+    stays as it was, and nothing half-written is left behind.  The bytes are on the disk before the
+    name is: whoever finds the name finds the whole file, even after a crash or a loss of power.
 
     Parameters
     ----------
@@ -74,11 +90,16 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
     Raises
     ------
     SpecError
-        KG-133 for a path that cannot be written, or a full disk.
+        KG-133 for a path that cannot be written, a full disk, or a name that is no ordinary file
+        (``/dev/full``).
     """
     path = Path(path)
     if path.is_dir():
         raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_WHY[errno.EISDIR]}.")
+    if path.exists() and not path.is_file():
+        raise SpecError(
+            f"KG-133: {str(path)!r} cannot be written: it is a device or a pipe, no file."
+        )
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".krogh-", suffix=path.suffix)
     except OSError as error:
@@ -89,7 +110,9 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)
+        _sync(Path(name))
         os.replace(name, path)
+        _sync(path.parent)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
         raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.") from error

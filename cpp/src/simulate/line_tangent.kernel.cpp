@@ -1,0 +1,578 @@
+// Tangents of a group of lines over a step: sums and elimination by tape, transport direct.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma GCC diagnostic ignored "-Wunused-function"  // of what kernels share, parts are needed here
+#include "simulate/line_tangent_cells.kernel.hpp"
+
+namespace krogh::KROGH_ISA {
+namespace {
+
+using simulate::LinePlasma;
+
+constexpr int PW = simulate::plasma_width;
+
+/// Numbers of one cell in an array (.., mobile, lanes).
+KROGH_INLINE long vector_of(const LineBlock& b) { return static_cast<long>(b.tissue.num_kept) * W; }
+
+/// Numbers of an array (cells, mobile, lanes), and of one of walls (chains, 2, mobile, lanes).
+KROGH_INLINE long size_of_cells(const LineBlock& b) { return b.tissue.num_cells * vector_of(b); }
+KROGH_INLINE long size_of_walls(const LineBlock& b) {
+  return 2L * b.transport.num_chains * vector_of(b);
+}
+
+/// Concentrations that inputs have outside at a stage, with what their slope adds to the line's
+/// stage, and what the tangents need of them.
+void evaluate_outside(const RosenbrockTableau& tableau, const LineBlock& b,
+                      const LineTangentBlock& t, int stage) {
+  double* age = t.ages + stage * W;
+  for (int l = 0; l < W; ++l)
+    age[l] = fma_(tableau.alpha[stage], b.step_used[l], b.time[l] - b.references[l]);
+  for (int k = 0; k < b.num_inputs; ++k) {
+    double* value = t.outside + (stage * b.num_inputs + k) * W;
+    for (int l = 0; l < W; ++l) value[l] = fma_(b.slopes[k * W + l], age[l], b.bases[k * W + l]);
+    for (int j = 0; j < b.num_terms; ++j) {
+      const long at = (static_cast<long>(k) * b.num_terms + j) * W;
+      double* decay = t.decays + static_cast<long>(stage * b.num_inputs * b.num_terms) * W + at;
+      KROGH_SIMD
+      for (int l = 0; l < W; ++l) {
+        decay[l] = exp_(-b.rates[at + l] * age[l]);
+        value[l] = fma_(b.amplitudes[at + l], decay[l], value[l]);
+      }
+    }
+    for (int l = 0; l < W; ++l)
+      value[l] = fma_(b.step_used[l] * tableau.gamma_i[stage], b.derivatives[k * W + l], value[l]);
+  }
+}
+
+/// All that tangents need of the line's own stages.
+template <int L>
+void revisit_all(const RosenbrockTableau& tableau, const LineBlock& b, const LineTangentBlock& t) {
+  const LineCells& cells = b.tissue;
+  for (int stage = 0; stage < 4; ++stage) evaluate_outside(tableau, b, t, stage);
+  for (int k = 0; k < cells.num_blocks; ++k) {
+    save_states<L>(cells, t.tissue, k, false);
+    for (int stage = 0; stage < 4; ++stage) {
+      revisit<L>(tableau, b, cells, t.tissue, k, stage);
+      for (int j = 0; j < cells.num_kept; ++j)
+        for (int c = 0; c < cells_of<L>(cells, k); ++c) {
+          const long at = (static_cast<long>(k * (L / W) + c) * cells.num_kept + j) * W;
+          double* moving = t.moving + stage * size_of_cells(b) + at;
+          full_value<L>(cells, file_of(cells, k), cells.kept[j], stage, c, moving);
+          for (int l = 0; l < W; ++l) moving[l] *= b.inverse_fraction[at + l];
+        }
+    }
+    save_states<L>(cells, t.tissue, k, true);
+  }
+  if (b.plasma == nullptr) return;
+  const LineCells& blood = b.plasma->cells;
+  save_states<PW>(blood, t.plasma->cells, 0, false);
+  for (int stage = 0; stage < 4; ++stage) {
+    revisit<PW>(tableau, b, blood, t.plasma->cells, 0, stage);
+    for (int i = 0; i < blood.num_kept; ++i)
+      full_value<PW>(blood, blood.files, blood.kept[i], stage, 0,
+                     t.plasma->states + (stage * blood.num_kept + i) * W);
+  }
+  save_states<PW>(blood, t.plasma->cells, 0, true);
+}
+
+/// Change of an input's concentration at a stage, with its explicit dependence on time (weight
+/// h gamma_i).
+void moved_input(const LineBlock& b, const LineTangentBlock& t, int place, int input, int stage,
+                 const double* weight, double* change) {
+  const double* age = t.ages + stage * W;
+  const long base = (static_cast<long>(place) * b.num_inputs + input) * W;
+  double slope[W];
+  for (int l = 0; l < W; ++l) {
+    slope[l] = t.slopes[base + l];
+    change[l] = fma_(slope[l], age[l], t.bases[base + l]);
+  }
+  for (int j = 0; j < b.num_terms; ++j) {
+    const long at = (static_cast<long>(input) * b.num_terms + j) * W;
+    const long terms = static_cast<long>(b.num_inputs) * b.num_terms * W;
+    const double* decay = t.decays + stage * terms + at;
+    const double* first = t.decays + at;  // of the start of the step
+    const double* rate = t.rates + place * terms + at;
+    const double* amplitude = t.amplitudes + place * terms + at;
+    for (int l = 0; l < W; ++l) {
+      const double part = fma_(-b.amplitudes[at + l] * rate[l], age[l], amplitude[l]);
+      change[l] = fma_(part, decay[l], change[l]);
+      const double part_first = fma_(-b.amplitudes[at + l] * rate[l], t.ages[l], amplitude[l]);
+      const double fall = fma_(b.rates[at + l], part_first, rate[l] * b.amplitudes[at + l]);
+      slope[l] = fma_(-fall, first[l], slope[l]);
+    }
+  }
+  for (int l = 0; l < W; ++l) change[l] = fma_(weight[l], slope[l], change[l]);
+}
+
+/// Concentration outside a wall that the line's stage has seen.
+void seen_outside(const LineBlock& b, const LineTangentBlock& t, int input, int stage,
+                  double* outside) {
+  const int exchange = input - b.num_inputs;
+  for (int l = 0; l < W; ++l) outside[l] = 0.0;
+  if (input >= 0 && exchange < 0) {
+    for (int l = 0; l < W; ++l) outside[l] = t.outside[(stage * b.num_inputs + input) * W + l];
+  } else if (input >= 0) {
+    const LinePlasma& p = *b.plasma;
+    const double* state = t.plasma->states + (stage * p.cells.num_kept + p.kept[exchange]) * W;
+    for (int l = 0; l < W; ++l) outside[l] = p.outside[exchange * W + l] * state[l];
+  }
+}
+
+/// Whether a direction lets anything in through the walls besides the tangent's own exchange.
+bool moves_walls(const LineTangentBlock& t, int direction) {
+  return t.inputs[direction] >= 0 || t.operators[direction] >= 0 ||
+         (t.plasma != nullptr && t.plasma->factors[direction] >= 0);
+}
+
+/// What a direction lets in through the walls at a stage besides the tangent's own exchange.
+void find_wall_flow(const LineBlock& b, const LineTangentBlock& t, int direction, int slot,
+                    int stage, const double* weight) {
+  const int m = b.tissue.num_kept;
+  const long vector = vector_of(b);
+  double* flows = t.wall_flow + slot * size_of_walls(b);
+  if (!moves_walls(t, direction)) {
+    for (long q = 0; q < size_of_walls(b); ++q) flows[q] = 0.0;
+    return;
+  }
+  const int moved = t.inputs[direction];
+  const int place = t.operators[direction];
+  const int factors = t.plasma != nullptr ? t.plasma->factors[direction] : -1;
+  const long faces = size_of_cells(b) + b.transport.num_chains * vector;
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int w = 0; w < 2; ++w) {
+      const WallPlace wall = wall_place(b, chain, w);
+      for (int j = 0; j < m; ++j) {
+        const int input = b.wall_inputs[wall.slot * m + j];
+        const int exchange = input - b.num_inputs;
+        const long face = wall.face * vector + j * W;
+        double* flow = flows + wall.slot * vector + j * W;
+        double change[W] = {};
+        if (input >= 0 && exchange < 0 && moved >= 0) {
+          moved_input(b, t, moved, input, stage, weight, change);
+        } else if (input >= 0 && exchange >= 0 && factors >= 0) {
+          const LinePlasma& p = *b.plasma;
+          const double* state =
+              t.plasma->states + (stage * p.cells.num_kept + p.kept[exchange]) * W;
+          const double* factor =
+              t.plasma->outside + (static_cast<long>(factors) * p.num_exchanges + exchange) * W;
+          for (int l = 0; l < W; ++l) change[l] = factor[l] * state[l];
+        }
+        const Passage through = passage(b, wall, w, j);
+        for (int l = 0; l < W; ++l) flow[l] = through.in(l) * change[l];
+        if (place < 0) continue;
+        const long cell = wall.cell * vector + j * W;
+        const double* moving = t.moving + stage * size_of_cells(b) + cell;
+        const double* conductance = t.conductances + place * faces + face;
+        const double* fraction = t.relative_fractions + place * size_of_cells(b) + cell;
+        double outside[W];
+        seen_outside(b, t, input, stage, outside);
+        for (int l = 0; l < W; ++l) {
+          flow[l] = fma_(b.conductance[face + l] * moving[l], fraction[l], flow[l]);
+          flow[l] = fma_(conductance[l], outside[l] - moving[l], flow[l]);
+        }
+      }
+    }
+}
+
+/// What the moved operator carries at a stage, with the flow through the walls.
+void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slot, int stage) {
+  const int m = b.tissue.num_kept;
+  const long vector = vector_of(b);
+  const long cells = size_of_cells(b);
+  const int place = t.operators[direction];
+  const double* moved = t.conductances + place * (cells + b.transport.num_chains * vector);
+  const double* fraction = t.relative_fractions + place * cells;
+  const double* moving = t.moving + stage * cells;
+  double* carried = t.carried + slot * cells;
+  double flux[16 * W];
+  for (int chain = 0; chain < b.transport.num_chains; ++chain) {
+    const double* walls = t.wall_flow + slot * size_of_walls(b) + 2L * chain * vector;
+    const long end = b.transport.starts[chain + 1];
+    for (long i = 0; i < vector; ++i) flux[i] = walls[i];
+    for (long k = b.transport.starts[chain]; k < end; ++k) {
+      const bool is_last = k + 1 == end;
+      const long here = k * vector;
+      const long next_cell = is_last ? here : here + vector;
+      const long face = (k + chain + 1) * vector;
+      for (int j = 0; j < m; ++j) {
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l) {
+          const int i = j * W + l;
+          const double c = moving[here + i];
+          const double d = moving[next_cell + i];
+          const double bent = fma_(d, fraction[next_cell + i], -c * fraction[here + i]);
+          const double inner = fma_(moved[face + i], c - d, b.conductance[face + i] * bent);
+          const double next = is_last ? -walls[vector + i] : inner;
+          carried[here + i] = (flux[i] - next) * b.inverse_volume[k * W + l];
+          flux[i] = next;
+        }
+      }
+    }
+  }
+}
+
+/// q of a block. Transport comes last: what reactions give and take has then met what balances it.
+template <int L>
+void find_own(const LineBlock& b, const LineTangentBlock& t, int block, int direction, int slot,
+              int stage, const double* weight) {
+  const LineCells& cells = b.tissue;
+  find_kinetic<L>(cells, t.tissue, block, direction, slot, stage, weight);
+  double* own = row<L>(file_of(cells, block), t.tissue.own_row);
+  const int m = cells.num_kept;
+  const long vector = vector_of(b);
+  const double* transported = t.transported + slot * size_of_cells(b);
+  const double* carried = t.carried + slot * size_of_cells(b);
+  const bool moves_operator = t.operators[direction] >= 0;
+  for (int j = 0; j < m; ++j) {
+    double* target = own + static_cast<long>(cells.kept[j]) * L;
+    for (int c = 0; c < cells_of<L>(cells, block); ++c) {
+      const long at = (block * (L / W) + c) * vector + j * W;
+      if (moves_operator) {
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l)
+          target[c * W + l] = (target[c * W + l] + transported[at + l]) + carried[at + l];
+      } else {
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l) target[c * W + l] += transported[at + l];
+      }
+    }
+  }
+  if (moves_operator || !moves_walls(t, direction)) return;
+  // As `carry` has it, to the bit: other lines may move their operator along this direction.
+  const double* flows = t.wall_flow + slot * size_of_walls(b);
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int w = 0; w < 2; ++w) {
+      const WallPlace wall = wall_place(b, chain, w);
+      const bool is_only = wall_place(b, chain, 1 - w).cell == wall.cell;
+      if (wall.cell / (L / W) != block || (is_only && w == 1)) continue;
+      for (int j = 0; j < m; ++j) {
+        double* target = own + static_cast<long>(cells.kept[j]) * L + (wall.cell % (L / W)) * W;
+        const double* flow = flows + wall.slot * vector + j * W;
+        for (int l = 0; l < W; ++l) {
+          const double both = is_only ? flow[l] + flow[vector + l] : flow[l];
+          target[l] += both * b.inverse_volume[wall.cell * W + l];
+        }
+      }
+    }
+}
+
+/// q of the plasma.
+void find_own_of_plasma(const LineBlock& b, const LineTangentBlock& t, int direction, int slot,
+                        int stage, const double* weight) {
+  const LinePlasma& p = *b.plasma;
+  const TangentPlasma& tp = *t.plasma;
+  const int m = b.tissue.num_kept;
+  find_kinetic<PW>(p.cells, tp.cells, 0, direction, slot, stage, weight);
+  double* own = row<PW>(p.cells.files, tp.cells.own_row);
+  const double* rates = tp.rates + static_cast<long>(direction) * p.cells.num_states * W;
+  for (int i = 0; i < p.cells.num_states; ++i)
+    for (int c = 0; c < PW / W; ++c)
+      for (int l = 0; l < W; ++l) own[i * PW + c * W + l] += rates[i * W + l];
+  double brought[16 * W];
+  for (int q = 0; q < p.cells.num_kept * W; ++q)
+    brought[q] = tp.brought[static_cast<long>(slot) * p.cells.num_kept * W + q];
+  const int factors = tp.factors[direction];
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int e = 0; e < p.num_exchanges; ++e) {
+      const WallPlace wall = wall_place(b, chain, p.wall[e]);
+      const long at = (wall.slot * m + p.mobile[e]) * W;
+      const double* flow = t.wall_flow + slot * size_of_walls(b) + at;
+      const long exchange = (static_cast<long>(chain) * p.num_exchanges + e) * W;
+      double* target = brought + p.kept[e] * W;
+      for (int l = 0; l < W; ++l) target[l] = fma_(-p.uptake[exchange + l], flow[l], target[l]);
+      if (factors < 0) continue;
+      const long cell = (wall.cell * m + p.mobile[e]) * W;
+      const double* moving = t.moving + stage * size_of_cells(b) + cell;
+      const Passage through = passage(b, wall, p.wall[e], p.mobile[e]);
+      const double* factor =
+          tp.uptake + static_cast<long>(factors) * b.transport.num_chains * p.num_exchanges * W +
+          exchange;
+      double outside[W];
+      seen_outside(b, t, b.num_inputs + e, stage, outside);
+      for (int l = 0; l < W; ++l)
+        target[l] = fma_(-factor[l], through(outside[l], moving[l], l), target[l]);
+    }
+  for (int i = 0; i < p.cells.num_kept; ++i) {
+    double* target = own + static_cast<long>(p.cells.kept[i]) * PW;
+    for (int c = 0; c < PW / W; ++c)
+      for (int l = 0; l < W; ++l) target[c * W + l] += brought[i * W + l];
+  }
+}
+
+/// Transport of s of a slot, and what the walls bring its plasma: what kinetics do not give of T s.
+template <int L>
+void transport_tangent(const LineBlock& b, const LineTangentBlock& t, int slot) {
+  const LineCells& cells = b.tissue;
+  const int m = cells.num_kept;
+  for (int k = 0; k < cells.num_blocks; ++k)
+    for (int j = 0; j < m; ++j) {
+      const double* s =
+          row<L>(file_of(cells, k), t.tissue.slot_row + slot * t.tissue.slot_rows + cells.kept[j]);
+      for (int c = 0; c < cells_of<L>(cells, k); ++c) {
+        const long at = (static_cast<long>(k * (L / W) + c) * m + j) * W;
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l) t.free[at + l] = s[c * W + l] * b.inverse_fraction[at + l];
+      }
+    }
+  if (b.plasma != nullptr) {
+    const LinePlasma& p = *b.plasma;
+    for (int e = 0; e < p.num_exchanges; ++e) {
+      const double* s = slot_state<PW>(p.cells, t.plasma->cells, 0, slot, p.cells.kept[p.kept[e]]);
+      double* target = t.concentrations + static_cast<long>(b.num_inputs + e) * W;
+      for (int l = 0; l < W; ++l) target[l] = p.outside[e * W + l] * s[l];
+    }
+  }
+  LineBlock of_s = b;  // the same operator on other values
+  of_s.moving = t.free;
+  of_s.carried = t.transported + slot * size_of_cells(b);
+  of_s.concentrations = t.concentrations;
+  transport(of_s);
+  if (b.plasma == nullptr) return;
+  const LinePlasma& p = *b.plasma;
+  double* brought = t.plasma->brought + static_cast<long>(slot) * p.cells.num_kept * W;
+  for (int q = 0; q < p.cells.num_kept * W; ++q) brought[q] = 0.0;
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int e = 0; e < p.num_exchanges; ++e) {
+      const WallPlace wall = wall_place(b, chain, p.wall[e]);
+      const double* inflow = of_s.inflow + (wall.slot * m + p.mobile[e]) * W;
+      const double* uptake = p.uptake + (static_cast<long>(chain) * p.num_exchanges + e) * W;
+      double* target = brought + p.kept[e] * W;
+      for (int l = 0; l < W; ++l) target[l] = fma_(-uptake[l], inflow[l], target[l]);
+    }
+}
+
+/// Solves the mobile states of R slots in place, in the rows of the register files; operations on
+/// each are those of solve_tridiagonal.
+template <int M, int R, int L>
+void solve_chain(const LineBlock& b, const LineTangentBlock& t, int chain, int parity) {
+  const linalg::BlockTridiagonal& s = b.transport;
+  const int m = M > 0 ? M : s.block_size;
+  const long vector = static_cast<long>(m) * W;
+  constexpr int bound = M > 0 ? M : 16;
+  Lanes carried[R][bound], product[R][bound];
+  const int first = s.starts[chain];
+  const int end = s.starts[chain + 1];
+  for (int r = 0; r < R; ++r)
+    for (int i = 0; i < m; ++i) carried[r][i] = Lanes{};
+  for (int k = first; k < end; ++k) {
+    const double* lower = s.lower + k * vector;
+    const double* inverse = s.blocks + k * vector * m;
+    for (int r = 0; r < R; ++r) {
+      double* x = reduced_of<L>(b.tissue, t.tissue, k, r, parity);
+      for (int i = 0; i < m; ++i) {
+        product[r][i] = lanes_at(x + i * L);
+        add_product<-1>(product[r][i], lanes_at(lower + i * W), carried[r][i]);
+      }
+      multiply<M>(inverse, product[r], carried[r], m);
+      for (int i = 0; i < m; ++i) lanes_at(x + i * L) = carried[r][i];
+    }
+  }
+  for (int k = end - 2; k >= first; --k) {
+    const double* upper = s.upper + k * vector;
+    const double* inverse = s.blocks + k * vector * m;
+    for (int r = 0; r < R; ++r) {
+      double* x = reduced_of<L>(b.tissue, t.tissue, k, r, parity);
+      for (int i = 0; i < m; ++i) carried[r][i] *= lanes_at(upper + i * W);
+      multiply<M>(inverse, carried[r], product[r], m);
+      for (int i = 0; i < m; ++i) {
+        carried[r][i] = lanes_at(x + i * L) - product[r][i];
+        lanes_at(x + i * L) = carried[r][i];
+      }
+    }
+  }
+}
+
+template <int R, int L>
+void solve(const LineBlock& b, const LineTangentBlock& t, int parity) {
+  for (int chain = 0; chain < b.transport.num_chains; ++chain) switch (b.tissue.num_kept) {
+      case 1: solve_chain<1, R, L>(b, t, chain, parity); break;
+      case 2: solve_chain<2, R, L>(b, t, chain, parity); break;
+      case 3: solve_chain<3, R, L>(b, t, chain, parity); break;
+      case 4: solve_chain<4, R, L>(b, t, chain, parity); break;
+      default: solve_chain<0, R, L>(b, t, chain, parity);
+    }
+}
+
+/// After the tissue was solved with the plasma held: the plasma's part, and the tissue's answer to
+/// it, as in solve_exchange.
+template <int L>
+void solve_exchange(const LineBlock& b, const LineTangentBlock& t, int slot, int parity) {
+  const LinePlasma& p = *b.plasma;
+  const int m = b.tissue.num_kept;
+  const int size = p.cells.num_kept;
+  double* rows = reduced_of<PW>(p.cells, t.plasma->cells, 0, slot, parity);
+  double right[16 * W];
+  for (int i = 0; i < size; ++i)
+    for (int l = 0; l < W; ++l) right[i * W + l] = rows[i * PW + l];
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int e = 0; e < p.num_exchanges; ++e) {
+      const WallPlace wall = wall_place(b, chain, p.wall[e]);
+      const double* v =
+          reduced_of<L>(b.tissue, t.tissue, wall.cell, slot, parity) + p.mobile[e] * L;
+      const Passage through = passage(b, wall, p.wall[e], p.mobile[e]);
+      const double* inverse_fraction = b.inverse_fraction + (wall.cell * m + p.mobile[e]) * W;
+      const double* uptake = p.uptake + (static_cast<long>(chain) * p.num_exchanges + e) * W;
+      double* target = right + p.kept[e] * W;
+      for (int l = 0; l < W; ++l)
+        target[l] = fma_(-uptake[l] * through.out(l), v[l] * inverse_fraction[l], target[l]);
+    }
+  double solution[16 * W];
+  for (int i = 0; i < size; ++i)
+    for (int l = 0; l < W; ++l) {
+      double sum = 0.0;
+      for (int j = 0; j < size; ++j)
+        sum = fma_(p.inverse[(i * size + j) * W + l], right[j * W + l], sum);
+      solution[i * W + l] = sum;
+      for (int c = 0; c < PW / W; ++c) rows[i * PW + c * W + l] = sum;
+    }
+  for (int q = 0; q < size; ++q) {
+    const double* column = p.response + q * size_of_cells(b);
+    for (long k = 0; k < b.tissue.num_cells; ++k) {
+      double* x = reduced_of<L>(b.tissue, t.tissue, k, slot, parity);
+      for (int j = 0; j < m; ++j) {
+        KROGH_SIMD
+        for (int l = 0; l < W; ++l)
+          x[j * L + l] = fma_(-column[(k * m + j) * W + l], solution[q * W + l], x[j * L + l]);
+      }
+    }
+  }
+}
+
+/// Places past the last cell repeat it.
+template <int L>
+void repeat_last(const LineBlock& b, const LineTangentBlock& t, int slot, int parity) {
+  const LineCells& cells = b.tissue;
+  const double* last = reduced_of<L>(cells, t.tissue, cells.num_cells - 1, slot, parity);
+  for (long k = cells.num_cells; k < static_cast<long>(cells.num_blocks) * (L / W); ++k) {
+    double* x = reduced_of<L>(cells, t.tissue, k, slot, parity);
+    for (int j = 0; j < cells.num_kept; ++j)
+      for (int l = 0; l < W; ++l) x[j * L + l] = last[j * L + l];
+  }
+}
+
+/// The ledger's unknown of a stage, as in the line's own step.
+template <int L>
+void ledger_stage(const RosenbrockTableau& tableau, const LineBlock& b, const LineTangentBlock& t,
+                  int slot, int stage, const double* inverse_step) {
+  const LineCells& cells = b.tissue;
+  const int m = cells.num_kept;
+  const long walls = size_of_walls(b);
+  double* stages = t.ledger_stages + 4 * slot * walls;
+  for (int chain = 0; chain < b.transport.num_chains; ++chain)
+    for (int w = 0; w < 2; ++w) {
+      const WallPlace wall = wall_place(b, chain, w);
+      const double* v = reduced_of<L>(cells, t.tissue, wall.cell, slot, stage % 2);
+      for (int j = 0; j < m; ++j) {
+        const double* s = slot_state<L>(cells, t.tissue, wall.cell, slot, cells.kept[j]);
+        const Passage through = passage(b, wall, w, j);
+        const double* inverse_fraction = b.inverse_fraction + (wall.cell * m + j) * W;
+        double outside[W] = {};
+        const int e = b.wall_inputs[wall.slot * m + j] - b.num_inputs;
+        if (e >= 0) {
+          const LinePlasma& p = *b.plasma;
+          const TangentCells& tp = t.plasma->cells;
+          const double* blood = slot_state<PW>(p.cells, tp, 0, slot, p.cells.kept[p.kept[e]]);
+          const double* change = reduced_of<PW>(p.cells, tp, 0, slot, stage % 2) + p.kept[e] * PW;
+          for (int l = 0; l < W; ++l) outside[l] = p.outside[e * W + l] * (blood[l] - change[l]);
+        }
+        for (int l = 0; l < W; ++l) {
+          const long at = (wall.slot * m + j) * W + l;
+          double total = 0.0;
+          for (int i = 0; i < stage; ++i)
+            total = fma_(tableau.c[stage][i] * tableau.gamma, stages[i * walls + at], total);
+          const double inside = (s[l] - v[j * L + l]) * inverse_fraction[l];
+          const double flow = through(outside[l], inside, l) + t.wall_flow[slot * walls + at];
+          stages[stage * walls + at] = fma_(total, inverse_step[l], flow) / inverse_step[l];
+        }
+      }
+    }
+}
+
+/// Right-hand sides of a stage of R directions from `first` on, after the solution of the one
+/// before.
+template <int R, int L>
+void prepare_stage(const LineBlock& b, const LineTangentBlock& t, int first, int stage,
+                   const double* weight) {
+  for (int r = 0; r < R; ++r) {
+    find_wall_flow(b, t, first + r, r, stage, weight);
+    if (t.operators[first + r] >= 0) carry(b, t, first + r, r, stage);
+  }
+  auto run = [stage](const TangentCells& cells, int slot, double* file) {
+    (stage == 0 ? cells.begin[slot] : cells.advance[stage - 1][slot]).run(file);
+  };
+  for (int k = 0; k < b.tissue.num_blocks; ++k)
+    for (int r = 0; r < R; ++r) {
+      find_own<L>(b, t, k, first + r, r, stage, weight);
+      run(t.tissue, r, file_of(b.tissue, k));
+    }
+  for (int r = 0; r < R && b.plasma != nullptr; ++r) {
+    find_own_of_plasma(b, t, first + r, r, stage, weight);
+    run(t.plasma->cells, r, b.plasma->cells.files);
+  }
+}
+
+/// All stages of R directions from `first` on.
+template <int R, int L>
+void run_batch(const RosenbrockTableau& tableau, const LineBlock& b, const LineTangentBlock& t,
+               int first, const double* inverse_step) {
+  for (int k = 0; k < b.tissue.num_blocks; ++k)
+    for (int r = 0; r < R; ++r) begin_slot<L>(b.tissue, t.tissue, k, first + r, r);
+  for (int r = 0; r < R && b.plasma != nullptr; ++r)
+    begin_slot<PW>(b.plasma->cells, t.plasma->cells, 0, first + r, r);
+  for (int r = 0; r < R; ++r) transport_tangent<L>(b, t, r);
+  for (int stage = 0; stage < 4; ++stage) {
+    double weight[W];
+    for (int l = 0; l < W; ++l) weight[l] = b.step_used[l] * tableau.gamma_i[stage];
+    prepare_stage<R, L>(b, t, first, stage, weight);
+    solve<R, L>(b, t, stage % 2);
+    for (int r = 0; r < R; ++r) {
+      if (b.plasma != nullptr) solve_exchange<L>(b, t, r, stage % 2);
+      repeat_last<L>(b, t, r, stage % 2);
+      ledger_stage<L>(tableau, b, t, r, stage, inverse_step);
+    }
+  }
+  alignas(64) double accepted[static_cast<unsigned>(L > PW ? L : PW)];
+  spread<(L > PW ? L : PW)>(b.accepted, accepted);
+  for (int k = 0; k < b.tissue.num_blocks; ++k)
+    for (int r = 0; r < R; ++r) end_slot<L>(b.tissue, t.tissue, k, first + r, r, accepted);
+  for (int r = 0; r < R && b.plasma != nullptr; ++r)
+    end_slot<PW>(b.plasma->cells, t.plasma->cells, 0, first + r, r, accepted);
+  const long walls = size_of_walls(b);
+  for (int r = 0; r < R; ++r) {
+    const double* stages = t.ledger_stages + 4 * r * walls;
+    double* ledger = t.ledger + (first + r) * walls;
+    for (long q = 0; q < walls; ++q) {
+      double sum = ledger[q];
+      for (int s = 0; s < 4; ++s) sum = fma_(tableau.m[s], stages[s * walls + q], sum);
+      ledger[q] = b.accepted[q % W] > 0.0 ? sum : ledger[q];
+    }
+  }
+}
+
+template <int L>
+void step(const RosenbrockTableau& tableau, const LineBlock& b, const LineTangentBlock& t) {
+  bool any = false;
+  for (int l = 0; l < W; ++l) any = any || b.accepted[l] > 0.0;
+  if (!any) return;
+  double inverse_step[W];
+  for (int l = 0; l < W; ++l) inverse_step[l] = 1.0 / (b.step_used[l] * tableau.gamma);
+  revisit_all<L>(tableau, b, t);
+  int first = 0;
+  for (; t.num_directions - first >= 4 && t.num_slots >= 4; first += 4)
+    run_batch<4, L>(tableau, b, t, first, inverse_step);
+  for (; t.num_directions - first >= 2 && t.num_slots >= 2; first += 2)
+    run_batch<2, L>(tableau, b, t, first, inverse_step);
+  for (; first < t.num_directions; ++first) run_batch<1, L>(tableau, b, t, first, inverse_step);
+}
+
+}  // namespace
+
+void line_tangent_step(const RosenbrockTableau& tableau, LineBlock& block,
+                       LineTangentBlock& tangent) {
+  switch (block.tissue.width) {
+    case 8: step<8>(tableau, block, tangent); break;
+    case 16: step<16>(tableau, block, tangent); break;
+    default: step<32>(tableau, block, tangent);
+  }
+}
+
+}  // namespace krogh::KROGH_ISA

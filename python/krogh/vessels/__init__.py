@@ -1,0 +1,38 @@
+"""Vessel networks: files, flow, what they carry, voxels, generators, statistics.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from krogh.vessels import generate
+from krogh.vessels.distance import distance_to_vessel, nearest_segment
+from krogh.vessels.files import read, read_csv, write, write_csv
+from krogh.vessels.flow import FlowReport, junction_errors, solve_flow, wall_shear_stress
+from krogh.vessels.frame import VoxelFrame
+from krogh.vessels.network import Boundary, VesselNetwork
+from krogh.vessels.repair import Repair, repaired
+from krogh.vessels.statistics import Statistics, statistics_of
+from krogh.vessels.voxels import VesselVoxels, line_exchange, voxelize
+
+__all__ = [
+    "Boundary",
+    "FlowReport",
+    "Repair",
+    "Statistics",
+    "VesselNetwork",
+    "VesselVoxels",
+    "VoxelFrame",
+    "distance_to_vessel",
+    "generate",
+    "junction_errors",
+    "line_exchange",
+    "nearest_segment",
+    "read",
+    "read_csv",
+    "repaired",
+    "solve_flow",
+    "statistics_of",
+    "voxelize",
+    "wall_shear_stress",
+    "write",
+    "write_csv",
+]
