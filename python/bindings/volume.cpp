@@ -59,11 +59,10 @@ void register_volume(py::module_& module) {
       .def_readonly("contents", &VolumeRun::contents)
       .def_readonly("exchanged", &VolumeRun::exchanged)
       .def_readonly("entered", &VolumeRun::entered)
-      .def_property_readonly("num_threads",
-                             [](const VolumeRun& r) { return r.result.num_threads; })
+      .def_property_readonly("num_threads", [](const VolumeRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
-      .def_property_readonly(
-          "status", [](const VolumeRun& r) { return static_cast<int>(r.result.status); })
+      .def_property_readonly("status",
+                             [](const VolumeRun& r) { return static_cast<int>(r.result.status); })
       .def_property_readonly("failures", [](const VolumeRun& r) {
         py::list failures;
         if (r.result.status != Status::success)
@@ -106,7 +105,8 @@ void register_volume(py::module_& module) {
         p.axes = axes;
         p.diffusivity = view(diffusivity);
         p.fraction = view(fraction);
-        for (const auto& [of, input] : exchange) p.exchange.push_back({.mobile = of, .input = input});
+        for (const auto& [of, input] : exchange)
+          p.exchange.push_back({.mobile = of, .input = input});
         p.exchange_rates = view_of(exchange_rates);
         p.parameters = view(parameters);
         p.field_parameters = std::move(field_parameters);
@@ -156,8 +156,9 @@ void register_volume(py::module_& module) {
                                   .entered = room(entered)};
         VolumeRun run;
         Watcher watcher(std::move(progress));
-        const RunControl control{.num_threads = num_threads,
-                                 .keep_going = [&watcher](const Progress& s) { return watcher(s); }};
+        const RunControl control{
+            .num_threads = num_threads,
+            .keep_going = [&watcher](const Progress& s) { return watcher(s); }};
         {
           const py::gil_scoped_release unlocked;
           run.result = simulate::simulate_volume(program, p, options, output, control);

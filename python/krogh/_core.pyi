@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Int8 = NDArray[np.int8]
+UInt8 = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
@@ -304,4 +305,3 @@ def simulate_volume(
     num_threads: int = 0,
     progress: Callable[[int, int, float], Any] | None = None,
 ) -> VolumeRun: ...
-

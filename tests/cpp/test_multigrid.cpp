@@ -33,8 +33,8 @@ struct System {
   AlignedArray<float> b, x;
   std::vector<float> right;  ///< b, before a solve uses it up
 
-  System(std::array<int, 3> of_shape, int components, std::array<bool, 3> of_periodic,
-         double local, std::array<double, 3> strength = {1.0, 1.0, 1.0}, double noise = 1.0)
+  System(std::array<int, 3> of_shape, int components, std::array<bool, 3> of_periodic, double local,
+         std::array<double, 3> strength = {1.0, 1.0, 1.0}, double noise = 1.0)
       : shape(of_shape),
         m(components),
         periodic(of_periodic),
@@ -124,8 +124,7 @@ TEST_CASE("a solve agrees with a dense solver for every number of components and
         const std::array<bool, 3> periodic{wraps && shape[0] > 1, wraps && shape[1] > 1, false};
         System system(shape, m, periodic, 0.5);
         const KrylovOutcome outcome = system.solve(1, 2e-6);
-        INFO(shape[0], "x", shape[1], "x", shape[2], " components ", m, " cycles ",
-             outcome.cycles);
+        INFO(shape[0], "x", shape[1], "x", shape[2], " components ", m, " cycles ", outcome.cycles);
         CHECK(outcome.converged);
         const Eigen::MatrixXd a = system.dense();
         Eigen::VectorXd b(a.rows()), x(a.rows());

@@ -124,7 +124,8 @@ TEST_CASE("what entered is what is there, and records repeat the recorded voxels
     for (std::int64_t k = 0; k < 30; ++k) {
       const std::int64_t i = k % 5, j = k / 5 % 3, l = k / 15;
       sum += (box.x[idx(i + 1)] - box.x[idx(i)]) * (box.y[idx(j + 1)] - box.y[idx(j)]) *
-             (box.z[idx(l + 1)] - box.z[idx(l)]) * box.values[idx(static_cast<std::int64_t>(r) * 90 + k)];
+             (box.z[idx(l + 1)] - box.z[idx(l)]) *
+             box.values[idx(static_cast<std::int64_t>(r) * 90 + k)];
     }
     CHECK(sum == doctest::Approx(box.contents[r * 3]).epsilon(1e-12));
   }

@@ -21,8 +21,7 @@ Krylov::Krylov(Multigrid& multigrid) : multigrid_(multigrid) {
 }
 
 template <class Work>
-void Krylov::add_up(Team& team, int member, int buffer, int count, double* sums,
-                    const Work& work) {
+void Krylov::add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work) {
   const Level& level = multigrid_.finest();
   const std::int64_t per_piece = rows_per_piece(level);
   double* all = sums_[buffer].data();

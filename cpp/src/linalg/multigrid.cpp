@@ -137,8 +137,7 @@ bool Multigrid::factor(Team& team, int member) {
     const bool solo = k > 0 && is_small(level);
     const Share rows = solo ? Share{0, member == 0 ? level.num_rows() : 0}
                             : share_of(level.num_rows(), member, team.size());
-    if (k > 0)
-      KROGH_DISPATCH(multigrid_gather)(levels_[k - 1], level, rows.begin, rows.end);
+    if (k > 0) KROGH_DISPATCH(multigrid_gather)(levels_[k - 1], level, rows.begin, rows.end);
     KROGH_DISPATCH(multigrid_invert)(level, rows.begin, rows.end);
     if (!solo || k + 1 == levels_.size()) team.wait();
   }

@@ -103,39 +103,38 @@ inline std::int64_t rows_per_piece(const Level& level) {
 
 }  // namespace krogh::linalg
 
-#define KROGH_DECLARE_MULTIGRID(isa)                                                             \
-  namespace krogh::isa {                                                                         \
-  /** x of one color = inverse b: the first sweep from zero. Rows are numbered y + ny z. */      \
-  void multigrid_begin(const linalg::Level& level, int color, const float* b, float* x,          \
-                       long first_row, long end_row);                                            \
-  /** Gauss-Seidel on one color. */                                                              \
-  void multigrid_sweep(const linalg::Level& level, int color, const float* b, float* x,          \
-                       long first_row, long end_row);                                            \
-  /** Right-hand side of the coarse grid: sums of b - A x over the points of color 0, where those \
-      of color 1 have no residual. Rows are those of the coarse grid. */                         \
-  void multigrid_restrict(const linalg::Level& fine, const linalg::Level& coarse, const float* b, \
-                          const float* x, long first_row, long end_row);                         \
-  /** Adds the coarse solution. Rows are those of the fine grid. */                              \
-  void multigrid_prolong(const linalg::Level& fine, const linalg::Level& coarse, float* x,       \
-                         long first_row, long end_row);                                          \
+#define KROGH_DECLARE_MULTIGRID(isa)                                                               \
+  namespace krogh::isa {                                                                           \
+  /** x of one color = inverse b: the first sweep from zero. Rows are numbered y + ny z. */        \
+  void multigrid_begin(const linalg::Level& level, int color, const float* b, float* x,            \
+                       long first_row, long end_row);                                              \
+  /** Gauss-Seidel on one color. */                                                                \
+  void multigrid_sweep(const linalg::Level& level, int color, const float* b, float* x,            \
+                       long first_row, long end_row);                                              \
+  /** Right-hand side of the coarse grid: sums of b - A x over the points of color 0, where those  \
+      of color 1 have no residual. Rows are those of the coarse grid. */                           \
+  void multigrid_restrict(const linalg::Level& fine, const linalg::Level& coarse, const float* b,  \
+                          const float* x, long first_row, long end_row);                           \
+  /** Adds the coarse solution. Rows are those of the fine grid. */                                \
+  void multigrid_prolong(const linalg::Level& fine, const linalg::Level& coarse, float* x,         \
+                         long first_row, long end_row);                                            \
   /** Local blocks of the coarse grid: sums over its points. Rows are those of the coarse grid. */ \
-  void multigrid_gather(const linalg::Level& fine, const linalg::Level& coarse, long first_row,  \
-                        long end_row);                                                           \
-  /** Inverse blocks of a level. */                                                              \
-  void multigrid_invert(const linalg::Level& level, long first_row, long end_row);               \
-  /** q = A z, and the sums of q q, q r and q p_k (k = 0 .. count - 1) over the rows. */         \
-  void multigrid_product(const linalg::Level& level, const float* z, const float* r,             \
-                         const float* const* p, int count, float* q, double* sums,               \
-                         long first_row, long end_row);                                          \
-  /** q -= sum_k factor_k p_k and z -= sum_k factor_k s_k, then the sums of q q and q r. */      \
-  void krylov_orthogonalize(const linalg::Level& level, const double* factors,                   \
-                            const float* const* p, const float* const* s, int count, float* q,   \
-                            float* z, const float* r, double* sums, long first_row,              \
-                            long end_row);                                                       \
-  /** x += factor z (or = where `is_first`), r = b - factor q, then the sum of r r. */           \
-  void krylov_update(const linalg::Level& level, double factor, const float* z, const float* q,  \
-                     const float* b, bool is_first, float* x, float* r, double* sum,             \
-                     long first_row, long end_row);                                              \
+  void multigrid_gather(const linalg::Level& fine, const linalg::Level& coarse, long first_row,    \
+                        long end_row);                                                             \
+  /** Inverse blocks of a level. */                                                                \
+  void multigrid_invert(const linalg::Level& level, long first_row, long end_row);                 \
+  /** q = A z, and the sums of q q, q r and q p_k (k = 0 .. count - 1) over the rows. */           \
+  void multigrid_product(const linalg::Level& level, const float* z, const float* r,               \
+                         const float* const* p, int count, float* q, double* sums, long first_row, \
+                         long end_row);                                                            \
+  /** q -= sum_k factor_k p_k and z -= sum_k factor_k s_k, then the sums of q q and q r. */        \
+  void krylov_orthogonalize(const linalg::Level& level, const double* factors,                     \
+                            const float* const* p, const float* const* s, int count, float* q,     \
+                            float* z, const float* r, double* sums, long first_row, long end_row); \
+  /** x += factor z (or = where `is_first`), r = b - factor q, then the sum of r r. */             \
+  void krylov_update(const linalg::Level& level, double factor, const float* z, const float* q,    \
+                     const float* b, bool is_first, float* x, float* r, double* sum,               \
+                     long first_row, long end_row);                                                \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_MULTIGRID)
 #undef KROGH_DECLARE_MULTIGRID

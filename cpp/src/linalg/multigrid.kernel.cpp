@@ -151,9 +151,9 @@ KROGH_INLINE void residual_row(const Level& level, int color, const RowPlace& p,
   const long own = static_cast<long>(color) * M * level.size + p.at;
   const float* mine = x + own + j * level.size;
   const float* right = b + own + j * level.size;
-  const float* local =
-      level.local + (static_cast<long>(color) * M * M + static_cast<long>(j) * M) * level.size +
-      p.at;
+  const float* local = level.local +
+                       (static_cast<long>(color) * M * M + static_cast<long>(j) * M) * level.size +
+                       p.at;
   KROGH_SIMD
   for (long i = 0; i < p.count; ++i) {
     float total = right[i];
@@ -227,15 +227,14 @@ void prolong_from(const Level& fine, const Level& coarse, float* x, long first_r
     before = -1;
     for (long r = first_row; r < end_row; ++r) {
       const long y = r % fine.shape[1], z = r / fine.shape[1];
-      const long cr = (fine.coarsened[2] ? z >> 1 : z) * coarse.shape[1] +
-                      (fine.coarsened[1] ? y >> 1 : y);
+      const long cr =
+          (fine.coarsened[2] ? z >> 1 : z) * coarse.shape[1] + (fine.coarsened[1] ? y >> 1 : y);
       if (cr != before) {
         before = cr;
         for (int color = 0; color < 2; ++color) {
           const RowPlace p = row_place(coarse, color, cr);
           const long exact = (coarse.shape[0] - p.shift + 1) >> 1;
-          const float* from =
-              coarse.x + (static_cast<long>(color) * M + j) * coarse.size + p.at;
+          const float* from = coarse.x + (static_cast<long>(color) * M + j) * coarse.size + p.at;
           for (long i = 0; i < exact; ++i) natural[2 * i + p.shift] = from[i];
         }
       }
@@ -312,8 +311,7 @@ void invert(const Level& level, long first_row, long end_row) {
           for (int d = 0; d < 6; ++d) a[j][j] += stencils[j].g[d][i];
         invert_in_place<M>(a);
         for (int j = 0; j < M; ++j)
-          for (int l = 0; l < M; ++l)
-            level.inverse[block + (j * M + l) * level.size + i] = a[j][l];
+          for (int l = 0; l < M; ++l) level.inverse[block + (j * M + l) * level.size + i] = a[j][l];
       }
     }
 }

@@ -31,8 +31,8 @@ VolumeResult simulate_volume(const model::Program& program, const VolumeProblem&
     if (!control.keep_going) return true;
     const double elapsed =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const auto done = static_cast<std::int64_t>(
-        std::floor(engine.progress() * static_cast<double>(parts)));
+    const auto done =
+        static_cast<std::int64_t>(std::floor(engine.progress() * static_cast<double>(parts)));
     return control.keep_going({.done = done, .total = parts, .elapsed_seconds = elapsed});
   };
   run_team(granted_threads(control.num_threads),

@@ -20,10 +20,10 @@ struct VolumeBlock {
   std::int64_t stride = 0;  ///< numbers from one state or mobile state to the next
   int num_states = 0;
   int num_mobile = 0;
-  int num_hidden = 0;             ///< the states that do not move
-  const int* mobile = nullptr;    ///< (mobile)
-  const int* hidden = nullptr;    ///< (hidden)
-  const double* widths[3] = {};   ///< (voxels along each direction)
+  int num_hidden = 0;            ///< the states that do not move
+  const int* mobile = nullptr;   ///< (mobile)
+  const int* hidden = nullptr;   ///< (hidden)
+  const double* widths[3] = {};  ///< (voxels along each direction)
 
   // States and unknowns, (states, n).
   double* y = nullptr;
@@ -41,9 +41,9 @@ struct VolumeBlock {
   double* free = nullptr;                    ///< solution, C/eps
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
-  const double* faces[3] = {};         ///< conductances, (mobile, n)
+  const double* faces[3] = {};  ///< conductances, (mobile, n)
   bool periodic[3] = {};
-  const double* zeros = nullptr;       ///< of a row
+  const double* zeros = nullptr;          ///< of a row
   const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
 
   // What enters: exchanges, then sides, "(entries)".
@@ -61,14 +61,14 @@ struct VolumeBlock {
 
   // The linear system: unknowns are C/eps over `unit`.
   linalg::Level level;
-  float* right = nullptr;         ///< right-hand side
+  float* right = nullptr;  ///< right-hand side
   const float* solution = nullptr;
-  double* unit = nullptr;         ///< (mobile)
+  double* unit = nullptr;  ///< (mobile)
 
   // Parameters that differ from voxel to voxel.
   int num_fields = 0;
-  const int* field_rows = nullptr;   ///< (fields)
-  const double* fields = nullptr;    ///< by voxel (fields, n), or by region (fields, 256)
+  const int* field_rows = nullptr;  ///< (fields)
+  const double* fields = nullptr;   ///< by voxel (fields, n), or by region (fields, 256)
   bool fields_by_region = false;
   const std::uint8_t* region_of = nullptr;  ///< (n)
   const expr::NativeTape* program_prologue = nullptr;
@@ -110,38 +110,38 @@ struct VolumePiece {
 
 }  // namespace krogh::simulate
 
-#define KROGH_DECLARE_VOLUME_KERNELS(isa)                                                        \
-  namespace krogh::isa {                                                                         \
-  /** C/eps of the mobile states at stage `s`. */                                                \
-  void volume_moving(const integrate::RosenbrockTableau& tableau,                                \
-                     const simulate::VolumeBlock& b, const simulate::VolumePiece& p, int s);     \
-  /** Their transport, and amounts that enter, added to (entries) sums. */                       \
-  void volume_transport(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,          \
-                        double* entered);                                                        \
-  /** Sizes of states and slopes in the weighted norm, added to `sums`, (2). */                  \
-  void volume_sizes(simulate::VolumeBlock& b, const simulate::VolumePiece& p, double* sums);     \
-  /** Slopes, Jacobian and elimination at the start of a step, and the linear system. */         \
-  void volume_begin(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
-                    const simulate::VolumePiece& p);                                             \
-  /** Completes the unknowns of stage s - 1 and makes the right-hand sides of stage s. */        \
-  void volume_stage(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
-                    const simulate::VolumePiece& p, int s);                                      \
+#define KROGH_DECLARE_VOLUME_KERNELS(isa)                                                         \
+  namespace krogh::isa {                                                                          \
+  /** C/eps of the mobile states at stage `s`. */                                                 \
+  void volume_moving(const integrate::RosenbrockTableau& tableau, const simulate::VolumeBlock& b, \
+                     const simulate::VolumePiece& p, int s);                                      \
+  /** Their transport, and amounts that enter, added to (entries) sums. */                        \
+  void volume_transport(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
+                        double* entered);                                                         \
+  /** Sizes of states and slopes in the weighted norm, added to `sums`, (2). */                   \
+  void volume_sizes(simulate::VolumeBlock& b, const simulate::VolumePiece& p, double* sums);      \
+  /** Slopes, Jacobian and elimination at the start of a step, and the linear system. */          \
+  void volume_begin(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,        \
+                    const simulate::VolumePiece& p);                                              \
+  /** Completes the unknowns of stage s - 1 and makes the right-hand sides of stage s. */         \
+  void volume_stage(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,        \
+                    const simulate::VolumePiece& p, int s);                                       \
   /** The solution in double precision. Adds the residuals (mobile) and, if asked for, the sums   \
-      of the local operator (mobile, mobile), for each of the piece's connected regions. */      \
-  void volume_solution(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
-                       bool with_operator, double* sums);                                        \
+      of the local operator (mobile, mobile), for each of the piece's connected regions. */       \
+  void volume_solution(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
+                       bool with_operator, double* sums);                                         \
   /** Adds the constants of the regions (mobile each), stores the unknowns of stage `s`, and adds \
-      what they let out, (entries). */                                                           \
-  void volume_correct(simulate::VolumeBlock& b, const simulate::VolumePiece& p,                  \
-                      const double* constants, int s, double* entered);                          \
+      what they let out, (entries). */                                                            \
+  void volume_correct(simulate::VolumeBlock& b, const simulate::VolumePiece& p,                   \
+                      const double* constants, int s, double* entered);                           \
   /** Completes the last stage and the end of the step; `squares` gets the sum of squared         \
-      weighted errors, `largest` their maximum, `lowest` and `highest` (states) the range. */    \
-  void volume_finish(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,      \
-                     const simulate::VolumePiece& p, double* squares, double* largest,           \
-                     double* lowest, double* highest);                                           \
-  /** Amounts of the states, (states), from (states, n) concentrations. */                       \
-  void volume_contents(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
-                       const double* states, double* sums);                                      \
+      weighted errors, `largest` their maximum, `lowest` and `highest` (states) the range. */     \
+  void volume_finish(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
+                     const simulate::VolumePiece& p, double* squares, double* largest,            \
+                     double* lowest, double* highest);                                            \
+  /** Amounts of the states, (states), from (states, n) concentrations. */                        \
+  void volume_contents(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
+                       const double* states, double* sums);                                       \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_VOLUME_KERNELS)
 #undef KROGH_DECLARE_VOLUME_KERNELS

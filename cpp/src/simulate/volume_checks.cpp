@@ -81,8 +81,8 @@ void validate_regions(const VolumeProblem& p, std::int64_t voxels) {
     return;
   }
   if (static_cast<std::int64_t>(p.regions.size()) != voxels)
-    throw InvalidInput("regions: found " + std::to_string(p.regions.size()) +
-                       " voxels, expected " + std::to_string(voxels));
+    throw InvalidInput("regions: found " + std::to_string(p.regions.size()) + " voxels, expected " +
+                       std::to_string(voxels));
   bool any = false;
   for (std::size_t k = 0; k < p.regions.size(); ++k) {
     if (p.regions[k] == space::outside_region) continue;
@@ -156,7 +156,8 @@ void require_kinetics(const model::Program& program, bool is_missing) {
         std::to_string(program.num_surfaces()));
   for (const char is_steady : program.spec().steady_initial)
     if (is_steady != 0 && is_missing)
-      throw InvalidInput("initial: a model that starts at its steady state needs given values here");
+      throw InvalidInput(
+          "initial: a model that starts at its steady state needs given values here");
 }
 
 }  // namespace

@@ -102,8 +102,8 @@ void VolumeEngine::start(Member& self) {
         for (std::int64_t f = 0; f < b.num_fields; ++f)
           for (std::int64_t l = 0; l < b.width; ++l) {
             const std::int64_t at = k + std::min(l, count - 1);
-            row(b.field_rows[f])[l] = b.fields_by_region ? b.fields[f * 256 + b.region_of[at]]
-                                                         : b.fields[f * n + at];
+            row(b.field_rows[f])[l] =
+                b.fields_by_region ? b.fields[f * 256 + b.region_of[at]] : b.fields[f * n + at];
           }
         b.program_prologue->run(b.file);
         b.line_prologue->run(b.file);
@@ -122,7 +122,8 @@ void VolumeEngine::start(Member& self) {
   self.team.wait();
   for (int i = 0; i < b.num_states; ++i)  // every member looks at all: the same for each
     for (std::int64_t k = 0; k < n; ++k)
-      if (inside_[idx(k)] != 0) self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+      if (inside_[idx(k)] != 0)
+        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
   b.time = problem_.begin;
   const double longest = options_.max_step > 0.0 ? options_.max_step : std::max(span_, 1e-300);
   self.step = options_.first_step > 0.0 ? options_.first_step : longest;
@@ -317,9 +318,9 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   self.stats.linear_iterations += outcome.cycles;
   self.stats.most_iterations = std::max(self.stats.most_iterations, outcome.cycles);
   if (!outcome.converged) {
-    failure = outcome.stopped                        ? Attempt::stopped
-              : std::isfinite(outcome.residual)      ? Attempt::not_solved
-                                                     : Attempt::not_finite;
+    failure = outcome.stopped                   ? Attempt::stopped
+              : std::isfinite(outcome.residual) ? Attempt::not_solved
+                                                : Attempt::not_finite;
     return false;
   }
   const std::int64_t m = b.num_mobile;
@@ -338,8 +339,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
          });
   for (std::size_t e = 0; e < leaving.size(); ++e) {
     double total = self.entering[e] + leaving[e];
-    for (int s = 0; s < stage; ++s)
-      total += tableau.c[stage][s] / b.step * self.stage_ledger[s][e];
+    for (int s = 0; s < stage; ++s) total += tableau.c[stage][s] / b.step * self.stage_ledger[s][e];
     self.stage_ledger[stage][e] = total * b.step * tableau.gamma;
   }
   return true;
@@ -399,8 +399,8 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
   bool is_positive = true;
   for (std::size_t i = 0; i < self.lowest.size(); ++i) {
     const double reached = std::max(self.scale[i], self.highest[i]);
-    is_positive = is_positive && (may_be_negative_[i] != 0 ||
-                                  self.lowest[i] >= -(b.rtol * reached + atol_[i]));
+    is_positive = is_positive &&
+                  (may_be_negative_[i] != 0 || self.lowest[i] >= -(b.rtol * reached + atol_[i]));
   }
   const bool is_fixed = options_.fixed_step > 0.0;
   const bool finite = std::isfinite(error);
@@ -413,8 +413,7 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
   }
   const double proposal = used * factor;
   // A step cut short by a stop does not shrink the proposal that was made before it.
-  const bool is_cut =
-      accepted && !self.restart && used < 0.999 * self.step && factor >= 1.0;
+  const bool is_cut = accepted && !self.restart && used < 0.999 * self.step && factor >= 1.0;
   self.step = is_cut ? std::max(self.step, proposal) : proposal;
   self.restart = false;
   if (!accepted) return finite ? Attempt::refused : Attempt::not_finite;
@@ -425,38 +424,46 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
   return Attempt::accepted;
 }
 
-/// Names the state and voxel that stand in the way: not finite, too negative, the largest residual
-/// of a linear system, or the largest weighted error.
+/// Names the state and voxel that stand in the way: the first that is not finite, the largest
+/// residual of a linear system that was not solved, else the largest weighted error, or where no
+/// error is too large the value that is the most too negative.
 void VolumeEngine::find_culprit(const Member& self, Status status) {
   const VolumeBlock& b = self.block;
   const std::int64_t m = b.num_mobile;
-  if (status == Status::linear_solve_failed) {
+  auto name = [&](int state, std::int64_t voxel) {
+    result_.state = state;
+    result_.voxel = voxel;
+  };
+  if (status == Status::linear_solve_failed || status == Status::not_finite) {
     float most = -1.0F;
     std::int64_t k = 0;
     for (int z = 0; z < b.shape[2]; ++z)
       for (int y = 0; y < b.shape[1]; ++y)
         for (int x = 0; x < b.shape[0]; ++x, ++k)
-          for (std::int64_t j = 0; j < m; ++j) {
+          for (std::int64_t j = 0; j < m && inside_[idx(k)] != 0; ++j) {
             const float residual = std::abs(right_.data()[b.level.place(x, y, z, j, m)]);
-            if (inside_[idx(k)] == 0 || !(residual > most)) continue;
+            if (!std::isfinite(residual)) return name(b.mobile[j], k);
+            if (!(residual > most)) continue;
             most = residual;
-            result_.state = b.mobile[j];
-            result_.voxel = k;
+            if (status == Status::linear_solve_failed) name(b.mobile[j], k);
           }
-    return;
+    if (status == Status::linear_solve_failed) return;
   }
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
-  double most = -1.0;
+  double largest_error = -1.0, most_negative = 0.0;
+  int negative_state = -1;
+  std::int64_t negative_voxel = -1;
   for (int i = 0; i < b.num_states; ++i) {
-    const double limit = -b.rtol * self.scale[idx(i)] - atol_[idx(i)];
+    const double limit = b.rtol * self.scale[idx(i)] + atol_[idx(i)];
     for (std::int64_t k = 0; k < b.num_voxels; ++k) {
       if (inside_[idx(k)] == 0) continue;
       const std::int64_t at = i * b.stride + k;
       const double end = b.stages[3][at];
-      if (!std::isfinite(end) || (may_be_negative_[idx(i)] == 0 && end < limit)) {
-        result_.state = i;
-        result_.voxel = k;
-        return;
+      if (!std::isfinite(end)) return name(i, k);
+      if (may_be_negative_[idx(i)] == 0 && -end / limit > most_negative) {
+        most_negative = -end / limit;
+        negative_state = i;
+        negative_voxel = k;
       }
       double last = end - b.y[at], defect = 0.0;  // the last stage's unknown
       for (int s = 0; s < 3; ++s) {
@@ -465,12 +472,12 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
       }
       defect = std::abs(defect + tableau.e[3] * last) /
                (b.rtol * std::max(std::abs(b.y[at]), std::abs(end)) + atol_[idx(i)]);
-      if (!(defect > most)) continue;
-      most = defect;
-      result_.state = i;
-      result_.voxel = k;
+      if (!(defect > largest_error)) continue;
+      largest_error = defect;
+      name(i, k);
     }
   }
+  if (largest_error <= 1.0 && most_negative > 1.0) name(negative_state, negative_voxel);
 }
 
 }  // namespace krogh::simulate

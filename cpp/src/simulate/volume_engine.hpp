@@ -101,7 +101,8 @@ class VolumeEngine {
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
-  AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_, field_values_;
+  AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_,
+      field_values_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;

@@ -26,9 +26,9 @@ class VolumeInputs {
   const VolumeProblem& problem_;
   double time_;
   std::size_t next_pulse_ = 0;
-  std::vector<double> amplitudes_;  ///< at the present time, (inputs, terms)
+  std::vector<double> amplitudes_;      ///< at the present time, (inputs, terms)
   std::vector<double> bases_, slopes_;  ///< of the table, (inputs)
-  std::vector<double> knots_;       ///< where some input's table bends
+  std::vector<double> knots_;           ///< where some input's table bends
 };
 
 }  // namespace krogh::simulate

@@ -91,8 +91,7 @@ std::vector<double> VolumeEngine::spread(std::span<const double> values, std::in
                                          std::int64_t sets, double outside) const {
   const std::int64_t n = grid_.num_voxels();
   std::vector<double> found(idx(n));
-  const bool by_region =
-      static_cast<std::int64_t>(values.size()) == sets * problem_.num_regions;
+  const bool by_region = static_cast<std::int64_t>(values.size()) == sets * problem_.num_regions;
   for (std::int64_t k = 0; k < n; ++k) {
     const std::int64_t region = problem_.regions.empty() ? 0 : problem_.regions[idx(k)];
     if (inside_[idx(k)] == 0) {
@@ -195,7 +194,8 @@ void VolumeEngine::place_transport() {
     std::array<std::span<const double>, 3> views;
     for (std::int64_t d = 0; d < 3; ++d) {
       const std::int64_t axis = problem_.axes == 3 ? d : 0;
-      diffusivity[idx(d)] = spread(problem_.diffusivity, j * problem_.axes + axis, m * problem_.axes, 0.0);
+      diffusivity[idx(d)] =
+          spread(problem_.diffusivity, j * problem_.axes + axis, m * problem_.axes, 0.0);
       views[idx(d)] = diffusivity[idx(d)];
       periodic[idx(d)] =
           periodic[idx(d)] || mobile.sides[idx(2 * d)].kind == space::SideKind::periodic;
@@ -206,8 +206,7 @@ void VolumeEngine::place_transport() {
       fraction[j * b.stride + k] = eps[idx(k)];
       inverse[j * b.stride + k] = 1.0 / eps[idx(k)];
     }
-    conductances.push_back(
-        space::voxel_conductances(grid_, inside_, views, eps, mobile.sides));
+    conductances.push_back(space::voxel_conductances(grid_, inside_, views, eps, mobile.sides));
     for (std::size_t d = 0; d < 3; ++d)
       std::copy(conductances.back().faces[d].begin(), conductances.back().faces[d].end(),
                 faces_.data() + (static_cast<std::int64_t>(d) * m + j) * b.stride);
@@ -309,8 +308,8 @@ void VolumeEngine::place_fields() {
     field_rows_.push_back(program_.layout().parameters + p);
   b.field_rows = field_rows_.data();
   const std::int64_t n = grid_.num_voxels();
-  const std::int64_t first =
-      std::find(inside_.begin(), inside_.end(), 1) - inside_.begin();  // stands in for those outside
+  const std::int64_t first = std::find(inside_.begin(), inside_.end(), 1) -
+                             inside_.begin();  // stands in for those outside
   b.fields_by_region = static_cast<std::int64_t>(problem_.fields.size()) ==
                        std::int64_t{b.num_fields} * problem_.num_regions;
   if (b.fields_by_region && !problem_.regions.empty()) {

@@ -245,8 +245,8 @@ void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
 }
 
 template <int L>
-void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p,
-            double* squares, double* largest, double* lowest, double* highest) {
+void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, double* squares,
+            double* largest, double* lowest, double* highest) {
   const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
   const double a0 = tableau.a[3][0], a1 = tableau.a[3][1], a2 = tableau.a[3][2];
   each_block<L>(b, p, [&](const Lanes& lanes, long block) {
@@ -290,8 +290,8 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
       lowest[i] = low;
       highest[i] = high;
       *largest = most;
-      *squares += ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
-                  ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+      *squares +=
+          ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
     }
   });
 }
@@ -327,8 +327,7 @@ void volume_stage(const RosenbrockTableau& tableau, VolumeBlock& b, const Volume
   KROGH_BY_WIDTH(stage, tableau, b, p, s)
 }
 
-void volume_solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator,
-                     double* sums) {
+void volume_solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
   solution(b, p, with_operator, sums);
 }
 

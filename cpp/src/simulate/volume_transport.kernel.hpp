@@ -215,8 +215,8 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j)
         for (int l = 0; l < m; ++l) {
-          float* to = b.level.local +
-                      (static_cast<long>(color) * m * m + j * m + l) * b.level.size + c.at;
+          float* to =
+              b.level.local + (static_cast<long>(color) * m * m + j * m + l) * b.level.size + c.at;
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
           const double* fraction = b.fraction + l * b.stride + c.first;
           const double* volume = b.volume + c.first;
@@ -226,8 +226,8 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
           const double own = j == l && b.has_loss ? 1.0 : 0.0;
           KROGH_SIMD
           for (long i = 0; i < c.count; ++i) {
-            const double value = fma_(-volume[2 * i] * schur[2 * i], fraction[2 * i],
-                                      own > 0.0 ? loss[2 * i] : 0.0);
+            const double value =
+                fma_(-volume[2 * i] * schur[2 * i], fraction[2 * i], own > 0.0 ? loss[2 * i] : 0.0);
             to[i] = static_cast<float>(volume[2 * i] > 0.0 ? value * scale : one);
           }
         }
@@ -312,8 +312,8 @@ void solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, do
         const double* schur = b.schur + (j * m + l) * b.stride;
         const double* fraction = b.fraction + l * b.stride;
         const double* x = b.free + l * b.stride;
-        own[j] += sum_of(first, end,
-                         [&](long k) { return b.volume[k] * schur[k] * fraction[k] * x[k]; });
+        own[j] +=
+            sum_of(first, end, [&](long k) { return b.volume[k] * schur[k] * fraction[k] * x[k]; });
         if (!with_operator) continue;
         double& sum = own[m + j * m + l];
         sum += sum_of(first, end, [&](long k) { return -b.volume[k] * schur[k] * fraction[k]; });

@@ -16,8 +16,7 @@ class AlignedArray {
   AlignedArray() = default;
   /// @throws std::bad_alloc if memory is not to be had.
   explicit AlignedArray(std::size_t size)
-      : data_(size == 0 ? nullptr
-                        : static_cast<T*>(::operator new(size * sizeof(T), alignment))),
+      : data_(size == 0 ? nullptr : static_cast<T*>(::operator new(size * sizeof(T), alignment))),
         size_(size) {
     for (std::size_t i = 0; i < size_; ++i) data_[i] = T{};
   }

@@ -44,8 +44,8 @@ struct VolumeProblem {
   std::span<const double> diffusivity;  ///< [um^2/time], shape (num_mobile, axes, by place)
   std::span<const double> fraction;     ///< eps, shape (num_mobile, by place)
   std::vector<VolumeExchange> exchange;
-  std::span<const double> exchange_rates;  ///< [1/time], shape (num_exchanges, by place)
-  std::span<const double> parameters;      ///< shape (num_parameters,)
+  std::span<const double> exchange_rates;      ///< [1/time], shape (num_exchanges, by place)
+  std::span<const double> parameters;          ///< shape (num_parameters,)
   std::vector<std::int32_t> field_parameters;  ///< parameters that differ from place to place
   std::span<const double> fields;              ///< shape (num_fields, by place)
   std::span<const double> initial;  ///< shape (num_states, num_voxels); empty: the model's

@@ -18,8 +18,8 @@ inline constexpr std::uint8_t outside_region = 255;
 /// Voxels between consecutive faces along x, y, z; voxel (x, y, z) has number x + nx (y + ny z). A
 /// plane is a box with one voxel along z.
 struct VoxelGrid {
-  std::array<int, 3> shape{};                  ///< voxels along x, y, z
-  std::array<std::vector<double>, 3> widths;   ///< [um]
+  std::array<int, 3> shape{};                 ///< voxels along x, y, z
+  std::array<std::vector<double>, 3> widths;  ///< [um]
 
   std::int64_t num_voxels() const { return std::int64_t{shape[0]} * shape[1] * shape[2]; }
 };
@@ -52,13 +52,14 @@ struct VoxelConductances {
 
 /// Two-point fluxes of div(D eps grad(C/eps)): the resistances of two half voxels add up, so that
 /// D eps enters by its harmonic mean.
-/// @param is_inside    0 where there is no tissue and nothing passes, shape (num_voxels,); or empty.
+/// @param is_inside    0 where there is no tissue and nothing passes, shape (num_voxels,); or
+/// empty.
 /// @param diffusivity  of each voxel along x, y, z [um^2/time], shape (num_voxels,) each.
 /// @param fraction     accessible fraction eps, shape (num_voxels,).
-KROGH_EXPORT VoxelConductances voxel_conductances(
-    const VoxelGrid& grid, std::span<const char> is_inside,
-    const std::array<std::span<const double>, 3>& diffusivity, std::span<const double> fraction,
-    const std::array<Side, 6>& sides);
+KROGH_EXPORT VoxelConductances
+voxel_conductances(const VoxelGrid& grid, std::span<const char> is_inside,
+                   const std::array<std::span<const double>, 3>& diffusivity,
+                   std::span<const double> fraction, const std::array<Side, 6>& sides);
 
 /// Numbers the sets of voxels between which something passes: 0, 1, ... by their first voxel, -1
 /// outside. @param conductances  of all states that move.
