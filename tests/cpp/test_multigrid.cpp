@@ -155,6 +155,13 @@ TEST_CASE("cycles do not grow with the grid, with contrast, nor with anisotropy"
   }
 }
 
+TEST_CASE("rows longer than what is handled at once") {
+  for (const std::array<double, 3> strength : {std::array{1.0, 1.0, 1.0}, {0.01, 1.0, 1.0}}) {
+    System system({4701, 6, 2}, 1, {}, 0.01, strength, 0.0);
+    CHECK(system.solve(1, 1e-2).cycles <= 5);
+  }
+}
+
 TEST_CASE("bits of a solve do not depend on the number of threads") {
   for (const std::array<bool, 3> periodic : {std::array{false, false, false}, {true, true, true}}) {
     System system({33, 30, 21}, 2, periodic, 0.01);

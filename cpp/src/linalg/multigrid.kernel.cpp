@@ -143,10 +143,11 @@ void begin(const Level& level, int color, const float* b, float* x, long first_r
   }
 }
 
-/// Residual of a row of one color, component j.
+/// Residuals of the points first .. end - 1 of one color in a row, component j.
 template <int M>
 KROGH_INLINE void residual_row(const Level& level, int color, const RowPlace& p, int j,
-                               const float* b, const float* x, float* target) {
+                               const float* b, const float* x, long first, long end,
+                               float* target) {
   const Stencil s = stencil_of(level, color, p, j, x);
   const long own = static_cast<long>(color) * M * level.size + p.at;
   const float* mine = x + own + j * level.size;
@@ -155,12 +156,12 @@ KROGH_INLINE void residual_row(const Level& level, int color, const RowPlace& p,
                        (static_cast<long>(color) * M * M + static_cast<long>(j) * M) * level.size +
                        p.at;
   KROGH_SIMD
-  for (long i = 0; i < p.count; ++i) {
+  for (long i = first; i < end; ++i) {
     float total = right[i];
     for (int l = 0; l < M; ++l)
       total = fmaf_(-local[l * level.size + i], x[own + l * level.size + i], total);
     for (int d = 0; d < 6; ++d) total = fmaf_(s.g[d][i], s.x[d][i] - mine[i], total);
-    target[i] = total;
+    target[i - first] = total;
   }
 }
 
@@ -181,99 +182,128 @@ KROGH_INLINE Children children_of(const Level& fine, const Level& coarse, long r
   return c;
 }
 
-constexpr long longest_row = 1L << 15;  ///< points of a coarse row that are handled at once
+constexpr long batch = 1024;  ///< points of a coarse row that are handled at once
 
-/// Splits a coarse row in natural order into its two colors.
-KROGH_INLINE void split_row(const Level& coarse, long r, const float* natural, long j, float* to,
-                            long per_point) {
+/// Points of one color in a batch of a coarse row that begins with point `first`.
+struct Batch {
+  long first, end;  ///< places of the points
+};
+
+KROGH_INLINE long least(long a, long b) { return a < b ? a : b; }
+
+KROGH_INLINE long exact_count(const Level& level, const RowPlace& p) {
+  return (level.shape[0] - p.shift + 1) >> 1;
+}
+
+/// Places of the fine points of a color whose coarse points lie in a batch: point i belongs to the
+/// coarse point i where rows are coarsened, else to 2 i + shift.
+KROGH_INLINE Batch fine_batch(const Level& fine, const RowPlace& p, long first, long end) {
+  const long exact = exact_count(fine, p);
+  if (fine.coarsened[0]) return {first, least(end, exact)};
+  return {first / 2, least((end + 1) / 2, exact)};
+}
+
+/// Adds what the fine points of a color hold to their coarse points.
+KROGH_INLINE void add_to_coarse(const Level& fine, const RowPlace& p, const Batch& range,
+                                const float* from, long first, float* sums) {
+  if (fine.coarsened[0]) {
+    for (long i = range.first; i < range.end; ++i) sums[i - first] += from[i - range.first];
+  } else {
+    for (long i = range.first; i < range.end; ++i)
+      sums[2 * i + p.shift - first] += from[i - range.first];
+  }
+}
+
+/// Splits a batch of a coarse row in natural order into its two colors.
+KROGH_INLINE void split_row(const Level& coarse, long r, const float* natural, long first, long end,
+                            long j, float* to, long per_point) {
   for (int color = 0; color < 2; ++color) {
     const RowPlace p = row_place(coarse, color, r);
-    const long exact = (coarse.shape[0] - p.shift + 1) >> 1;
+    const long last = least((end + 1) / 2, exact_count(coarse, p));
     float* target = to + (color * per_point + j) * coarse.size + p.at;
-    for (long i = 0; i < exact; ++i) target[i] = natural[2 * i + p.shift];
+    for (long i = first / 2; i < last; ++i) target[i] = natural[2 * i + p.shift - first];
   }
 }
 
 template <int M>
 void restrict_to(const Level& fine, const Level& coarse, const float* b, const float* x,
                  long first_row, long end_row) {
-  static thread_local float sums[longest_row + 64];
-  static thread_local float part[longest_row + 64];
+  float sums[batch + 8];
+  float part[batch + 8];
   for (long r = first_row; r < end_row; ++r) {
     const Children c = children_of(fine, coarse, r);
-    for (int j = 0; j < M; ++j) {
-      for (long i = 0; i < coarse.shape[0] + 8; ++i) sums[i] = 0.0F;
-      for (int cz = 0; cz < c.count_z; ++cz)
-        for (int cy = 0; cy < c.count_y; ++cy) {
-          const RowPlace p = row_place(fine, 0, c.z[cz] * fine.shape[1] + c.y[cy]);
-          residual_row<M>(fine, 0, p, j, b, x, part);
-          const long exact = (fine.shape[0] - p.shift + 1) >> 1;
-          if (fine.coarsened[0]) {
-            for (long i = 0; i < exact; ++i) sums[i] += part[i];
-          } else {
-            for (long i = 0; i < exact; ++i) sums[2 * i + p.shift] += part[i];
+    for (int j = 0; j < M; ++j)
+      for (long first = 0; first < coarse.shape[0]; first += batch) {
+        const long end = least(first + batch, coarse.shape[0]);
+        for (long i = 0; i < end - first + 8; ++i) sums[i] = 0.0F;
+        for (int cz = 0; cz < c.count_z; ++cz)
+          for (int cy = 0; cy < c.count_y; ++cy) {
+            const RowPlace p = row_place(fine, 0, c.z[cz] * fine.shape[1] + c.y[cy]);
+            const Batch range = fine_batch(fine, p, first, end);
+            residual_row<M>(fine, 0, p, j, b, x, range.first, range.end, part);
+            add_to_coarse(fine, p, range, part, first, sums);
           }
-        }
-      split_row(coarse, r, sums, j, coarse.b, M);
-    }
+        split_row(coarse, r, sums, first, end, j, coarse.b, M);
+      }
   }
 }
 
 template <int M>
 void prolong_from(const Level& fine, const Level& coarse, float* x, long first_row, long end_row) {
-  static thread_local float natural[longest_row + 64];
-  long before = -1;
-  for (int j = 0; j < M; ++j) {
-    before = -1;
-    for (long r = first_row; r < end_row; ++r) {
-      const long y = r % fine.shape[1], z = r / fine.shape[1];
-      const long cr =
-          (fine.coarsened[2] ? z >> 1 : z) * coarse.shape[1] + (fine.coarsened[1] ? y >> 1 : y);
-      if (cr != before) {
-        before = cr;
-        for (int color = 0; color < 2; ++color) {
-          const RowPlace p = row_place(coarse, color, cr);
-          const long exact = (coarse.shape[0] - p.shift + 1) >> 1;
-          const float* from = coarse.x + (static_cast<long>(color) * M + j) * coarse.size + p.at;
-          for (long i = 0; i < exact; ++i) natural[2 * i + p.shift] = from[i];
+  float natural[batch + 8];
+  for (int j = 0; j < M; ++j)
+    for (long first = 0; first < coarse.shape[0]; first += batch) {
+      const long end = least(first + batch, coarse.shape[0]);
+      long before = -1;
+      for (long r = first_row; r < end_row; ++r) {
+        const long y = r % fine.shape[1], z = r / fine.shape[1];
+        const long cr =
+            (fine.coarsened[2] ? z >> 1 : z) * coarse.shape[1] + (fine.coarsened[1] ? y >> 1 : y);
+        if (cr != before) {
+          before = cr;
+          for (int color = 0; color < 2; ++color) {
+            const RowPlace p = row_place(coarse, color, cr);
+            const long last = least((end + 1) / 2, exact_count(coarse, p));
+            const float* from = coarse.x + (static_cast<long>(color) * M + j) * coarse.size + p.at;
+            for (long i = first / 2; i < last; ++i) natural[2 * i + p.shift - first] = from[i];
+          }
         }
-      }
-      for (int color = 0; color < 2; ++color) {
-        const RowPlace p = row_place(fine, color, r);
-        const long exact = (fine.shape[0] - p.shift + 1) >> 1;
-        float* target = x + (static_cast<long>(color) * M + j) * fine.size + p.at;
-        if (fine.coarsened[0]) {
-          for (long i = 0; i < exact; ++i) target[i] += natural[i];
-        } else {
-          for (long i = 0; i < exact; ++i) target[i] += natural[2 * i + p.shift];
+        for (int color = 0; color < 2; ++color) {
+          const RowPlace p = row_place(fine, color, r);
+          const Batch range = fine_batch(fine, p, first, end);
+          float* target = x + (static_cast<long>(color) * M + j) * fine.size + p.at;
+          if (fine.coarsened[0]) {
+            for (long i = range.first; i < range.end; ++i) target[i] += natural[i - first];
+          } else {
+            for (long i = range.first; i < range.end; ++i)
+              target[i] += natural[2 * i + p.shift - first];
+          }
         }
       }
     }
-  }
 }
 
 template <int M>
 void gather_local(const Level& fine, const Level& coarse, long first_row, long end_row) {
-  static thread_local float sums[longest_row + 64];
+  float sums[batch + 8];
   for (long r = first_row; r < end_row; ++r) {
     const Children c = children_of(fine, coarse, r);
-    for (int e = 0; e < M * M; ++e) {
-      for (long i = 0; i < coarse.shape[0] + 8; ++i) sums[i] = 0.0F;
-      for (int cz = 0; cz < c.count_z; ++cz)
-        for (int cy = 0; cy < c.count_y; ++cy)
-          for (int color = 0; color < 2; ++color) {
-            const RowPlace p = row_place(fine, color, c.z[cz] * fine.shape[1] + c.y[cy]);
-            const long exact = (fine.shape[0] - p.shift + 1) >> 1;
-            const float* from =
-                fine.local + (static_cast<long>(color) * M * M + e) * fine.size + p.at;
-            if (fine.coarsened[0]) {
-              for (long i = 0; i < exact; ++i) sums[i] += from[i];
-            } else {
-              for (long i = 0; i < exact; ++i) sums[2 * i + p.shift] += from[i];
+    for (int e = 0; e < M * M; ++e)
+      for (long first = 0; first < coarse.shape[0]; first += batch) {
+        const long end = least(first + batch, coarse.shape[0]);
+        for (long i = 0; i < end - first + 8; ++i) sums[i] = 0.0F;
+        for (int cz = 0; cz < c.count_z; ++cz)
+          for (int cy = 0; cy < c.count_y; ++cy)
+            for (int color = 0; color < 2; ++color) {
+              const RowPlace p = row_place(fine, color, c.z[cz] * fine.shape[1] + c.y[cy]);
+              const Batch range = fine_batch(fine, p, first, end);
+              add_to_coarse(fine, p, range,
+                            fine.local + (static_cast<long>(color) * M * M + e) * fine.size + p.at +
+                                range.first,
+                            first, sums);
             }
-          }
-      split_row(coarse, r, sums, e, coarse.local, M * M);
-    }
+        split_row(coarse, r, sums, first, end, e, coarse.local, M * M);
+      }
   }
 }
 

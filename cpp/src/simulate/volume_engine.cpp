@@ -425,8 +425,8 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
 }
 
 /// Names the state and voxel that stand in the way: the first that is not finite, the largest
-/// residual of a linear system that was not solved, else the largest weighted error, or where no
-/// error is too large the value that is the most too negative.
+/// residual of a linear system that was not solved, else the largest error or the value that is the
+/// most too negative, whichever is larger by the scale of its state.
 void VolumeEngine::find_culprit(const Member& self, Status status) {
   const VolumeBlock& b = self.block;
   const std::int64_t m = b.num_mobile;
@@ -454,7 +454,10 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
   int negative_state = -1;
   std::int64_t negative_voxel = -1;
   for (int i = 0; i < b.num_states; ++i) {
-    const double limit = b.rtol * self.scale[idx(i)] + atol_[idx(i)];
+    double reached = self.scale[idx(i)];
+    for (std::int64_t k = 0; k < b.num_voxels; ++k)
+      if (inside_[idx(k)] != 0) reached = std::max(reached, std::abs(b.y[i * b.stride + k]));
+    const double limit = b.rtol * reached + atol_[idx(i)];
     for (std::int64_t k = 0; k < b.num_voxels; ++k) {
       if (inside_[idx(k)] == 0) continue;
       const std::int64_t at = i * b.stride + k;
@@ -470,14 +473,15 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
         last -= tableau.a[3][s] * b.stages[s][at];
         defect += tableau.e[s] * b.stages[s][at];
       }
-      defect = std::abs(defect + tableau.e[3] * last) /
-               (b.rtol * std::max(std::abs(b.y[at]), std::abs(end)) + atol_[idx(i)]);
+      // By the scale of the state: beside one that explodes the small ones have the larger relative
+      // errors.
+      defect = std::abs(defect + tableau.e[3] * last) / limit;
       if (!(defect > largest_error)) continue;
       largest_error = defect;
       name(i, k);
     }
   }
-  if (largest_error <= 1.0 && most_negative > 1.0) name(negative_state, negative_voxel);
+  if (most_negative > std::max(1.0, largest_error)) name(negative_state, negative_voxel);
 }
 
 }  // namespace krogh::simulate
