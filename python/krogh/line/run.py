@@ -171,6 +171,7 @@ def simulate_line(
             includes_end=True,
         )
         other = given.systemic
+        values = {**(values or {}), **given.overrides}
     elif dosing is not None:
         raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
     problem, split = line_problem(
