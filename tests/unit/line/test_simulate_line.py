@@ -142,6 +142,8 @@ def test_a_result_says_how_it_came_about(result):
 def test_results_travel(result):
     copy = pickle.loads(pickle.dumps(result))
     assert np.array_equal(copy["occupancy"].values, result["occupancy"].values)
+    watched = run(progress=lambda done, total, seconds: True)
+    assert pickle.loads(pickle.dumps(watched)).is_complete
 
 
 def test_record_chooses_what_is_kept():
