@@ -309,6 +309,8 @@ def match(image: Image, to: Image | Grid, *, order: int | None = None) -> Image:
     chosen = (0 if whole else 1) if order is None else order
     if chosen not in (0, 1) or (whole and chosen == 1 and image.values.dtype.kind == "b"):
         raise SpecError(f"KG-108: order must be 0 (nearest) or 1 (linear), not {order!r}.")
+    if not image.grid.differences(grid):
+        return _on(grid, image, image.values)
     z, y, x = (np.arange(n, dtype=np.float64) for n in grid.shape)
     numbers = np.stack(np.meshgrid(z, y, x, indexing="ij"), axis=-1)
     places = image.grid.index(grid.position(numbers))
@@ -329,7 +331,11 @@ def match(image: Image, to: Image | Grid, *, order: int | None = None) -> Image:
         values = map_coordinates(source, coordinates, order=chosen, mode="nearest")
         values[~inside] = 0.0 if whole and chosen == 0 else np.nan
         found.append(values.astype(part.dtype) if whole and chosen == 0 else values)
-    values = np.stack(found) if image.channels else found[0]
+    return _on(grid, image, np.stack(found) if image.channels else found[0])
+
+
+def _on(grid: Grid, image: Image, values: NDArray[Any]) -> Image:
+    """Return values on another grid, with the names of an image."""
     return Image(
         values, grid, image.unit, channels=image.channels, name=image.name, notes=image.notes
     )

@@ -8,6 +8,7 @@ doi:10.1186/gb-2005-6-5-r47).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -234,15 +235,8 @@ def write_ome_tiff(image: Image, path: Path) -> Path:
     if image.channels:
         metadata["Channel"] = {"Name": list(image.channels)}
 
-    def put(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            tifffile.imwrite(
-                file,
-                values,
-                ome=True,
-                photometric="minisblack",
-                metadata=metadata,
-                compression=None,
-            )
-
-    return write_whole(path, put)
+    content = io.BytesIO()
+    tifffile.imwrite(
+        content, values, ome=True, photometric="minisblack", metadata=metadata, compression=None
+    )
+    return write_whole(path, lambda temporary: temporary.write_bytes(content.getbuffer()))

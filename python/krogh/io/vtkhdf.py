@@ -20,7 +20,7 @@ from krogh.errors import DataError
 from krogh.io.fields import Fields
 from krogh.space.grid import Grid
 from krogh.table import require_extra
-from krogh.whole_files import write_whole
+from krogh.whole_files import write_hdf5
 
 __all__ = ["FORMAT", "read_vtkhdf", "write_vtkhdf"]
 
@@ -31,16 +31,7 @@ _AXES: Final = ("time", "z", "y", "x")
 
 def write_vtkhdf(fields: Fields, path: Path) -> Path:
     """Write fields at all times; see `krogh.io.write`."""
-    h5py = require_extra("h5py", "an HDF5 file")
-
-    def put(temporary: Path) -> None:
-        try:
-            with h5py.File(temporary, "w", locking="best-effort") as file:
-                _write(file, fields)
-        except RuntimeError as error:  # HDF5 failed to flush: the disk is full
-            raise OSError(str(error)) from error
-
-    return write_whole(path, put)
+    return write_hdf5(path, lambda file: _write(file, fields), "an HDF5 file")
 
 
 def _write(file: Any, fields: Fields) -> None:
