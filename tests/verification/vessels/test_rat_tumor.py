@@ -124,8 +124,8 @@ def test_oxygen_and_drug_along_it(rat: VesselNetwork) -> None:
     assert inside.min() >= 15.0 * (1.0 - 1e-12)
     coarse = steady_oxygen(solved.subdivided("20 um"), 50.0, 15.0)
     assert coarse.exchange.sum() == pytest.approx(oxygen.exchange.sum(), rel=0.02)
-    # A conjugate (P = 3e-7 cm/s) leaves the blood almost unchanged, so that PS/Q leaves it (0.16 %);
-    # of a drug with P = 5e-4 cm/s most goes in one pass.
+    # Of a conjugate (P = 3e-7 cm/s) PS/Q leaves the blood, 0.16 %; of a drug with P = 5e-4 cm/s
+    # most goes in one pass.
     conjugate, small = (SoluteCarriage(fine, p).steady(1.0) for p in (3e-3, 5.0))
     assert abs(conjugate.imbalance) < 1e-12
     assert abs(small.imbalance) < 1e-12
