@@ -32,7 +32,38 @@ std::span<double> room(py::array_t<double>& array) {
 
 struct VolumeRun {
   VolumeResult result;
-  py::object values, contents, exchanged, entered;
+  py::object values, contents, exchanged, entered, plasma;
+};
+
+/// exchange, state of the plasma
+using PlasmaExchangeArgument = std::tuple<std::int32_t, std::int32_t>;
+
+/// The plasma, as arrays of the binding's caller.
+struct PlasmaArguments {
+  const model::Program* program = nullptr;
+  Given parameters, initial, outside_factor, uptake_factor;
+  std::vector<PlasmaExchangeArgument> exchange;
+  Given dose_times, dose_amounts;
+  std::optional<Array<std::int32_t>> dose_states;
+  std::optional<Array<std::int8_t>> dose_kinds;
+  std::vector<simulate::DoseKind> kinds;
+
+  void put(VolumeProblem& problem) {
+    simulate::VolumePlasmaProblem& p = problem.plasma;
+    p.program = program;
+    p.parameters = view_of(parameters);
+    p.initial = view_of(initial);
+    p.outside_factor = view_of(outside_factor);
+    p.uptake_factor = view_of(uptake_factor);
+    for (const auto& [of, state] : exchange) p.exchange.push_back({.exchange = of, .state = state});
+    p.dose_times = view_of(dose_times);
+    p.dose_amounts = view_of(dose_amounts);
+    if (dose_states) p.dose_states = view(*dose_states);
+    if (dose_kinds)
+      for (const std::int8_t kind : view(*dose_kinds))
+        kinds.push_back(static_cast<simulate::DoseKind>(kind));
+    p.dose_kinds = kinds;
+  }
 };
 
 void require_axes(const Given& array, const char* name, py::ssize_t axes) {
@@ -59,6 +90,7 @@ void register_volume(py::module_& module) {
       .def_readonly("contents", &VolumeRun::contents)
       .def_readonly("exchanged", &VolumeRun::exchanged)
       .def_readonly("entered", &VolumeRun::entered)
+      .def_readonly("plasma", &VolumeRun::plasma)
       .def_property_readonly("num_threads", [](const VolumeRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
       .def_property_readonly("status",
@@ -68,7 +100,7 @@ void register_volume(py::module_& module) {
         if (r.result.status != Status::success)
           failures.append(py::make_tuple(static_cast<int>(r.result.status),
                                          std::string(sentence(r.result.status)), r.result.time,
-                                         r.result.state, r.result.voxel));
+                                         r.result.state, r.result.voxel, r.result.is_plasma));
         return failures;
       });
 
@@ -85,7 +117,13 @@ void register_volume(py::module_& module) {
          double begin, double rtol, std::vector<double> atol, double linear_rtol, double max_step,
          double first_step, double fixed_step, std::int64_t max_steps,
          std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
-         int num_threads, py::object progress) {
+         int num_threads, py::object progress, const model::Program* plasma,
+         Given plasma_parameters, Given plasma_initial,
+         std::vector<PlasmaExchangeArgument> plasma_exchange, Given outside_factor,
+         Given uptake_factor, std::vector<double> plasma_atol,
+         std::vector<std::int32_t> plasma_signed_states, Given dose_times,
+         std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
+         std::optional<Array<std::int8_t>> dose_kinds) {
         VolumeProblem p;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
@@ -128,6 +166,18 @@ void register_volume(py::module_& module) {
         p.pulse_amplitudes = view_of(pulse_amplitudes);
         p.table_times = view_of(table_times);
         p.table_values = view_of(table_values);
+        PlasmaArguments blood{.program = plasma,
+                              .parameters = std::move(plasma_parameters),
+                              .initial = std::move(plasma_initial),
+                              .outside_factor = std::move(outside_factor),
+                              .uptake_factor = std::move(uptake_factor),
+                              .exchange = std::move(plasma_exchange),
+                              .dose_times = std::move(dose_times),
+                              .dose_amounts = std::move(dose_amounts),
+                              .dose_states = std::move(dose_states),
+                              .dose_kinds = std::move(dose_kinds),
+                              .kinds = {}};
+        blood.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
         VolumeOptions options{.rtol = rtol,
@@ -138,7 +188,9 @@ void register_volume(py::module_& module) {
                               .fixed_step = fixed_step,
                               .max_steps = max_steps,
                               .signed_states = std::move(signed_states),
-                              .recorded = std::move(recorded)};
+                              .recorded = std::move(recorded),
+                              .plasma_atol = std::move(plasma_atol),
+                              .plasma_signed = std::move(plasma_signed_states)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -150,10 +202,13 @@ void register_volume(py::module_& module) {
         py::array_t<double> contents(Shape{records, program.num_states()});
         py::array_t<double> exchanged(Shape{records, static_cast<py::ssize_t>(exchange.size())});
         py::array_t<double> entered(Shape{records, static_cast<py::ssize_t>(mobile.size()), 6});
+        const py::ssize_t blood_states = plasma != nullptr ? plasma->num_states() : 0;
+        py::array_t<double> plasma_values(Shape{records, blood_states});
         const VolumeOutput output{.values = room(values),
                                   .contents = room(contents),
                                   .exchanged = room(exchanged),
-                                  .entered = room(entered)};
+                                  .entered = room(entered),
+                                  .plasma = room(plasma_values)};
         VolumeRun run;
         Watcher watcher(std::move(progress));
         const RunControl control{
@@ -167,6 +222,7 @@ void register_volume(py::module_& module) {
         run.contents = contents;
         run.exchanged = exchanged;
         run.entered = entered;
+        run.plasma = plasma != nullptr ? py::object(plasma_values) : py::none();
         return run;
       },
       py::arg("program"), py::arg("parameters").noconvert(), py::arg("faces_x").noconvert(),
@@ -187,7 +243,18 @@ void register_volume(py::module_& module) {
       py::arg("fixed_step") = 0.0, py::arg("max_steps") = 1'000'000,
       py::arg("signed_states") = std::vector<std::int32_t>{},
       py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("num_threads") = 0,
-      py::arg("progress") = py::none(),
+      py::arg("progress") = py::none(), py::arg("plasma") = py::none(),
+      py::arg("plasma_parameters").noconvert() = py::none(),
+      py::arg("plasma_initial").noconvert() = py::none(),
+      py::arg("plasma_exchange") = std::vector<PlasmaExchangeArgument>{},
+      py::arg("outside_factor").noconvert() = py::none(),
+      py::arg("uptake_factor").noconvert() = py::none(),
+      py::arg("plasma_atol") = std::vector<double>{},
+      py::arg("plasma_signed_states") = std::vector<std::int32_t>{},
+      py::arg("dose_times").noconvert() = py::none(),
+      py::arg("dose_states").noconvert() = py::none(),
+      py::arg("dose_amounts").noconvert() = py::none(),
+      py::arg("dose_kinds").noconvert() = py::none(),
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -266,7 +266,9 @@ class VolumeRun:
     @property
     def status(self) -> int: ...
     @property
-    def failures(self) -> list[tuple[int, str, float, int, int]]: ...
+    def plasma(self) -> Float | None: ...
+    @property
+    def failures(self) -> list[tuple[int, str, float, int, int, bool]]: ...
 
 def simulate_volume(
     program: Program,
@@ -304,4 +306,16 @@ def simulate_volume(
     recorded: Sequence[int] = ...,
     num_threads: int = 0,
     progress: Callable[[int, int, float], Any] | None = None,
+    plasma: Program | None = None,
+    plasma_parameters: Float | None = None,
+    plasma_initial: Float | None = None,
+    plasma_exchange: Sequence[tuple[int, int]] = ...,
+    outside_factor: Float | None = None,
+    uptake_factor: Float | None = None,
+    plasma_atol: Sequence[float] = ...,
+    plasma_signed_states: Sequence[int] = ...,
+    dose_times: Float | None = None,
+    dose_states: Int32 | None = None,
+    dose_amounts: Float | None = None,
+    dose_kinds: Int8 | None = None,
 ) -> VolumeRun: ...

@@ -45,7 +45,7 @@ struct Box {
   std::vector<double> fields;
   VolumeProblem problem;
   VolumeOptions options{.recorded = {0, 1, 2}};
-  std::vector<double> values, contents, exchanged, entered;
+  std::vector<double> values, contents, exchanged, entered, plasma;
 
   Box() {
     for (std::size_t k = 0; k < 30; k += 3) regions[k] = 1;
@@ -76,8 +76,14 @@ struct Box {
     contents.assign(records.size() * 3, 0.0);
     exchanged.assign(records.size() * problem.exchange.size(), 0.0);
     entered.assign(records.size() * problem.mobile.size() * 6, 0.0);
-    const VolumeOutput output{
-        .values = values, .contents = contents, .exchanged = exchanged, .entered = entered};
+    const std::size_t blood =
+        problem.plasma.program != nullptr ? idx(problem.plasma.program->num_states()) : 0;
+    plasma.assign(records.size() * blood, 0.0);
+    const VolumeOutput output{.values = values,
+                              .contents = contents,
+                              .exchanged = exchanged,
+                              .entered = entered,
+                              .plasma = plasma};
     return simulate_volume(program, problem, options, output, control);
   }
 };
@@ -130,6 +136,51 @@ TEST_CASE("what entered is what is there, and records repeat the recorded voxels
     CHECK(sum == doctest::Approx(box.contents[r * 3]).epsilon(1e-12));
   }
   CHECK(box.entered[7] > 0.0);
+}
+
+TEST_CASE("a plasma and two pieces of tissue keep the dose on any number of threads") {
+  model::ModelBuilder m;
+  const auto k = m.parameter("k", 1e-5);
+  const auto a = m.state("a");
+  const auto q = m.state("q");
+  m.rate(a, -k * a + k * q);
+  m.rate(q, k * a - k * q);
+  const model::Program program = m.compile();
+  Box box;
+  for (std::size_t i = 0; i < 30; ++i)
+    if (i % 5 == 2) box.regions[i] = space::outside_region;
+  box.rates.assign(30, 1e-3);
+  box.problem.mobile[0].sides = {};
+  box.problem.exchange[0].input = -1;
+  const std::vector<double> parameters{1e-5}, one{1.0}, uptake{1e-5}, times{0.0, 700.0};
+  const std::vector<double> amounts{100.0, 50.0};
+  const std::vector<std::int32_t> states{0, 1};
+  const std::vector<simulate::DoseKind> kinds(2, simulate::DoseKind::bolus);
+  box.problem.plasma = {.program = &program,
+                        .parameters = parameters,
+                        .initial = {},
+                        .exchange = {{.exchange = 0, .state = 0}},
+                        .outside_factor = one,
+                        .uptake_factor = uptake,
+                        .dose_times = times,
+                        .dose_states = states,
+                        .dose_amounts = amounts,
+                        .dose_kinds = kinds};
+  std::vector<double> expected;
+  for (const int threads : {1, 3}) {
+    const VolumeResult result = box.run({.num_threads = threads, .keep_going = {}});
+    REQUIRE(result.status == Status::success);
+    CHECK(result.num_connected == 2);
+    for (std::size_t r = 0; r < 2; ++r) {
+      const double tissue = 1e-5 * (box.contents[r * 3] + box.contents[r * 3 + 2]);
+      const double total = tissue + box.plasma[2 * r] + box.plasma[2 * r + 1];
+      CHECK(total == doctest::Approx(r == 0 ? 100.0 : 150.0).epsilon(1e-12));
+      CHECK(tissue > 0.5);
+    }
+    if (threads == 1) expected = box.values;
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK((box.values[i] == expected[i] || std::isnan(expected[i])));
 }
 
 TEST_CASE("values by region and by voxel, and any number of threads, give the same bits") {

@@ -53,6 +53,13 @@ struct VolumeBlock {
   /// From boundary voxels of each side, (mobile, 6), in order of voxels; null: closed.
   const double* const* sides = nullptr;
   double* outside = nullptr;  ///< concentration of the stage with its slope's part, (entries)
+  /// Unknown of the stage that stands outside, from the plasma, (exchanges).
+  double* change = nullptr;
+  bool has_change = false;
+  // Answers of C/eps to the kept states of the plasma, (kept, mobile, n), and their unknowns.
+  int num_responses = 0;
+  double* responses = nullptr;
+  double* kept = nullptr;
 
   // Factors that stages share, one group of rows per block of voxels.
   double* factors = nullptr;  ///< (blocks, factors, width)
@@ -126,10 +133,18 @@ struct VolumePiece {
   /** Completes the unknowns of stage s - 1 and makes the right-hand sides of stage s. */         \
   void volume_stage(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,        \
                     const simulate::VolumePiece& p, int s);                                       \
-  /** The solution in double precision. Adds the residuals (mobile) and, if asked for, the sums   \
-      of the local operator (mobile, mobile), for each of the piece's connected regions. */       \
-  void volume_solution(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
+  /** The solution in double precision, (mobile, n); adds what exchanges let out of it,           \
+      (exchanges). */                                                                             \
+  void volume_extract(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,             \
+                      double* target, double* sums);                                              \
+  /** Adds the answers to the plasma's unknowns to the solution, then the residuals (mobile) and, \
+      if asked for, the sums of the local operator (mobile, mobile), for each of the piece's      \
+      connected regions. */                                                                       \
+  void volume_residual(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
                        bool with_operator, double* sums);                                         \
+  /** Right-hand side of what exchanges bring for concentrations outside of (exchanges). */       \
+  void volume_supply(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,              \
+                     const double* outside);                                                      \
   /** Adds the constants of the regions (mobile each), stores the unknowns of stage `s`, and adds \
       what they let out, (entries). */                                                            \
   void volume_correct(simulate::VolumeBlock& b, const simulate::VolumePiece& p,                   \

@@ -149,22 +149,82 @@ void validate_inputs(const VolumeProblem& p) {
                        std::to_string(p.table_times.back()));
 }
 
-void require_kinetics(const model::Program& program, bool is_missing) {
+void require_kinetics(const model::Program& program, const std::string& initial, bool is_missing) {
   if (program.num_surfaces() > 0)
     throw InvalidInput(
-        "a volume takes models without events and conditions (where, comparisons); this one has " +
+        "a volume takes models without events and conditions (where, comparisons); " +
+        (initial == "initial" ? std::string("this one") : "that of the plasma") + " has " +
         std::to_string(program.num_surfaces()));
   for (const char is_steady : program.spec().steady_initial)
     if (is_steady != 0 && is_missing)
-      throw InvalidInput(
-          "initial: a model that starts at its steady state needs given values here");
+      throw InvalidInput(initial +
+                         ": a model that starts at its steady state needs given values here");
+}
+
+void validate_doses(const VolumeProblem& p) {
+  const VolumePlasmaProblem& plasma = p.plasma;
+  const std::size_t count = plasma.dose_times.size();
+  if (plasma.dose_states.size() != count || plasma.dose_amounts.size() != count ||
+      plasma.dose_kinds.size() != count)
+    throw InvalidInput("dose_times, dose_states, dose_amounts and dose_kinds must have one length");
+  for (std::size_t d = 0; d < count; ++d) {
+    const std::string which = "dose " + std::to_string(d) + ": ";
+    if (!std::isfinite(plasma.dose_times[d]) || !std::isfinite(plasma.dose_amounts[d]))
+      throw InvalidInput(which + "time and amount must be finite");
+    if (plasma.dose_times[d] < p.begin)
+      throw InvalidInput(which + "its time " + std::to_string(plasma.dose_times[d]) +
+                         " lies before the begin " + std::to_string(p.begin));
+    if (d > 0 && plasma.dose_times[d] < plasma.dose_times[d - 1])
+      throw InvalidInput(which + "its time lies before that of the dose before it");
+    if (plasma.dose_states[d] < 0 || plasma.dose_states[d] >= plasma.program->num_states())
+      throw InvalidInput(which + "there is no state " + std::to_string(plasma.dose_states[d]) +
+                         " in the plasma's model of " +
+                         std::to_string(plasma.program->num_states()));
+    const DoseKind kind = plasma.dose_kinds[d];
+    if (kind != DoseKind::bolus && kind != DoseKind::rate_change)
+      throw InvalidInput(which + "its kind must be 0 (bolus) or 1 (change of the input rate)");
+  }
+}
+
+void validate_plasma(const VolumeProblem& p) {
+  const VolumePlasmaProblem& plasma = p.plasma;
+  if (plasma.program == nullptr) {
+    if (!plasma.exchange.empty() || !plasma.dose_times.empty())
+      throw InvalidInput("plasma_exchange and doses need a plasma model");
+    return;
+  }
+  require_kinetics(*plasma.program, "plasma_initial", plasma.initial.empty());
+  require_size(plasma.parameters, "plasma_parameters", plasma.program->num_parameters());
+  require_values(plasma.parameters, "plasma_parameters", "finite", is_finite);
+  if (!plasma.initial.empty())
+    require_size(plasma.initial, "plasma_initial", plasma.program->num_states());
+  require_values(plasma.initial, "plasma_initial", "finite", is_finite);
+  const auto count = static_cast<std::int64_t>(plasma.exchange.size());
+  std::vector<std::int32_t> exchanges;
+  for (const VolumePlasmaExchange& e : plasma.exchange) {
+    exchanges.push_back(e.exchange);
+    if (e.state < 0 || e.state >= plasma.program->num_states())
+      throw InvalidInput("plasma_exchange names state " + std::to_string(e.state) +
+                         " of the plasma's " + std::to_string(plasma.program->num_states()));
+  }
+  require_indices(exchanges, "plasma_exchange", static_cast<std::int64_t>(p.exchange.size()));
+  for (const std::int32_t e : exchanges)
+    if (p.exchange[idx(e)].input >= 0)
+      throw InvalidInput("plasma_exchange: exchange " + std::to_string(e) +
+                         " has an input already");
+  require_size(plasma.outside_factor, "outside_factor", count);
+  require_values(plasma.outside_factor, "outside_factor", "finite and not negative",
+                 is_not_negative);
+  require_size(plasma.uptake_factor, "uptake_factor", count);
+  require_values(plasma.uptake_factor, "uptake_factor", "finite and not negative", is_not_negative);
+  validate_doses(p);
 }
 
 }  // namespace
 
 void validate_volume_problem(const model::Program& program, const VolumeProblem& p,
                              const space::VoxelGrid& grid) {
-  require_kinetics(program, p.initial.empty());
+  require_kinetics(program, "initial", p.initial.empty());
   const std::int64_t n = grid.num_voxels();
   for (const int size : grid.shape)
     if (size > (1 << 15))
@@ -207,6 +267,7 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
                        std::to_string(p.record_times.front()) + " before " +
                        std::to_string(p.begin));
   validate_inputs(p);
+  validate_plasma(p);
 }
 
 void validate_volume_options(const model::Program& program, const VolumeProblem& p,
@@ -228,7 +289,16 @@ void validate_volume_options(const model::Program& program, const VolumeProblem&
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
   require_indices(options.signed_states, "signed_states", program.num_states());
   require_indices(options.recorded, "recorded", program.num_states());
+  const std::int64_t blood =
+      p.plasma.program != nullptr ? p.plasma.program->num_states() : std::int64_t{0};
+  if (!options.plasma_atol.empty()) {
+    require_size(options.plasma_atol, "plasma_atol", blood);
+    require_values(options.plasma_atol, "plasma_atol", "finite and positive",
+                   [](double v) { return std::isfinite(v) && v > 0.0; });
+  }
+  require_indices(options.plasma_signed, "plasma_signed_states", blood);
   const auto records = static_cast<std::int64_t>(p.record_times.size());
+  require_size(output.plasma, "output plasma", records * blood);
   const auto recorded = static_cast<std::int64_t>(options.recorded.size());
   require_size(output.values, "output values", records * recorded * num_voxels);
   require_size(output.contents, "output contents", records * program.num_states());

@@ -71,11 +71,19 @@ void VolumeEngine::add_up(Member& self, AlignedBuffer& sums, std::int64_t count,
 void VolumeEngine::start(Member& self) {
   const model::RegisterLayout& layout = program_.layout();
   VolumeBlock& b = self.block;
+  b.step = 1.0;
   self.file = AlignedBuffer(idx(tapes_->file_rows) * idx(b.width));
   b.file = self.file.data();
   self.outside.assign(idx(num_entries_), 0.0);
   self.unit.assign(idx(b.num_mobile), 1.0);
   b.outside = self.outside.data();
+  self.change.assign(idx(b.num_exchanges), 0.0);
+  b.change = self.change.data();
+  if (problem_.plasma.program != nullptr) self.plasma.emplace(problem_, options_);
+  self.kept.assign(idx(num_kept_), 0.0);
+  self.taken.assign(problem_.plasma.exchange.size(), 0.0);
+  self.answered.assign(idx(std::int64_t{num_kept_} * b.num_exchanges), 0.0);
+  b.kept = self.kept.data();
   b.unit = self.unit.data();
   auto row = [&](std::int64_t r) { return b.file + r * b.width; };
   for (const auto* constants : {&program_.constants(), &tapes_->line.constants})
@@ -138,7 +146,8 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
               .file = {},
               .outside = {},
               .unit = {},
-              .inputs = VolumeInputs(problem_)};
+              .inputs = VolumeInputs(problem_),
+              .plasma = {}};
   start(self);
   arrive(self);
   Status status = Status::success;
@@ -161,6 +170,7 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
     if (outcome == Attempt::accepted) {
       ++self.stats.accepted;
       std::swap(self.block.y, self.block.stages[3]);
+      if (self.plasma) self.plasma->accept();
       self.block.time = at_stop ? self.stop_time : b.time + used;
       if (member == 0) progress_ = span_ > 0.0 ? (b.time - problem_.begin) / span_ : 1.0;
       if (at_stop) arrive(self);
@@ -187,7 +197,9 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
 /// Everything that happens at the present time: pulses, kinks, records; then the next stop.
 void VolumeEngine::arrive(Member& self) {
   const double t = self.block.time;
-  if (self.inputs.move_to(t) && !(options_.first_step > 0.0)) self.restart = true;
+  bool came = self.inputs.move_to(t);
+  if (self.plasma) came = self.plasma->move_to(t) || came;
+  if (came && !(options_.first_step > 0.0)) self.restart = true;
   while (self.next_knot < knots_.size() && knots_[self.next_knot] <= t) ++self.next_knot;
   while (self.next_record < problem_.record_times.size() &&
          problem_.record_times[self.next_record] <= t) {
@@ -198,6 +210,7 @@ void VolumeEngine::arrive(Member& self) {
   if (self.next_record < problem_.record_times.size())
     stop = problem_.record_times[self.next_record];
   if (self.next_knot < knots_.size()) stop = std::min(stop, knots_[self.next_knot]);
+  if (self.plasma) stop = std::min(stop, self.plasma->next_stop());
   self.stop_time = std::min(stop, self.inputs.next_stop());
 }
 
@@ -224,6 +237,9 @@ void VolumeEngine::record(Member& self) {
   const std::int64_t exchanges = b.num_exchanges, sides = num_entries_ - exchanges;
   std::copy_n(self.ledger.begin(), exchanges, output_.exchanged.data() + at * exchanges);
   std::copy_n(self.ledger.begin() + exchanges, sides, output_.entered.data() + at * sides);
+  if (self.plasma)
+    std::copy(self.plasma->y().begin(), self.plasma->y().end(),
+              output_.plasma.data() + at * self.plasma->num_states());
 }
 
 /// Concentrations outside of a stage; to them is added the weight of their explicit dependence on
@@ -238,6 +254,12 @@ void VolumeEngine::place_outside(Member& self, int stage) {
     self.outside[idx(e)] =
         input < 0 ? 0.0 : self.inputs.value(input, t) + weight * self.inputs.slope(input, begin);
   }
+  if (!self.plasma) return;
+  self.plasma->combine(std::max(stage, 0), self.block.step);
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
+    self.outside[idx(plasma.exchange[k].exchange)] =
+        plasma.outside_factor[k] * self.plasma->kept(self.plasma->kept_of()[k]);
 }
 
 /// The proposal, or after a pulse a step from the sizes of state and slope (Hairer, Norsett &
@@ -253,13 +275,21 @@ void VolumeEngine::choose_step(Member& self, double& used, bool& at_stop) {
     });
     self.team.wait();
     double sums[2];
+    add_up(self, entering_sums_, num_entries_, self.entering.data(),
+           [&](const VolumePiece& piece, double* own) {
+             KROGH_DISPATCH(volume_transport)(b, piece, own);
+           });
     add_up(self, size_sums_, 2, sums, [&](const VolumePiece& piece, double* own) {
-      std::vector<double> entered(idx(num_entries_));
-      KROGH_DISPATCH(volume_transport)(b, piece, entered.data());
       KROGH_DISPATCH(volume_sizes)(b, piece, own);
     });
     const double count = static_cast<double>(num_inside_) * b.num_states;
-    const double size = std::sqrt(sums[0] / count), slope = std::sqrt(sums[1] / count);
+    sums[0] /= count;
+    sums[1] /= count;
+    if (self.plasma) {
+      take(self);
+      self.plasma->sizes(b.time, self.taken.data(), sums[0], sums[1]);
+    }
+    const double size = std::sqrt(sums[0]), slope = std::sqrt(sums[1]);
     const double guess = size > 1e-5 && slope > 1e-5 ? 0.01 * (size / slope) : 1e-6 * remaining;
     self.step = std::min(self.step, guess);
   }
@@ -281,6 +311,13 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
   }
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
+    std::fill(self.kept.begin(), self.kept.end(), 0.0);
+    if (self.plasma && !is_two_way_) {  // known before the tissue is
+      self.plasma->evaluate(stage, b.time, b.step, self.taken.data());
+      solve_plasma(self, nullptr);
+      self.plasma->complete(stage, self.kept.data());
+    }
+    set_change(self);
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
       KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
     });
@@ -294,6 +331,10 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
                KROGH_DISPATCH(volume_stage)(tableau, b, piece, stage);
              }
            });
+    if (self.plasma && is_two_way_) {
+      take(self);
+      self.plasma->evaluate(stage, b.time, b.step, self.taken.data());
+    }
     Attempt failure = Attempt::accepted;
     if (!solve_stage(self, stage, failure)) {
       if (failure != Attempt::stopped) self.step = 0.25 * used;
@@ -311,27 +352,35 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
     failure = Attempt::not_solved;
     return false;
   }
-  const linalg::KrylovOutcome outcome =
-      krylov_->solve(self.team, self.number, right_.data(), solution_.data(), options_.linear_rtol,
-                     most_cycles, self.report);
-  ++self.stats.linear_solves;
-  self.stats.linear_iterations += outcome.cycles;
-  self.stats.most_iterations = std::max(self.stats.most_iterations, outcome.cycles);
-  if (!outcome.converged) {
-    failure = outcome.stopped                   ? Attempt::stopped
-              : std::isfinite(outcome.residual) ? Attempt::not_solved
-                                                : Attempt::not_finite;
-    return false;
+  if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
+  if (!solve_linear(self, right_.data(), failure)) return false;
+  if (is_two_way_) {
+    std::vector<double> let_out(idx(b.num_exchanges));
+    add_up(self, extract_sums_, b.num_exchanges, let_out.data(),
+           [&](const VolumePiece& piece, double* own) {
+             KROGH_DISPATCH(volume_extract)(b, piece, b.free, own);
+           });
+    solve_plasma(self, let_out.data());
+    set_change(self);
   }
   const std::int64_t m = b.num_mobile;
   each_piece(self, [&](const VolumePiece& piece, std::int64_t p) {
     double* own = solution_sums_.data() + solution_offsets_[idx(p)];
     std::fill_n(own, piece.num_regions * (m + m * m), 0.0);
-    KROGH_DISPATCH(volume_solution)(b, piece, stage == 0, own);
+    if (!is_two_way_) {
+      std::vector<double> let_out(idx(b.num_exchanges));
+      KROGH_DISPATCH(volume_extract)(b, piece, b.free, let_out.data());
+    }
+    KROGH_DISPATCH(volume_residual)(b, piece, stage == 0, own);
   });
   self.team.wait();
-  if (self.number == 0) find_constants(stage);
+  if (self.number == 0) find_constants(self, stage);
   self.team.wait();
+  if (is_two_way_) {
+    for (std::size_t q = 0; q < self.kept.size(); ++q) self.kept[q] += plasma_shift_[q];
+    set_change(self);
+    self.plasma->complete(stage, self.kept.data());
+  }
   std::vector<double> leaving(idx(num_entries_));
   add_up(self, leaving_sums_, num_entries_, leaving.data(),
          [&](const VolumePiece& piece, double* own) {
@@ -345,8 +394,91 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   return true;
 }
 
-/// The constant of each connected region and mobile state that makes its residuals add up to zero.
-void VolumeEngine::find_constants(int stage) {
+/// Solves one linear system; the solution stands in `solution_`.
+bool VolumeEngine::solve_linear(Member& self, float* right, Attempt& failure) {
+  const linalg::KrylovOutcome outcome =
+      krylov_->solve(self.team, self.number, right, solution_.data(), options_.linear_rtol,
+                     most_cycles, self.report);
+  ++self.stats.linear_solves;
+  self.stats.linear_iterations += outcome.cycles;
+  self.stats.most_iterations = std::max(self.stats.most_iterations, outcome.cycles);
+  if (!outcome.converged) {
+    failure = outcome.stopped                   ? Attempt::stopped
+              : std::isfinite(outcome.residual) ? Attempt::not_solved
+                                                : Attempt::not_finite;
+    return false;
+  }
+  return true;
+}
+
+/// What each exchange with the plasma takes out of its state per time at the stage's values.
+void VolumeEngine::take(Member& self) const {
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
+    self.taken[k] = plasma.uptake_factor[k] * self.entering[idx(plasma.exchange[k].exchange)];
+}
+
+/// The part of the stage's unknowns that stands outside.
+void VolumeEngine::set_change(Member& self) const {
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
+    self.change[idx(plasma.exchange[k].exchange)] =
+        plasma.outside_factor[k] * self.kept[idx(self.plasma->kept_of()[k])];
+}
+
+/// Answers of the tissue to a unit of each kept state of the plasma.
+bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
+  VolumeBlock& b = self.block;
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  for (std::int64_t q = 0; q < num_kept_; ++q) {
+    std::vector<double> outside(idx(b.num_exchanges), 0.0);
+    for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
+      if (self.plasma->kept_of()[k] == q)
+        outside[idx(plasma.exchange[k].exchange)] = plasma.outside_factor[k];
+    VolumeBlock supplied = b;
+    supplied.right = supply_.data();
+    each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
+      KROGH_DISPATCH(volume_supply)(supplied, piece, outside.data());
+    });
+    self.team.wait();
+    if (!solve_linear(self, supply_.data(), failure)) return false;
+    add_up(self, extract_sums_, b.num_exchanges, self.answered.data() + q * b.num_exchanges,
+           [&](const VolumePiece& piece, double* own) {
+             KROGH_DISPATCH(volume_extract)
+             (b, piece, b.responses + q * b.num_mobile * b.stride, own);
+           });
+    self.team.wait();
+  }
+  return true;
+}
+
+/// Unknowns of the plasma's kept states. @param let_out  what exchanges let out of the tissue
+/// solved with the plasma held, (exchanges); null: the plasma does not feel the tissue.
+void VolumeEngine::solve_plasma(Member& self, const double* let_out) {
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  const std::int64_t size = num_kept_, exchanges = self.block.num_exchanges;
+  std::vector<double> matrix(idx(size * size));
+  for (std::int64_t i = 0; i < size; ++i) {
+    self.kept[idx(i)] = self.plasma->right(static_cast<int>(i));
+    for (std::int64_t j = 0; j < size; ++j)
+      matrix[idx(i * size + j)] = self.plasma->matrix(static_cast<int>(i), static_cast<int>(j));
+  }
+  for (std::size_t k = 0; k < plasma.exchange.size() && let_out != nullptr; ++k) {
+    const std::int64_t e = plasma.exchange[k].exchange, i = self.plasma->kept_of()[k];
+    double rate = 0.0;
+    for (std::int64_t region = 0; region < num_connected_; ++region)
+      rate += exchange_sums_[idx(region * exchanges + e)];
+    self.kept[idx(i)] += plasma.uptake_factor[k] * let_out[e];
+    matrix[idx(i * size + i)] += plasma.uptake_factor[k] * rate * plasma.outside_factor[k];
+    for (std::int64_t j = 0; j < size; ++j)
+      matrix[idx(i * size + j)] -= plasma.uptake_factor[k] * self.answered[idx(j * exchanges + e)];
+  }
+  solve_small(matrix, self.kept.data(), size);
+}
+
+/// The constant of each connected region and mobile state that makes its residuals add up to zero,
+/// and with a plasma that feels the tissue the change of its unknowns that keeps its own equations.
+void VolumeEngine::find_constants(const Member& self, int stage) {
   const std::int64_t m = block_.num_mobile, per_region = m + m * m;
   if (stage == 0) std::fill(operators_.begin(), operators_.end(), 0.0);
   std::fill(constants_.begin(), constants_.end(), 0.0);
@@ -360,11 +492,51 @@ void VolumeEngine::find_constants(int stage) {
         operators_[idx(region * m * m + e)] += sums[slot * per_region + m + e];
     }
   }
-  std::vector<double> matrix;
+  auto solve = [&](std::int64_t region, double* b) {
+    std::vector<double> matrix(operators_.begin() + region * m * m,
+                               operators_.begin() + (region + 1) * m * m);
+    solve_small(matrix, b, m);
+  };
+  for (std::int64_t region = 0; region < num_connected_; ++region)
+    solve(region, constants_.data() + region * m);
+  if (!is_two_way_) return;
+  // Eliminates the constants of the regions; what is left is a system of the kept states.
+  const VolumePlasmaProblem& plasma = problem_.plasma;
+  const std::int64_t size = num_kept_, exchanges = block_.num_exchanges;
+  const std::size_t count = plasma.exchange.size();
+  const std::vector<int>& kept_of = self.plasma->kept_of();
+  std::vector<double> matrix(idx(size * size)), answers(idx(num_connected_ * size * m), 0.0);
+  std::fill(plasma_shift_.begin(), plasma_shift_.end(), 0.0);
+  for (std::int64_t i = 0; i < size; ++i)
+    for (std::int64_t j = 0; j < size; ++j)
+      matrix[idx(i * size + j)] = self.plasma->matrix(static_cast<int>(i), static_cast<int>(j));
   for (std::int64_t region = 0; region < num_connected_; ++region) {
-    matrix.assign(operators_.begin() + region * m * m, operators_.begin() + (region + 1) * m * m);
-    solve_small(matrix, constants_.data() + region * m, m);
+    const double* rates = exchange_sums_.data() + region * exchanges;
+    for (std::int64_t q = 0; q < size; ++q) {
+      double* answer = answers.data() + (region * size + q) * m;
+      for (std::size_t k = 0; k < count; ++k) {
+        const VolumeExchange& e = problem_.exchange[idx(plasma.exchange[k].exchange)];
+        if (kept_of[k] == q)
+          answer[e.mobile] += rates[plasma.exchange[k].exchange] * plasma.outside_factor[k];
+      }
+      solve(region, answer);
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::int64_t e = plasma.exchange[k].exchange, i = kept_of[k];
+      const std::int64_t j = problem_.exchange[idx(e)].mobile;
+      const double taken = plasma.uptake_factor[k] * rates[e];
+      matrix[idx(i * size + i)] += taken * plasma.outside_factor[k];
+      for (std::int64_t q = 0; q < size; ++q)
+        matrix[idx(i * size + q)] -= taken * answers[idx((region * size + q) * m + j)];
+      plasma_shift_[idx(i)] += taken * constants_[idx(region * m + j)];
+    }
   }
+  solve_small(matrix, plasma_shift_.data(), size);
+  for (std::int64_t region = 0; region < num_connected_; ++region)
+    for (std::int64_t q = 0; q < size; ++q)
+      for (std::int64_t j = 0; j < m; ++j)
+        constants_[idx(region * m + j)] +=
+            answers[idx((region * size + q) * m + j)] * plasma_shift_[idx(q)];
 }
 
 /// End of the step, its error, and the next step.
@@ -395,8 +567,12 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
     }
   }
   const double mean = std::sqrt(squares / (static_cast<double>(num_inside_) * b.num_states));
-  const double error = std::isfinite(mean) ? std::max(mean, largest / peak_) : mean;
+  double error = std::isfinite(mean) ? std::max(mean, largest / peak_) : mean;
   bool is_positive = true;
+  if (self.plasma) {
+    const double of_plasma = self.plasma->finish(is_positive);
+    if (!std::isfinite(of_plasma) || of_plasma > error) error = of_plasma;
+  }
   for (std::size_t i = 0; i < self.lowest.size(); ++i) {
     const double reached = std::max(self.scale[i], self.highest[i]);
     is_positive = is_positive &&
@@ -482,6 +658,10 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
     }
   }
   if (most_negative > std::max(1.0, largest_error)) name(negative_state, negative_voxel);
+  if (std::max(most_negative, largest_error) <= 1.0 && self.plasma) {
+    name(self.plasma->culprit(), -1);
+    result_.is_plasma = true;
+  }
 }
 
 }  // namespace krogh::simulate

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
@@ -15,6 +16,7 @@
 #include "model/line_tapes.hpp"
 #include "simulate/volume_block.hpp"
 #include "simulate/volume_inputs.hpp"
+#include "simulate/volume_plasma.hpp"
 
 namespace krogh::simulate {
 
@@ -41,6 +43,9 @@ class VolumeEngine {
     AlignedBuffer file;
     std::vector<double> outside, unit;
     VolumeInputs inputs;
+    std::optional<VolumePlasma> plasma;
+    std::vector<double> change, kept, taken;  ///< of the exchanges; of the plasma's kept states
+    std::vector<double> answered;  ///< what exchanges let out of each response, (kept, exchanges)
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
     std::size_t next_record = 0, next_knot = 0;
@@ -74,7 +79,13 @@ class VolumeEngine {
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
   bool solve_stage(Member& self, int stage, Attempt& failure);
-  void find_constants(int stage);
+  bool solve_linear(Member& self, float* right, Attempt& failure);
+  void find_constants(const Member& self, int stage);
+  void take(Member& self) const;
+  void solve_plasma(Member& self, const double* let_out);
+  bool find_responses(Member& self, Attempt& failure);
+  void place_plasma();
+  void set_change(Member& self) const;
   Attempt judge(Member& self, double used);
   void place_outside(Member& self, int stage);
   void find_culprit(const Member& self, Status status);
@@ -108,7 +119,12 @@ class VolumeEngine {
   std::vector<std::int64_t> solution_offsets_;
   std::unique_ptr<linalg::Multigrid> multigrid_;
   std::unique_ptr<linalg::Krylov> krylov_;
-  AlignedArray<float> right_, solution_;
+  AlignedArray<float> right_, solution_, supply_;
+  AlignedBuffer responses_, extract_sums_;
+  std::vector<double> exchange_sums_;  ///< rates V by connected region, (regions, exchanges)
+  std::vector<double> plasma_shift_;   ///< of the kept states, with the constants of a stage
+  int num_kept_ = 0;
+  bool is_two_way_ = false;
   std::vector<double> operators_, constants_;  ///< of the connected regions
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};

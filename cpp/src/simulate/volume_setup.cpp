@@ -84,6 +84,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   number_pieces();
   place_fields();
   place_states();
+  if (problem.plasma.program != nullptr) place_plasma();
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
@@ -293,6 +294,7 @@ void VolumeEngine::number_pieces() {
   leaving_sums_ = sums(num_entries_);
   finish_sums_ = sums(2 + 2 * states);
   content_sums_ = sums(states);
+  extract_sums_ = sums(block_.num_exchanges);
   solution_sums_ = AlignedBuffer(idx(offset));
   factors_ = AlignedBuffer(idx(num_blocks_ * block_.num_factors * block_.width));
   block_.factors = factors_.data();
@@ -350,6 +352,27 @@ void VolumeEngine::place_states() {
     next += m * b.stride;
   }
   b.schur = next;
+}
+
+void VolumeEngine::place_plasma() {
+  VolumeBlock& b = block_;
+  const std::int64_t m = b.num_mobile;
+  num_kept_ = VolumePlasma(problem_, options_).num_kept();
+  is_two_way_ = std::any_of(problem_.plasma.uptake_factor.begin(),
+                            problem_.plasma.uptake_factor.end(), [](double v) { return v > 0.0; });
+  b.has_change = true;
+  if (!is_two_way_) return;
+  b.num_responses = num_kept_;
+  responses_ = AlignedBuffer(idx(num_kept_ * m * b.stride));
+  b.responses = responses_.data();
+  supply_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  plasma_shift_.assign(idx(num_kept_), 0.0);
+  exchange_sums_.assign(idx(std::int64_t{num_connected_} * b.num_exchanges), 0.0);
+  for (std::int64_t e = 0; e < b.num_exchanges; ++e)
+    for (std::int64_t k = 0; k < b.num_voxels; ++k)
+      if (inside_[idx(k)] != 0)
+        exchange_sums_[idx(std::int64_t{connected_[idx(k)]} * b.num_exchanges + e)] +=
+            b.exchange[e * b.stride + k];
 }
 
 }  // namespace krogh::simulate

@@ -327,8 +327,18 @@ void volume_stage(const RosenbrockTableau& tableau, VolumeBlock& b, const Volume
   KROGH_BY_WIDTH(stage, tableau, b, p, s)
 }
 
-void volume_solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
-  solution(b, p, with_operator, sums);
+void volume_extract(const VolumeBlock& b, const VolumePiece& p, double* target, double* sums) {
+  extract(b, p, target);
+  add_exchanged(b, p, target, sums);
+}
+
+void volume_residual(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
+  add_responses(b, p);
+  residual(b, p, with_operator, sums);
+}
+
+void volume_supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
+  supply(b, p, outside);
 }
 
 void volume_correct(VolumeBlock& b, const VolumePiece& p, const double* constants, int s,

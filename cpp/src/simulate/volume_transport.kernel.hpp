@@ -174,13 +174,14 @@ void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   }
 }
 
-/// What the solution lets out by exchanges and sides, off the amounts that enter.
+/// What the solution brings in by exchanges and lets out by sides.
 void add_leaving(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
     const double* rate = b.exchange + e * b.stride;
     const double* x = b.free + b.exchange_mobile[e] * b.stride;
-    entered[e] -= sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
+    const double change = b.change[e];
+    entered[e] += sum_of(first, end, [&](long k) { return rate[k] * (change - x[k]); });
   }
   for (int j = 0; j < b.num_mobile; ++j)
     for (int side = 0; side < 6; ++side) {
@@ -249,6 +250,36 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
         for (long i = 0; i < c.count; ++i)
           to[i] = static_cast<float>(-volume[2 * i] * reduced[2 * i] * scale);
       }
+      if (!b.has_change) continue;
+      for (int e = 0; e < b.num_exchanges; ++e) {
+        const int j = b.exchange_mobile[e];
+        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        const double* rate = b.exchange + e * b.stride + c.first;
+        const double change = b.change[e] / b.unit[j];
+        KROGH_SIMD
+        for (long i = 0; i < c.count; ++i) to[i] += static_cast<float>(rate[2 * i] * change);
+      }
+    }
+}
+
+/// Right-hand side of what exchanges bring for given concentrations outside.
+void supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
+  const int m = b.num_mobile;
+  for (long r = p.first_row; r < p.end_row; ++r)
+    for (int color = 0; color < 2; ++color) {
+      const ColorRow c = color_row(b, r, color);
+      for (int j = 0; j < m; ++j) {
+        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        for (long i = 0; i < c.count; ++i) to[i] = 0.0F;
+      }
+      for (int e = 0; e < b.num_exchanges; ++e) {
+        const int j = b.exchange_mobile[e];
+        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        const double* rate = b.exchange + e * b.stride + c.first;
+        const double given = outside[e] / b.unit[j];
+        KROGH_SIMD
+        for (long i = 0; i < c.count; ++i) to[i] += static_cast<float>(rate[2 * i] * given);
+      }
     }
 }
 
@@ -283,21 +314,49 @@ KROGH_INLINE void each_run(const VolumeBlock& b, const VolumePiece& p, const Vis
   }
 }
 
-/// The solution in double precision, and its residuals region by region. What passes between
-/// voxels adds up to zero in a region, so the local parts are all there is to sum.
-void solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
+/// The solution in double precision.
+void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
   const int m = b.num_mobile;
   for (long r = p.first_row; r < p.end_row; ++r)
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
         const float* from = b.solution + (static_cast<long>(color) * m + j) * b.level.size + c.at;
-        double* to = b.free + j * b.stride + c.first;
+        double* to = target + j * b.stride + c.first;
         const double unit = b.unit[j];
         KROGH_SIMD
         for (long i = 0; i < c.count; ++i) to[2 * i] = static_cast<double>(from[i]) * unit;
       }
     }
+}
+
+/// What exchanges let out of (mobile, n) values of C/eps.
+void add_exchanged(const VolumeBlock& b, const VolumePiece& p, const double* values, double* sums) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    const double* rate = b.exchange + e * b.stride;
+    const double* x = values + b.exchange_mobile[e] * b.stride;
+    sums[e] += sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
+  }
+}
+
+/// Adds the answers to the unknowns of the plasma.
+void add_responses(const VolumeBlock& b, const VolumePiece& p) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int q = 0; q < b.num_responses; ++q)
+    for (int j = 0; j < b.num_mobile; ++j) {
+      const double* response = b.responses + (static_cast<long>(q) * b.num_mobile + j) * b.stride;
+      const double weight = b.kept[q];
+      double* x = b.free + j * b.stride;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) x[k] = fma_(weight, response[k], x[k]);
+    }
+}
+
+/// Residuals of the solution region by region. What passes between voxels adds up to zero in a
+/// region, so the local parts are all there is to sum.
+void residual(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
+  const int m = b.num_mobile;
   const int per_region = m + m * m;
   each_run(b, p, [&](long first, long end, std::int32_t region) {
     if (region < 0) return;
@@ -319,6 +378,11 @@ void solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, do
         sum += sum_of(first, end, [&](long k) { return -b.volume[k] * schur[k] * fraction[k]; });
         if (j == l && b.has_loss) sum += sum_of(first, end, [&](long k) { return loss[k]; });
       }
+    }
+    for (int e = 0; e < b.num_exchanges && b.has_change; ++e) {
+      const double* rate = b.exchange + e * b.stride;
+      const double change = b.change[e];
+      own[b.exchange_mobile[e]] += sum_of(first, end, [&](long k) { return rate[k] * change; });
     }
   });
 }

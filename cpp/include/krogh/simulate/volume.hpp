@@ -30,6 +30,29 @@ struct VolumeExchange {
   std::int32_t input = -1;  ///< that gives the concentration in the vessels; -1: zero
 };
 
+/// An exchange whose vessels carry a state of the plasma.
+struct VolumePlasmaExchange {
+  std::int32_t exchange = 0;  ///< position among the exchanges, whose input must be -1
+  std::int32_t state = 0;     ///< of the plasma
+};
+
+/// A model that stands in the vessels: the concentration outside is `outside_factor` times its
+/// state, which loses `uptake_factor` times the amount that enters the tissue per time. Both are
+/// solved within the same stages.
+struct VolumePlasmaProblem {
+  const model::Program* program = nullptr;  ///< null: no plasma
+  std::span<const double> parameters;       ///< shape (num_parameters,)
+  std::span<const double> initial;          ///< shape (num_states,); empty: the model's
+  std::vector<VolumePlasmaExchange> exchange;
+  std::span<const double> outside_factor;  ///< shape (num_plasma_exchanges,)
+  /// Per um^3 of the box; 0: the plasma does not feel the tissue, shape (num_plasma_exchanges,).
+  std::span<const double> uptake_factor;
+  std::span<const double> dose_times;  ///< in order
+  std::span<const std::int32_t> dose_states;
+  std::span<const double> dose_amounts;
+  std::span<const DoseKind> dose_kinds;
+};
+
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + sum of exchanges + kinetics for the mobile states,
 /// kinetics alone for the others, in every voxel inside. Lengths [um], times in the model's unit,
 /// concentrations per total tissue volume. Arrays over voxels have x fastest, then y, then z. What
@@ -59,6 +82,8 @@ struct VolumeProblem {
   std::span<const double> table_times;       ///< shape (points,); empty: no table
   std::span<const double> table_values;      ///< shape (num_inputs, points)
 
+  VolumePlasmaProblem plasma;
+
   double begin = 0.0;
   std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
 };
@@ -73,6 +98,8 @@ struct VolumeOptions {
   std::int64_t max_steps = 1'000'000;
   std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
   std::vector<std::int32_t> recorded;       ///< states whose voxels are recorded
+  std::vector<double> plasma_atol;          ///< as atol, for the states of the plasma
+  std::vector<std::int32_t> plasma_signed;  ///< as signed_states, for those of the plasma
 };
 
 /// Counters of a run.
@@ -92,6 +119,7 @@ struct VolumeOutput {
   std::span<double> exchanged;
   /// The same through each side of the box, shape (records, num_mobile, 6).
   std::span<double> entered;
+  std::span<double> plasma;  ///< shape (records, plasma states); empty without one
 };
 
 /// How a run ended. Where it failed: when, and the state and voxel that were not finite, too
@@ -102,6 +130,7 @@ struct VolumeResult {
   double time = 0.0;
   std::int32_t state = -1;
   std::int64_t voxel = -1;
+  bool is_plasma = false;  ///< the state is one of the plasma (voxel is -1)
   int num_threads = 0;
   std::int32_t num_connected = 0;  ///< sets of voxels between which nothing passes
 };
@@ -111,10 +140,10 @@ struct VolumeResult {
 /// generalized conjugate residuals with a multigrid cycle in single precision as preconditioner. A
 /// constant in every connected set of voxels then makes the sum of its residuals zero, so that
 /// amounts are kept to rounding at any `linear_rtol`; what enters by exchanges and sides is an
-/// unknown of the same stages. A step is accepted if the larger of the root mean square of the
-/// weighted errors and the largest of them over K = 0.1/rtol (at most 100) is below one, and no
-/// held state lies below -rtol times its largest value so far. Steps end exactly at pulses, kinks
-/// in time and records.
+/// unknown of the same stages, and so is the plasma, whose answer through the tissue is found once
+/// a step. A step is accepted if the larger of the root mean square of the weighted errors and the
+/// largest of them over K = 0.1/rtol (at most 100) is below one, and no held state lies below -rtol
+/// times its largest value so far. Steps end exactly at pulses, kinks in time and records.
 /// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Bits do not depend on the number of threads (on one machine and build).
