@@ -236,6 +236,7 @@ def simulate_line(
     d_parameters: Float | None = None,
     d_fields: Float | None = None,
     d_initial: Float | None = None,
+    d_faces: Float | None = None,
     d_diffusivity: Float | None = None,
     d_fraction: Float | None = None,
     d_permeability: Float | None = None,

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.verification
 
 TIMES = [1.0, 4.0]
 FIXED = {"fixed_step": 0.05}
-OWN = ("parameters", "diffusivity", "fraction", "permeability")
+OWN = ("parameters", "faces", "diffusivity", "fraction", "permeability")
 
 
 def inputs_of(line, names):

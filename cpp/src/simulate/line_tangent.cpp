@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include <krogh/integrate/tableau.hpp>
 
@@ -14,24 +15,58 @@ constexpr int W = linalg::line_lanes;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-/// Derivative of the conductance A / (w_a / 2 p_a + w_b / 2 p_b) between two half cells, p = D eps,
-/// along dp; free of divisions by p, which may be zero on one side.
-double between_cells(double area, double width_a, double p_a, double dp_a, double width_b,
-                     double p_b, double dp_b) {
-  if (dp_a == 0.0 && dp_b == 0.0) return 0.0;
-  const double sum = width_a * p_b + width_b * p_a;
-  return 2.0 * area * (width_a * p_b * p_b * dp_a + width_b * p_a * p_a * dp_b) / (sum * sum);
+/// A length, area or product and its tangent.
+struct Moved {
+  double value = 0.0;
+  double tangent = 0.0;
+};
+
+/// Half a cell beside a face: its width, and p = D eps.
+struct HalfCell {
+  Moved width, p;
+};
+
+/// Tangent of the conductance A / (w_a / 2 p_a + w_b / 2 p_b) between two half cells; free of
+/// divisions by p, which may be zero on one side.
+double between_cells(const Moved& area, const HalfCell& a, const HalfCell& b) {
+  const bool is_still = area.tangent == 0.0 && a.width.tangent == 0.0 && b.width.tangent == 0.0 &&
+                        a.p.tangent == 0.0 && b.p.tangent == 0.0;
+  const double sum = a.width.value * b.p.value + b.width.value * a.p.value;
+  if (is_still || sum == 0.0) return 0.0;  // a zero diffusivity stands still
+  const double by_p = a.width.value * b.p.value * b.p.value * a.p.tangent +
+                      b.width.value * a.p.value * a.p.value * b.p.tangent;
+  const double by_width =
+      a.p.value * b.p.value * (b.p.value * a.width.tangent + a.p.value * b.width.tangent);
+  return 2.0 * (area.tangent * a.p.value * b.p.value / sum +
+                area.value * (by_p - by_width) / (sum * sum));
 }
 
 /// As above for the wall: A / (1/P + w / 2p) of a membrane, A 2p / w of a fixed concentration.
-double at_wall(space::WallKind kind, double area, double width, double p, double dp,
-               double permeability, double d_permeability) {
+double at_wall(space::WallKind kind, const Moved& area, const HalfCell& cell,
+               const Moved& permeability) {
+  const auto& [width, p] = cell;
   if (kind == space::WallKind::closed) return 0.0;
-  if (kind == space::WallKind::fixed) return 2.0 * area * dp / width;
-  if (dp == 0.0 && d_permeability == 0.0) return 0.0;
-  const double sum = 2.0 * p + width * permeability;
-  return area * (4.0 * p * p * d_permeability + 2.0 * width * permeability * permeability * dp) /
-         (sum * sum);
+  if (kind == space::WallKind::fixed)
+    return 2.0 *
+           (area.tangent * p.value + area.value * p.tangent -
+            area.value * p.value * width.tangent / width.value) /
+           width.value;
+  const double sum = 2.0 * p.value + width.value * permeability.value;
+  if (sum == 0.0) return 0.0;
+  const double by_area = 2.0 * permeability.value * p.value * area.tangent / sum;
+  const double by_resistance = 4.0 * p.value * p.value * permeability.tangent +
+                               2.0 * permeability.value * permeability.value *
+                                   (width.value * p.tangent - p.value * width.tangent);
+  return by_area + area.value * by_resistance / (sum * sum);
+}
+
+/// Area of a face and its tangent.
+Moved area_of(space::Geometry geometry, double area, double face, double moved) {
+  switch (geometry) {
+    case space::Geometry::cartesian: return {area, 0.0};
+    case space::Geometry::cylindrical: return {area, 2.0 * std::numbers::pi * moved};
+    default: return {area, 8.0 * std::numbers::pi * face * moved};
+  }
 }
 
 /// Fills every row of a register file with its constant.
@@ -57,6 +92,14 @@ void for_cells(const LineCells& cells, const TangentCells& tangents, int directi
     const int count = std::min(per_block, cells.num_cells - first);
     for (int c = 0; c < count; ++c) use(first + c, from[c * W]);
   }
+}
+
+/// A state of a cell at the start of the next step.
+double value_of(const LineCells& cells, int state, int lane, std::int64_t cell) {
+  const std::int64_t per_block = cells.width / W;
+  const std::int64_t block = cell / per_block;
+  return cells.files[(block * cells.file_rows + cells.y_row + state) * cells.width +
+                     (cell % per_block) * W + lane];
 }
 
 }  // namespace
@@ -95,6 +138,7 @@ void LineTangents::place_rows() {
   std::vector<std::pair<double**, std::size_t>> parts{
       {&t.conductances, operators * (cells + chains * vector)},
       {&t.relative_fractions, operators * cells},
+      {&t.relative_volumes, operators * idx(b.tissue.num_cells) * W},
       {&t.rates, moved * terms},
       {&t.amplitudes, moved * terms},
       {&t.bases, moved * inputs},
@@ -201,29 +245,39 @@ void LineTangents::load_branch(int lane, std::int64_t line, int direction, int b
   auto moved = [&](std::span<const double> values, std::int64_t size, std::int64_t position) {
     return values.empty() ? 0.0 : tangent_of(values, line, direction, d.count, size)[position];
   };
-  auto width = [&](std::int64_t c) { return faces[c + 1] - faces[c]; };
+  auto moved_face = [&](std::int64_t face) {
+    return moved(d.faces, all + branches, first + branch + face);
+  };
+  auto area = [&](std::int64_t face) {
+    return area_of(problem_.geometry, grid.areas[idx(face)], faces[face], moved_face(face));
+  };
+  // The volume between two faces changes by their areas times what they move.
+  for (std::int64_t c = 0; c < n; ++c)
+    tangent_.relative_volumes[(place * all + first + c) * W + lane] =
+        (grid.areas[idx(c + 1)] * moved_face(c + 1) - grid.areas[idx(c)] * moved_face(c)) /
+        grid.volumes[idx(c)];
   for (std::int64_t j = 0; j < m; ++j) {
     const MobileState& state = problem_.mobile[idx(j)];
-    const std::int64_t row = j * all;
-    auto p = [&](std::int64_t c) { return diffusivity[row + c] * fraction[row + c]; };
-    auto dp = [&](std::int64_t c) {
-      return moved(d.diffusivity, m * all, row + first + c) * fraction[row + c] +
-             moved(d.fraction, m * all, row + first + c) * diffusivity[row + c];
+    auto cell = [&](std::int64_t c) {
+      const std::int64_t at = j * all + c;
+      return HalfCell{.width = {faces[c + 1] - faces[c], moved_face(c + 1) - moved_face(c)},
+                      .p = {diffusivity[at] * fraction[at],
+                            moved(d.diffusivity, m * all, at + first) * fraction[at] +
+                                moved(d.fraction, m * all, at + first) * diffusivity[at]}};
     };
     for (std::int64_t c = 0; c < n; ++c)
       tangent_.relative_fractions[((place * all + first + c) * m + j) * W + lane] =
-          moved(d.fraction, m * all, row + first + c) / fraction[row + c];
+          moved(d.fraction, m * all, j * all + first + c) / fraction[j * all + c];
     double* conductance =
         tangent_.conductances + ((place * (all + branches) + first + branch) * m + j) * W + lane;
     for (std::int64_t face = 1; face < n; ++face)
-      conductance[face * m * W] = between_cells(grid.areas[idx(face)], width(face - 1), p(face - 1),
-                                                dp(face - 1), width(face), p(face), dp(face));
+      conductance[face * m * W] = between_cells(area(face), cell(face - 1), cell(face));
     for (std::int64_t w = 0; w < 2; ++w) {
-      const std::int64_t face = w == 0 ? 0 : n, cell = w == 0 ? 0 : n - 1;
+      const std::int64_t face = w == 0 ? 0 : n;
       conductance[face * m * W] =
-          at_wall(state.walls[idx(w)], grid.areas[idx(face)], width(cell), p(cell), dp(cell),
-                  permeability[2 * j + w],
-                  moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w));
+          at_wall(state.walls[idx(w)], area(face), cell(w == 0 ? 0 : n - 1),
+                  {permeability[2 * j + w],
+                   moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w)});
     }
   }
 }
@@ -379,6 +433,7 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
   };
   for (int k = 0; k < plan_.num_directions; ++k) {
     const std::int64_t at = (line * num_records + record) * plan_.num_directions + k;
+    const std::int64_t operator_place = plan_.operators[idx(k)];
     for (std::int64_t r = 0; r < count; ++r) {
       double* target = output.sensitivities.data() + (at * count + r) * n;
       for_cells(c, tissue, k, recorded[idx(r)], lane,
@@ -393,7 +448,12 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
         while (q >= b.transport.starts[branch + 1]) ++branch;
         double& sum =
             output.content_sensitivities[idx((at * branches + branch) * c.num_states + i)];
-        sum += b.volume[q * W + lane] * value;
+        double moved = value;
+        if (operator_place >= 0) {  // a cell that grows holds more
+          const std::int64_t cell = operator_place * n + q;
+          moved += tangent_.relative_volumes[cell * W + lane] * value_of(c, i, lane, q);
+        }
+        sum += b.volume[q * W + lane] * moved;
         sums += value;
       });
       if (!std::isfinite(sums))

@@ -173,7 +173,8 @@ void find_wall_flow(const LineBlock& b, const LineTangentBlock& t, int direction
     }
 }
 
-/// What the moved operator carries at a stage, with the flow through the walls.
+/// What the moved operator carries at a stage, with the flow through the walls: moved fluxes, and
+/// the line's own fluxes into volumes that move.
 void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slot, int stage) {
   const int m = b.tissue.num_kept;
   const long vector = vector_of(b);
@@ -181,13 +182,29 @@ void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slo
   const int place = t.operators[direction];
   const double* moved = t.conductances + place * (cells + b.transport.num_chains * vector);
   const double* fraction = t.relative_fractions + place * cells;
+  const double* volume = t.relative_volumes + static_cast<long>(place) * b.tissue.num_cells * W;
   const double* moving = t.moving + stage * cells;
   double* carried = t.carried + slot * cells;
-  double flux[16 * W];
+  double flux[16 * W], own[16 * W], last[2][16 * W];
   for (int chain = 0; chain < b.transport.num_chains; ++chain) {
     const double* walls = t.wall_flow + slot * size_of_walls(b) + 2L * chain * vector;
     const long end = b.transport.starts[chain + 1];
-    for (long i = 0; i < vector; ++i) flux[i] = walls[i];
+    for (int w = 0; w < 2; ++w) {
+      const WallPlace wall = wall_place(b, chain, w);
+      for (int j = 0; j < m; ++j) {
+        double outside[W];
+        seen_outside(b, t, b.wall_inputs[wall.slot * m + j], stage, outside);
+        const Passage through = passage(b, wall, w, j);
+        const double* inside = moving + wall.cell * vector + j * W;
+        double* inflow = (w == 0 ? own : last[1]) + j * W;
+        for (int l = 0; l < W; ++l) inflow[l] = through(outside[l], inside[l], l);
+      }
+    }
+    for (long i = 0; i < vector; ++i) {
+      flux[i] = walls[i];
+      last[0][i] = -walls[vector + i];
+      last[1][i] = -last[1][i];
+    }
     for (long k = b.transport.starts[chain]; k < end; ++k) {
       const bool is_last = k + 1 == end;
       const long here = k * vector;
@@ -201,9 +218,12 @@ void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slo
           const double d = moving[next_cell + i];
           const double bent = fma_(d, fraction[next_cell + i], -c * fraction[here + i]);
           const double inner = fma_(moved[face + i], c - d, b.conductance[face + i] * bent);
-          const double next = is_last ? -walls[vector + i] : inner;
-          carried[here + i] = (flux[i] - next) * b.inverse_volume[k * W + l];
+          const double next = is_last ? last[0][i] : inner;
+          const double own_next = is_last ? last[1][i] : b.conductance[face + i] * (c - d);
+          const double gain = fma_(-(own[i] - own_next), volume[k * W + l], flux[i] - next);
+          carried[here + i] = gain * b.inverse_volume[k * W + l];
           flux[i] = next;
+          own[i] = own_next;
         }
       }
     }

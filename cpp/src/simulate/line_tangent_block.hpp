@@ -75,6 +75,7 @@ struct LineTangentBlock {
   const int* inputs = nullptr;           ///< (directions)
   double* conductances = nullptr;        ///< (operators, cells + chains, mobile, lanes)
   double* relative_fractions = nullptr;  ///< d eps / eps, (operators, cells, mobile, lanes)
+  double* relative_volumes = nullptr;    ///< dV / V, (operators, cells, lanes)
   double* rates = nullptr;               ///< (moved inputs, inputs, terms, lanes)
   double* amplitudes = nullptr;          ///< (moved inputs, inputs, terms, lanes)
   double* bases = nullptr;               ///< (moved inputs, inputs, lanes)

@@ -64,6 +64,7 @@ struct LineDirections {
   std::span<const double> parameters;    ///< shape (sets, count, num_parameters)
   std::span<const double> fields;        ///< shape (sets, count, fields, num_cells)
   std::span<const double> initial;       ///< shape (sets, count, num_states, num_cells)
+  std::span<const double> faces;         ///< shape (sets, count, num_cells + branches)
   std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
