@@ -85,9 +85,9 @@ LineResult simulate_line(const model::Program& program, const LineProblem& probl
   validate_line_options(program, problem, options, output);
   validate_directions(program, problem, options, output);
   for (const std::span<double> out :
-       {output.values, output.contents, output.entered, output.final_states, output.plasma, output.vessel,
-        output.sensitivities, output.content_sensitivities, output.entered_sensitivities,
-        output.plasma_sensitivities})
+       {output.values, output.contents, output.entered, output.final_states, output.plasma,
+        output.vessel, output.sensitivities, output.content_sensitivities,
+        output.entered_sensitivities, output.plasma_sensitivities})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   LineResult result;
   result.status.assign(idx(problem.num_lines), Status::stopped);

@@ -6,6 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -328,7 +329,7 @@ def _compartment_names(
     result = names.astype("U100")
     for key, value in mapping.items():
         rows = (names == key) & (names != "")
-        if key.lstrip("+-").isdecimal():
+        if re.fullmatch(r"[+-]?\d+", key):
             rows |= (np.abs(columns["CMT"]) == abs(int(key))) & (columns["CMT"] != 0)
         result[rows] = value
         known |= rows
@@ -354,7 +355,7 @@ def _named_compartments(
         if not value:
             continue
         rows = names == value
-        if value.lstrip("+-").removesuffix(".0").isdecimal():
+        if re.fullmatch(r"[+-]?\d+(?:\.0)?", value):
             place.require(
                 ~rows | (abs(float(value)) <= LARGEST_COMPARTMENT),
                 "KG-222",

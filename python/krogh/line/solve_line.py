@@ -119,9 +119,9 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         seconds=time.perf_counter() - began,
         stopped=stopped,
         d_values=run.sensitivities if settings.directions else None,
-        d_contents=run.content_sensitivities if settings.directions else None,
+        d_contents=_of_all(problem, run.content_sensitivities, 3) if settings.directions else None,
         d_plasma=run.plasma_sensitivities if settings.directions else None,
-        d_entered=run.entered_sensitivities if settings.directions else None,
+        d_entered=_of_all(problem, run.entered_sensitivities, 3) if settings.directions else None,
     )
 
 
@@ -141,13 +141,14 @@ def _pieces(problem: LineProblem) -> dict[str, Any]:
     return found
 
 
-def _of_all(problem: LineProblem, amounts: Any) -> Floats:
-    """Return amounts in one line from those of its pieces (third axis)."""
+def _of_all(problem: LineProblem, amounts: Any, axis: int = 2) -> Floats:
+    """Return amounts in one line from those of its pieces, which have an axis of their own."""
     array = np.asarray(amounts)
     if problem.pieces == 1 and problem.capillary is None:
         return array
-    weights = problem.weights.reshape(-1, 1, problem.pieces, *([1] * (array.ndim - 3)))
-    found: Floats = (array * weights).sum(axis=2)
+    places = [1] * array.ndim
+    places[0], places[axis] = -1, problem.pieces
+    found: Floats = (array * problem.weights.reshape(places)).sum(axis=axis)
     return found
 
 

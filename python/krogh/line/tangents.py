@@ -17,6 +17,7 @@ from krogh.line.dosing import Dosing, dose_list
 from krogh.line.problem import LineProblem, Mobile, at_walls
 from krogh.model.compile import CompiledModel
 from krogh.model.expression import Expression, symbols_of
+from krogh.model.transport import transport_expressions
 
 __all__ = ["cannot_differentiate", "tangents"]
 
@@ -28,13 +29,13 @@ def cannot_differentiate(
     problem: LineProblem, dosing: Dosing | None, directions: Sequence[str]
 ) -> str:
     """Return which sensitivity the line solver cannot give, in words; empty if it can give all."""
-    if problem.flow is not None:
-        return "sensitivities where the fluid moves"
-    if problem.pieces > 1 or problem.capillary is not None:
-        return "sensitivities of shapes of several pieces"
+    if problem.capillary is not None:
+        return "sensitivities along a capillary"
     for name in directions:
         if name.startswith("("):
             return f"sensitivities to the {name.strip('()')}"
+        if problem.flow is not None and _moves(problem, name):
+            return f"sensitivities to {name!r}, on which transport in moving fluid depends"
         for c in (problem.tissue, problem.systemic):
             if c is not None and any(
                 s.starts_steady and name in c.parameter_names for s in c.model.species.values()
@@ -51,6 +52,17 @@ def cannot_differentiate(
             if _uses(dosing.systemic, dose.bioavailability, name) and _has_rates(dosing):
                 return f"sensitivities to {name!r}, on which the duration of infusions depends"
     return ""
+
+
+def _moves(problem: LineProblem, name: str) -> bool:
+    """Whether a parameter is part of how something moves."""
+    c = problem.tissue
+    return any(
+        _uses(c, e, name)
+        for m in problem.mobiles
+        for what, e, _ in transport_expressions(m.transport)
+        if what != "free fraction in plasma"
+    )
 
 
 def _has_rates(dosing: Dosing) -> bool:
@@ -101,9 +113,13 @@ class _Shifted:
         """Return the derivative in every cell, shape (1 or count, 1 or cells)."""
         return np.atleast_2d(_slope(self.tissue.value(expression)))
 
+    def at_walls(self, expression: Expression, wall: int) -> Any:
+        """Return values off the real axis in the cells at the walls, shape (sets, pieces)."""
+        return at_walls(self.problem.shape, self.tissue.value(expression), wall)
+
     def at_wall(self, expression: Expression, wall: int) -> Any:
-        """Return a value off the real axis in the cell at a wall, shape (1 or count,)."""
-        return at_walls(self.problem.shape, self.tissue.value(expression), wall)[:, 0]
+        """Return the value of the first piece, shape (1 or count,)."""
+        return self.at_walls(expression, wall)[:, 0]
 
 
 def _slope(value: Any) -> Floats:
@@ -175,11 +191,13 @@ def _permeability(s: _Shifted) -> Floats:
         for wall in (0, 1):
             p = k.transport.permeability
             passes = p is not None and wall in problem.shape.walls
-            columns.append(_slope(s.at_wall(p, wall)) if passes and p is not None else np.zeros(1))
-    found = np.empty((max(c.shape[0] for c in columns), len(columns)))
+            slope = _slope(s.at_walls(p, wall)) if passes and p is not None else np.zeros((1, 1))
+            columns.append(slope)
+    found = np.empty((max(c.shape[0] for c in columns), problem.pieces, len(columns)))
     for i, column in enumerate(columns):
-        found[:, i] = column
-    return found.reshape(-1, len(problem.mobiles), 2)
+        found[:, :, i] = column
+    pieces = (problem.pieces,) if problem.pieces > 1 else ()
+    return found.reshape(-1, *pieces, len(problem.mobiles), 2)
 
 
 def _free_of_curves(shifted: Sequence[_Shifted]) -> Floats | None:

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: BSD-3-Clause
 """
 
+from krogh.vessels import generate
 from krogh.vessels.distance import distance_to_vessel, nearest_segment
 from krogh.vessels.files import read, read_csv, write, write_csv
 from krogh.vessels.flow import FlowReport, junction_errors, solve_flow, wall_shear_stress
@@ -21,6 +22,7 @@ __all__ = [
     "VesselVoxels",
     "VoxelFrame",
     "distance_to_vessel",
+    "generate",
     "junction_errors",
     "line_exchange",
     "nearest_segment",

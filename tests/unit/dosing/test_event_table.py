@@ -197,6 +197,11 @@ def test_a_covariate_asked_for_in_other_letters_is_kept_once():
     assert EventTable.read(table.to_csv()) == table
 
 
+def test_two_signs_are_no_number_of_a_compartment():
+    with pytest.raises(DataError, match=r"KG-222.*'--2'"):
+        EventTable.read("ID,TIME,AMT,CMT\n1,0,10,--2\n", units=UNITS)
+
+
 def test_a_compartment_beyond_any_model_is_refused_also_where_names_may_stand():
     with pytest.raises(DataError, match=r"KG-222.*row 2.*2415444"):
         EventTable.read("id;time;amt;cmt;DVID\n1;0;5;2415444;2x;\n", units=UNITS)

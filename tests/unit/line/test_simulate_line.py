@@ -170,6 +170,14 @@ def test_values_by_line_reach_tissue_body_and_shape():
         assert np.array_equal(many.plasma["Cp"].values[i], alone.plasma["Cp"].values[0])
 
 
+def test_tumors_of_different_volume_take_different_shares():
+    many = run(tumour_volume=([0.1, 0.4], "mL"))
+    assert many.num_lines == 2
+    alone = run(tumour_volume="0.4 mL")
+    assert np.array_equal(many.plasma["A"].values[1], alone.plasma["A"].values[0])
+    assert many.plasma["A"].values[1, -1] < many.plasma["A"].values[0, -1]
+
+
 def test_fields_vary_over_the_cells():
     half = np.where(np.arange(16) < 8, 833.0, 100.0)
     by_array = run(fields={"S0": half})

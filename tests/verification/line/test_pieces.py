@@ -183,6 +183,39 @@ def test_pieces_go_with_everything_else(shape, what):
     assert line.ledger({"drug": ["F", "RF"]}, plasma={"dose": ["A", "gone"]}).largest < 1e-10
 
 
+@pytest.mark.parametrize("shape", SHAPES[:3], ids=["cylinders", "slabs", "spheres"])
+def test_sensitivities_of_several_are_those_of_cells(shape):
+    names = ["P", "D", "kon", "V"]
+    line, cells = (
+        kg.simulate_line(
+            tissue(), shape, "0.1 mg", rtol=1e-8, method=m, sensitivities=names, **TWO_WAY
+        )
+        for m in ("line", "cells")
+    )
+    for name in names:
+        for output in ("F", "RF", "A"):
+            b = cells.sensitivity(output, name).values
+            apart = np.max(np.abs(line.sensitivity(output, name).values - b))
+            assert apart <= 5e-6 * np.max(np.abs(b)), (output, name)
+
+
+def test_sensitivities_in_moving_fluid():
+    options = {"velocity": "0.01 um/s", "sensitivities": ["kon", "V"], "rtol": 1e-8} | TWO_WAY
+    line = kg.simulate_line(tissue(), vessel(75), "0.1 mg", method="line", **options)
+    cells = kg.simulate_line(tissue(), vessel(75), "0.1 mg", method="cells", **options)
+    for name in ("kon", "V"):
+        b = cells.sensitivity("RF", name).values
+        assert line.sensitivity("RF", name).values == pytest.approx(
+            b, rel=1e-4, abs=5e-6 * np.max(np.abs(b))
+        )
+    by_cells = kg.simulate_line(
+        tissue(), vessel(75), "0.1 mg", **options | {"sensitivities": ["D"], "rtol": 1e-4}
+    )
+    assert "moving fluid" in str(by_cells)
+    along = kg.simulate_line(tissue(), SHAPES[3], "0.1 mg", sensitivities=["P"], **TWO_WAY)
+    assert "sensitivities along a capillary" in str(along)
+
+
 def test_well_mixed_has_the_surface_of_all():
     shape = SHAPES[1]
     model = well_mixed(tissue(), shape, body(), "0.3 mL")
