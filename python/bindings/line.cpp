@@ -68,7 +68,7 @@ struct Inputs {
 
 /// Tangents of the inputs, as arrays of the binding's caller.
 struct Directions {
-  Given parameters, fields, initial, faces, diffusivity, fraction, permeability, rates,
+  Given parameters, fields, initial, faces, diffusivity, fraction, permeability, velocity, rates,
       pulse_amplitudes, table_values, plasma_parameters, plasma_initial, outside_factor,
       uptake_factor, dose_amounts;
 
@@ -93,6 +93,7 @@ struct Directions {
     put_one(diffusivity, "d_diffusivity", 4, d.diffusivity);
     put_one(fraction, "d_fraction", 4, d.fraction);
     put_one(permeability, "d_permeability", problem.branches.empty() ? 4 : 5, d.permeability);
+    put_one(velocity, "d_velocity", 4, d.velocity);
     put_one(rates, "d_rates", 4, d.rates);
     put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
     put_one(table_values, "d_table_values", 4, d.table_values);
@@ -296,9 +297,9 @@ void register_line(py::module_& module) {
          Given branch_weights, Given velocity, Given axial_flow, Given axial_lengths,
          Given axial_radii, Given axial_initial, Given d_parameters, Given d_fields,
          Given d_initial, Given d_faces, Given d_diffusivity, Given d_fraction,
-         Given d_permeability, Given d_rates, Given d_pulse_amplitudes, Given d_table_values,
-         Given d_plasma_parameters, Given d_plasma_initial, Given d_outside_factor,
-         Given d_uptake_factor, Given d_dose_amounts) {
+         Given d_permeability, Given d_velocity, Given d_rates, Given d_pulse_amplitudes,
+         Given d_table_values, Given d_plasma_parameters, Given d_plasma_initial,
+         Given d_outside_factor, Given d_uptake_factor, Given d_dose_amounts) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -341,14 +342,14 @@ void register_line(py::module_& module) {
                               .dose_kinds = std::move(dose_kinds),
                               .kinds = {}};
         blood.put(p);
-        const Directions directions{std::move(d_parameters),        std::move(d_fields),
-                                    std::move(d_initial),           std::move(d_faces),
-                                    std::move(d_diffusivity),       std::move(d_fraction),
-                                    std::move(d_permeability),      std::move(d_rates),
-                                    std::move(d_pulse_amplitudes),  std::move(d_table_values),
-                                    std::move(d_plasma_parameters), std::move(d_plasma_initial),
-                                    std::move(d_outside_factor),    std::move(d_uptake_factor),
-                                    std::move(d_dose_amounts)};
+        const Directions directions{std::move(d_parameters),     std::move(d_fields),
+                                    std::move(d_initial),        std::move(d_faces),
+                                    std::move(d_diffusivity),    std::move(d_fraction),
+                                    std::move(d_permeability),   std::move(d_velocity),
+                                    std::move(d_rates),          std::move(d_pulse_amplitudes),
+                                    std::move(d_table_values),   std::move(d_plasma_parameters),
+                                    std::move(d_plasma_initial), std::move(d_outside_factor),
+                                    std::move(d_uptake_factor),  std::move(d_dose_amounts)};
         directions.put(p);
         p.begin = begin;
         p.record_times = view(record_times);
@@ -405,7 +406,7 @@ void register_line(py::module_& module) {
       py::arg("d_diffusivity").noconvert() = py::none(),
       py::arg("d_fraction").noconvert() = py::none(),
       py::arg("d_permeability").noconvert() = py::none(),
-      py::arg("d_rates").noconvert() = py::none(),
+      py::arg("d_velocity").noconvert() = py::none(), py::arg("d_rates").noconvert() = py::none(),
       py::arg("d_pulse_amplitudes").noconvert() = py::none(),
       py::arg("d_table_values").noconvert() = py::none(),
       py::arg("d_plasma_parameters").noconvert() = py::none(),

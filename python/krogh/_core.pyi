@@ -240,6 +240,7 @@ def simulate_line(
     d_diffusivity: Float | None = None,
     d_fraction: Float | None = None,
     d_permeability: Float | None = None,
+    d_velocity: Float | None = None,
     d_rates: Float | None = None,
     d_pulse_amplitudes: Float | None = None,
     d_table_values: Float | None = None,

@@ -3,6 +3,7 @@
 #include "simulate/line_tangent.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -58,6 +59,20 @@ double at_wall(space::WallKind kind, const Moved& area, const HalfCell& cell,
                                2.0 * permeability.value * permeability.value *
                                    (width.value * p.tangent - p.value * width.tangent);
   return by_area + area.value * by_resistance / (sum * sum);
+}
+
+/// Resistance part of a conductance beside a flow Q: B = |Q| / (e^x - 1), x = |Q| / conductance, as
+/// space::diffusion_operator has it. At rest the side of a flow outward is taken, on which the
+/// tangent of the whole flux is the right one.
+double beside_flow(double conductance, double moved, const Moved& flow) {
+  const double speed = std::abs(flow.value);
+  const double x = speed / conductance;
+  if (!(x < 500.0)) return 0.0;
+  const double half = 0.5 * x;
+  const double root = half > 1e-4 ? half / std::sinh(half) : 1.0 - half * half / 6.0;
+  const double away =
+      x > 1e-4 ? 1.0 / std::expm1(x) - 0.25 * x / std::pow(std::sinh(half), 2) : -0.5 + x / 6.0;
+  return root * root * moved + away * (flow.value < 0.0 ? -flow.tangent : flow.tangent);
 }
 
 /// Area of a face and its tangent.
@@ -137,6 +152,7 @@ void LineTangents::place_rows() {
   const auto operators = idx(plan_.num_operators), moved = idx(plan_.num_moved_inputs);
   std::vector<std::pair<double**, std::size_t>> parts{
       {&t.conductances, operators * (cells + chains * vector)},
+      {&t.convections, b.has_velocity ? 2 * operators * (cells + chains * vector) : 0},
       {&t.relative_fractions, operators * cells},
       {&t.relative_volumes, operators * idx(b.tissue.num_cells) * W},
       {&t.rates, moved * terms},
@@ -272,12 +288,34 @@ void LineTangents::load_branch(int lane, std::int64_t line, int direction, int b
         tangent_.conductances + ((place * (all + branches) + first + branch) * m + j) * W + lane;
     for (std::int64_t face = 1; face < n; ++face)
       conductance[face * m * W] = between_cells(area(face), cell(face - 1), cell(face));
+    std::array<bool, 2> is_open{};
     for (std::int64_t w = 0; w < 2; ++w) {
       const std::int64_t face = w == 0 ? 0 : n;
+      is_open[idx(w)] = state.walls[idx(w)] != space::WallKind::closed;
       conductance[face * m * W] =
           at_wall(state.walls[idx(w)], area(face), cell(w == 0 ? 0 : n - 1),
                   {permeability[2 * j + w],
                    moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w)});
+    }
+    if (!block_.has_velocity) continue;
+    const space::DiffusionOperator still = space::diffusion_operator(
+        grid, {diffusivity + j * all, idx(n)}, {fraction + j * all, idx(n)},
+        {state.walls[0], permeability[2 * j]}, {state.walls[1], permeability[2 * j + 1]});
+    const std::int64_t row = j * (all + branches) + first + branch;
+    const double* velocity = tangent_of(problem_.velocity, line, 0, 1, m * (all + branches)) + row;
+    const std::int64_t size = (all + branches) * m * W;
+    for (std::int64_t face = 0; face <= n; ++face) {
+      double* outward =
+          tangent_.convections + 2 * place * size + ((first + branch + face) * m + j) * W + lane;
+      outward[0] = outward[size] = 0.0;
+      if ((face == 0 && !is_open[0]) || (face == n && !is_open[1])) continue;
+      const Moved across = area(face);
+      const Moved flow{across.value * velocity[face],
+                       across.tangent * velocity[face] +
+                           across.value * moved(d.velocity, m * (all + branches), row + face)};
+      double& here = conductance[face * m * W];
+      here = beside_flow(still.conductance[idx(face)], here, flow);
+      outward[flow.value < 0.0 ? size : 0] = flow.value < 0.0 ? -flow.tangent : flow.tangent;
     }
   }
 }

@@ -163,11 +163,20 @@ void find_wall_flow(const LineBlock& b, const LineTangentBlock& t, int direction
         const double* moving = t.moving + stage * size_of_cells(b) + cell;
         const double* conductance = t.conductances + place * faces + face;
         const double* fraction = t.relative_fractions + place * size_of_cells(b) + cell;
+        const double* outward = b.has_velocity ? t.convections + 2 * place * faces + face : nullptr;
         double outside[W];
         seen_outside(b, t, input, stage, outside);
         for (int l = 0; l < W; ++l) {
-          flow[l] = fma_(b.conductance[face + l] * moving[l], fraction[l], flow[l]);
+          flow[l] = fma_(through.out(l) * moving[l], fraction[l], flow[l]);
           flow[l] = fma_(conductance[l], outside[l] - moving[l], flow[l]);
+        }
+        if (outward == nullptr) continue;
+        // A flow outward in space enters at the inner wall.
+        const double* in = w == 0 ? outward : outward + faces;
+        const double* out = w == 0 ? outward + faces : outward;
+        for (int l = 0; l < W; ++l) {
+          flow[l] = fma_(in[l], outside[l], flow[l]);
+          flow[l] = fma_(-out[l], moving[l], flow[l]);
         }
       }
     }
@@ -175,12 +184,15 @@ void find_wall_flow(const LineBlock& b, const LineTangentBlock& t, int direction
 
 /// What the moved operator carries at a stage, with the flow through the walls: moved fluxes, and
 /// the line's own fluxes into volumes that move.
+template <bool HasVelocity>
 void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slot, int stage) {
   const int m = b.tissue.num_kept;
+  const long faces = size_of_cells(b) + b.transport.num_chains * vector_of(b);
   const long vector = vector_of(b);
   const long cells = size_of_cells(b);
   const int place = t.operators[direction];
-  const double* moved = t.conductances + place * (cells + b.transport.num_chains * vector);
+  const double* moved = t.conductances + place * faces;
+  const double* moved_flow = HasVelocity ? t.convections + 2 * place * faces : nullptr;
   const double* fraction = t.relative_fractions + place * cells;
   const double* volume = t.relative_volumes + static_cast<long>(place) * b.tissue.num_cells * W;
   const double* moving = t.moving + stage * cells;
@@ -217,9 +229,17 @@ void carry(const LineBlock& b, const LineTangentBlock& t, int direction, int slo
           const double c = moving[here + i];
           const double d = moving[next_cell + i];
           const double bent = fma_(d, fraction[next_cell + i], -c * fraction[here + i]);
-          const double inner = fma_(moved[face + i], c - d, b.conductance[face + i] * bent);
+          double inner = fma_(moved[face + i], c - d, b.conductance[face + i] * bent);
+          double own_inner = b.conductance[face + i] * (c - d);
+          if constexpr (HasVelocity) {
+            const double outward = b.convection[face + i];
+            const double inward = b.convection[faces + face + i];
+            inner += moved_flow[face + i] * c - moved_flow[faces + face + i] * d;
+            inner += inward * d * fraction[next_cell + i] - outward * c * fraction[here + i];
+            own_inner += outward * c - inward * d;
+          }
           const double next = is_last ? last[0][i] : inner;
-          const double own_next = is_last ? last[1][i] : b.conductance[face + i] * (c - d);
+          const double own_next = is_last ? last[1][i] : own_inner;
           const double gain = fma_(-(own[i] - own_next), volume[k * W + l], flux[i] - next);
           carried[here + i] = gain * b.inverse_volume[k * W + l];
           flux[i] = next;
@@ -514,7 +534,12 @@ void prepare_stage(const LineBlock& b, const LineTangentBlock& t, int first, int
                    const double* weight) {
   for (int r = 0; r < R; ++r) {
     find_wall_flow(b, t, first + r, r, stage, weight);
-    if (t.operators[first + r] >= 0) carry(b, t, first + r, r, stage);
+    if (t.operators[first + r] < 0) continue;
+    if (b.has_velocity) {
+      carry<true>(b, t, first + r, r, stage);
+    } else {
+      carry<false>(b, t, first + r, r, stage);
+    }
   }
   auto run = [stage](const TangentCells& cells, int slot, double* file) {
     (stage == 0 ? cells.begin[slot] : cells.advance[stage - 1][slot]).run(file);

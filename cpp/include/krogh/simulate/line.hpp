@@ -68,6 +68,8 @@ struct LineDirections {
   std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
+  /// shape (sets, count, num_mobile, num_cells + branches); needs a velocity
+  std::span<const double> velocity;
   std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
   /// shape (sets, count, num_pulses, num_inputs, num_terms)
   std::span<const double> pulse_amplitudes;
