@@ -32,6 +32,9 @@ OPTIONAL: Final = {
     "h5netcdf": "results files",
     "pandas": "data frames",
     "polars": "data frames",
+    "nibabel": "NIfTI images",
+    "pydicom": "DICOM series",
+    "tifffile": "OME-TIFF images",
 }
 """Packages that krogh uses where they are present, and what for."""
 

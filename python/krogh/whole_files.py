@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from krogh.errors import SpecError
 
-__all__ = ["make_folder", "write_whole"]
+__all__ = ["make_folder", "write_hdf5", "write_whole"]
 
 _WHY: Final = {
     errno.ENOSPC: "the disk is full; free some space, or write to another disk",
@@ -120,3 +120,39 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def write_hdf5(path: str | Path, fill: Callable[[Any], Any], purpose: str) -> Path:
+    """Let `fill` put its content into an HDF5 file, which then appears whole.
+
+    The file is made in memory: HDF5 that fails to write a part of a file on a full disk cannot
+    close it any more and may end the program, and with it what was not saved yet.
+
+    Parameters
+    ----------
+    path
+        Where the file is to be.
+    fill
+        Called with an open ``h5py.File``.
+    purpose
+        What needs h5py, for the message where it is missing.
+
+    Raises
+    ------
+    SpecError
+        KG-133 for a path that cannot be written, or a full disk.
+    MissingExtra
+        KG-901 without h5py.
+    """
+    from krogh.table import require_extra
+
+    h5py = require_extra("h5py", purpose)
+
+    def write(temporary: Path) -> None:
+        with h5py.File(str(temporary), "w", driver="core", backing_store=False) as file:
+            fill(file)
+            file.flush()
+            content: bytes = file.id.get_file_image()
+        temporary.write_bytes(content)
+
+    return write_whole(path, write)

@@ -6,7 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,15 @@ class Dosing:
         The systemic model, with room for the doses that its input functions see.
     begin
         First moment simulated, s.
+    overrides
+        Covariates that an event table states: name to values, as `CompiledModel.pack` takes them.
     """
 
     systemic: CompiledModel
     groups: list[DoseGroup]
     begin: float
     words: str
+    overrides: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -120,15 +123,15 @@ def dosing_of(
     """
     everyone = np.arange(count, dtype=np.int64)
     if isinstance(dosing, EventTable):
-        systemic, plan = _table(systemic, dosing, count, grid, bases, values)
-        return Dosing(
-            systemic, [DoseGroup(everyone, plan)], _begin(plan), f"{dosing.source}"
-        )  # fmt: skip
+        _require_amounts(bases)
+        systemic, plan, overrides = _table(systemic, dosing, count, grid, values)
+        groups = [DoseGroup(everyone, plan)]
+        return Dosing(systemic, groups, _begin(plan), f"{dosing.source}", overrides)
     subjects = Subjects(everyone)
     basis = basis_of(subjects, systemic, bases, values)
     end = float(grid[-1])
     if not _is_one_per_line(dosing):
-        kinds: list[tuple[Regimen | None, Ints]] = [(_regimen(dosing), everyone)]
+        kinds: list[tuple[_Kind, Ints]] = [(_regimen(dosing), everyone)]
     else:
         if len(dosing) != count:
             raise SpecError(
@@ -136,18 +139,27 @@ def dosing_of(
                 " one for each line."
             )
         kinds = _distinct(dosing)
+    tables = [(kind, lines) for kind, lines in kinds if isinstance(kind, EventTable)]
+    regimens = [(kind, lines) for kind, lines in kinds if not isinstance(kind, EventTable)]
     given = [
         [] if r is None else expanded(r, systemic, end, includes_end=includes_end)
-        for r, _ in kinds
+        for r, _ in regimens
     ]  # fmt: skip
+    for table, _ in tables:
+        prepared = prepare_table(systemic, table, 1, 0, None)
+        systemic = with_room(prepared.compiled, prepared.counts)
     for doses in given:
         counts: dict[int, int] = {}
         for g in doses:
             counts[g.state] = counts.get(g.state, 0) + 1
         systemic = with_room(systemic, counts)
-    begin = min([0.0, float(grid[0]), *(doses[0].time for doses in given if doses)])
-    groups = []
-    for (_, lines), doses in zip(kinds, given, strict=True):
+    groups = [
+        DoseGroup(lines, _own_table(systemic, table, lines.size, grid, values))
+        for table, lines in tables
+    ]
+    starts = [doses[0].time for doses in given if doses] + [_begin(g.plan) for g in groups]
+    begin = min([0.0, float(grid[0]), *starts])
+    for (_, lines), doses in zip(regimens, given, strict=True):
         plan = regimen_plan(
             systemic,
             doses,
@@ -163,7 +175,10 @@ def dosing_of(
     return Dosing(systemic, groups, begin, _words(kinds))
 
 
-def _words(kinds: Sequence[tuple[Regimen | None, Ints]]) -> str:
+_Kind = Regimen | EventTable | None
+
+
+def _words(kinds: Sequence[tuple[_Kind, Ints]]) -> str:
     if len(kinds) == 1:
         return "none" if kinds[0][0] is None else str(kinds[0][0])
     return f"{len(kinds)} regimens"
@@ -193,16 +208,48 @@ def _regimen(dosing: Any) -> Regimen | None:
     )
 
 
-def _distinct(dosing: Sequence[Any]) -> list[tuple[Regimen | None, Ints]]:
-    """Return the distinct regimens with the lines that follow them."""
+def _distinct(dosing: Sequence[Any]) -> list[tuple[_Kind, Ints]]:
+    """Return the distinct regimens and tables with the lines that follow them."""
     lines: dict[Regimen | None, list[int]] = {}
+    tables: list[tuple[EventTable, list[int]]] = []
     known: dict[int, list[int]] = {}  # lines of an object that was seen before
     for line, item in enumerate(dosing):
         mine = known.get(id(item))
-        if mine is None:
+        if mine is None and isinstance(item, EventTable):
+            mine = known[id(item)] = []
+            tables.append((item, mine))
+        elif mine is None:
             mine = known[id(item)] = lines.setdefault(_regimen(item), [])
         mine.append(line)
-    return [(regimen, np.array(mine, dtype=np.int64)) for regimen, mine in lines.items()]
+    found: list[tuple[_Kind, list[int]]] = [*lines.items(), *tables]
+    return [(kind, np.array(mine, dtype=np.int64)) for kind, mine in found]
+
+
+def _require_amounts(bases: Mapping[str, Any]) -> None:
+    for name, given in bases.items():
+        if given is not None:
+            raise SpecError(
+                f"KG-119: {name} is for doses per weight or surface in sentences; the doses of an"
+                " event table are amounts already."
+            )
+
+
+def _own_table(
+    systemic: CompiledModel, table: EventTable, count: int, grid: Floats, values: Mapping[str, Any]
+) -> Plan:
+    """Return the plan of a table in a sequence: one subject, without covariates of its own."""
+    if len(table.subjects) != 1:
+        raise SpecError(
+            f"KG-163: {table.source} has {len(table.subjects)} subjects; in a sequence each table"
+            " is one line's."
+        )
+    _, plan, overrides = _table(systemic, table, count, grid, values)
+    if overrides:
+        raise SpecError(
+            f"KG-164: {table.source} states {next(iter(overrides))!r}; in a sequence of dosings"
+            " give covariates by values={...}."
+        )
+    return plan
 
 
 def _table(
@@ -210,15 +257,8 @@ def _table(
     table: EventTable,
     count: int,
     grid: Floats,
-    bases: Mapping[str, Any],
     values: Mapping[str, Any],
-) -> tuple[CompiledModel, Plan]:
-    for name, given in bases.items():
-        if given is not None:
-            raise SpecError(
-                f"KG-119: {name} is for doses per weight or surface in sentences; the doses of an"
-                " event table are amounts already."
-            )
+) -> tuple[CompiledModel, Plan, dict[str, Any]]:
     number = len(table.subjects)
     if number not in (1, count):
         raise SpecError(
@@ -228,7 +268,7 @@ def _table(
     prepared = prepare_table(systemic, table, 1, 0, None)
     systemic = with_room(prepared.compiled, prepared.counts)
     prepared.compiled = systemic
-    plan = table_plan(
+    plan: ListPlan | TemplatePlan = table_plan(
         prepared,
         grid=grid,
         end=float(grid[-1]),
@@ -240,16 +280,21 @@ def _table(
         has_tail=False,
         stated=values,
     )
+    overrides = dict(prepared.subjects.overrides)
+    twice = sorted(set(overrides) & set(values))
+    if twice:
+        raise SpecError(f"KG-119: {twice[0]!r} is given twice, by values and by {table.source}.")
     if number == 1 and count > 1:
-        return systemic, TemplatePlan(
+        plan = TemplatePlan(
             num_subjects=count,
             grid=plan.grid,
             dose_marks=plan.dose_marks,
             dose_scales=plan.dose_scales,
             largest_doses=plan.largest_doses,
             records=plan.records,
+            initial_parameters={k: np.repeat(v, count) for k, v in plan.initial_parameters.items()},
         )
-    return systemic, plan
+    return systemic, plan, overrides
 
 
 # --- the list of the line solver ------------------------------------------------------------------
@@ -395,6 +440,8 @@ def unlike_lists(dosing: Dosing) -> str:
     """Return what in a dosing is no list of doses, in words; empty if all is."""
     for group in dosing.groups:
         problem = _unlike(group.plan.records.columns)  # type: ignore[attr-defined]
+        if group.plan.initial_parameters:
+            problem = problem or "values that change in time"
         if problem:
             return f"{problem} in the dosing"
     return ""

@@ -83,6 +83,11 @@ class LineResult:
         self.failures = tuple(self._failure(f) for f in outcome.failures)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end; False where `progress` stopped it."""
+        return not self._outcome.stopped
+
+    @property
     def provenance(self) -> Provenance:
         """How it came about: versions, models, tolerances, steps, references of the models."""
         return provenance_of(self, self._outcome)
@@ -472,7 +477,7 @@ class LineResult:
         p = self.problem
         failed = int(np.count_nonzero(self.status))
         lines = f"{p.count:,} line{'s' if p.count != 1 else ''}"
-        lost = f", {failed:,} FAILED" if failed else ""
+        lost = f", {failed:,} {'FAILED' if self.is_complete else 'NOT DONE'}" if failed else ""
         return f"{p.tissue.model.name} along {lines}{lost}: {p.shape!r}"
 
     def _summary(self) -> ResultTable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from krogh.errors import SolverError, SpecError, did_you_mean
@@ -171,6 +172,7 @@ def simulate_line(
             includes_end=True,
         )
         other = given.systemic
+        values = {**(values or {}), **given.overrides}
     elif dosing is not None:
         raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
     problem, split = line_problem(
@@ -217,7 +219,7 @@ def simulate_line(
             settings.on_progress.close()
     result = LineResult(
         problem,
-        settings,
+        replace(settings, on_progress=None),
         outcome,
         outputs=outputs,
         time_unit=time_unit,

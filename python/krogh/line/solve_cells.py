@@ -18,6 +18,7 @@ from krogh.line.cells import CellProgram, build_cells, cell_parameters
 from krogh.line.dosing import DoseGroup, Dosing, observations
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.problem import Curve, LineProblem
+from krogh.simulate.run import with_initial
 from krogh.threads import granted_threads
 
 __all__ = ["solve_cells"]
@@ -107,6 +108,7 @@ def _solve(
     """Solve one group of lines into its place; False if it was stopped."""
     lines = group.lines
     own = parameters if parameters.shape[0] == 1 else parameters[lines]
+    own = with_initial(own, group.plan)
     stopped = False
 
     def report(done: int, total: int, seconds: float) -> bool:

@@ -29,12 +29,13 @@ from krogh.study.numbers import Numbers
 from krogh.study.result import DrugName, Mark, StudyResult
 from krogh.study.run import models_hash
 from krogh.table import ResultTable, require_extra
-from krogh.whole_files import write_whole
+from krogh.whole_files import write_hdf5
 
 __all__ = ["open_file", "save_result"]
 
 FORMAT: Final = "krogh-result"
 VERSION: Final = 1
+_IMAGES: Final = (".nii", ".nii.gz", ".ome.tif", ".ome.tiff", ".vti", ".vtkhdf")
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -42,17 +43,15 @@ VERSION: Final = 1
 
 def save_result(result: StudyResult, path: Path) -> Path:
     """Write a result; see `StudyResult.save`."""
-    h5py = require_extra("h5py", "a results file")
 
-    def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["version"] = VERSION
-            _write_group(file, result)
-            if result.comparator is not None:
-                _write_group(file.create_group("well_mixed"), result.comparator, "whole")
+    def fill(file: Any) -> None:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        _write_group(file, result)
+        if result.comparator is not None:
+            _write_group(file.create_group("well_mixed"), result.comparator, "whole")
 
-    return write_whole(path, write)
+    return write_hdf5(path, fill, "a results file")
 
 
 def _write_group(group: Any, result: StudyResult, cell: str = "cell") -> None:
@@ -124,16 +123,16 @@ def _list(values: Any) -> list[Any]:
 
 
 def open_file(path: str | Path) -> Any:
-    """Open a file of krogh: a result (``.h5``), or a study (``.toml``).
+    """Open a file: a result (``.h5``), a study (``.toml``), fields or an image.
 
     Parameters
     ----------
     path
-        What `StudyResult.save` or `Study.save` wrote.
+        What `StudyResult.save` or `Study.save` wrote, or what `krogh.io.read` reads.
 
     Returns
     -------
-    StudyResult or Study
+    StudyResult, Study, Fields or Image
 
     Raises
     ------
@@ -153,6 +152,10 @@ def open_file(path: str | Path) -> Any:
         from krogh.study.study import Study
 
         return Study.load(path)
+    if path.is_dir() or path.name.lower().endswith(_IMAGES):
+        from krogh.io import read
+
+        return read(path)
     if not path.is_file():
         from krogh.study.document import neighbors_hint
 
@@ -165,6 +168,10 @@ def open_file(path: str | Path) -> Any:
         )
     try:
         with h5py.File(path, "r") as file:
+            if file.attrs.get("format") == "krogh-fields":
+                from krogh.io import read
+
+                return read(path)
             _check_format(file, path)
             result = _read_group(file)
             if "well_mixed" in file:

@@ -12,6 +12,16 @@ changes what is given; see `krogh.library.tumours`.
 """
 
 from krogh.library.tumour_spec import Tumour
+from krogh.tumour.lesion_map import lesion_map
+from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
 
-__all__ = ["Tumour", "krogh_cylinder", "slab", "spheroid"]
+__all__ = [
+    "LesionMap",
+    "Tumour",
+    "VoxelFailure",
+    "krogh_cylinder",
+    "lesion_map",
+    "slab",
+    "spheroid",
+]

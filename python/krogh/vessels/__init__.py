@@ -4,25 +4,40 @@ SPDX-License-Identifier: BSD-3-Clause
 """
 
 from krogh.vessels import generate
+from krogh.vessels.balance import balanced_flow
 from krogh.vessels.distance import distance_to_vessel, nearest_segment
 from krogh.vessels.files import read, read_csv, write, write_csv
 from krogh.vessels.flow import FlowReport, junction_errors, solve_flow, wall_shear_stress
 from krogh.vessels.frame import VoxelFrame
 from krogh.vessels.network import Boundary, VesselNetwork
+from krogh.vessels.oxygen import (
+    BloodOxygen,
+    SteadyOxygen,
+    intravascular_resistance,
+    steady_oxygen,
+)
 from krogh.vessels.repair import Repair, repaired
+from krogh.vessels.solute import SoluteCarriage, SoluteCourse, SteadySolute
 from krogh.vessels.statistics import Statistics, statistics_of
 from krogh.vessels.voxels import VesselVoxels, line_exchange, voxelize
 
 __all__ = [
+    "BloodOxygen",
     "Boundary",
     "FlowReport",
     "Repair",
+    "SoluteCarriage",
+    "SoluteCourse",
     "Statistics",
+    "SteadyOxygen",
+    "SteadySolute",
     "VesselNetwork",
     "VesselVoxels",
     "VoxelFrame",
+    "balanced_flow",
     "distance_to_vessel",
     "generate",
+    "intravascular_resistance",
     "junction_errors",
     "line_exchange",
     "nearest_segment",
@@ -31,6 +46,7 @@ __all__ = [
     "repaired",
     "solve_flow",
     "statistics_of",
+    "steady_oxygen",
     "voxelize",
     "wall_shear_stress",
     "write",

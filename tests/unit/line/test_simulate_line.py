@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 from krogh.errors import DataError, SolverError, SpecError, UnitError
 from krogh.line import well_mixed
-from krogh.model import DoseInput, Event, Output, Parameter, Rate, Rule, Species, Transport
+from krogh.model import (
+    Covariate,
+    DoseInput,
+    Event,
+    Output,
+    Parameter,
+    Rate,
+    Rule,
+    Species,
+    Transport,
+)
 from krogh.space import Cylinder, Slab, Sphere
 from line_models import MOVES, SHAPE, body, still, tissue
 
@@ -132,6 +142,8 @@ def test_a_result_says_how_it_came_about(result):
 def test_results_travel(result):
     copy = pickle.loads(pickle.dumps(result))
     assert np.array_equal(copy["occupancy"].values, result["occupancy"].values)
+    watched = run(progress=lambda done, total, seconds: True)
+    assert pickle.loads(pickle.dumps(watched)).is_complete
 
 
 def test_record_chooses_what_is_kept():
@@ -266,6 +278,60 @@ def test_an_event_table_gives_each_line_its_subject():
         kg.simulate_line(tissue(), SHAPE, table, lines=3, **options)
 
 
+def table_of(**columns):
+    size = len(columns["TIME"])
+    rows = {"ID": [1] * size, "EVID": [1] * size, "CMT": [1] * size} | columns
+    units = {"TIME": "h", "AMT": "mg"}
+    given = {"WT": "g"} if "WT" in columns else None
+    return kg.EventTable.from_frame(rows, units=units, covariates=given)
+
+
+def weighed():
+    """Clearance follows a covariate."""
+    return body(Covariate("WT", "20 g"), Rule("CLi", "CL*WT/20[g]")).replace(
+        Rule("Cp", "A/V*CLi/CLi")
+    ) + Rate("A", "-(CLi - CL)/V*A")
+
+
+def test_covariates_of_an_event_table_reach_the_models():
+    options = {"systemic": weighed(), "times": "0..24 h by 12 h", "rtol": 1e-6}
+    table = table_of(ID=[1, 2], TIME=[0.0, 0.0], AMT=[0.07, 0.07], WT=[20.0, 40.0])
+    found = kg.simulate_line(still(), SHAPE, table, **options)
+    assert found.method.startswith("line")
+    direct = kg.simulate_line(
+        still(), SHAPE, "0.07 mg", values={"WT": ([20.0, 40.0], "g")}, **options
+    )
+    assert found.plasma["A"].values == pytest.approx(direct.plasma["A"].values, rel=1e-6)
+    assert found.plasma["A"].values[1, -1] < 0.8 * found.plasma["A"].values[0, -1]
+    with pytest.raises(SpecError, match=r"KG-119.*'WT' is given twice"):
+        kg.simulate_line(still(), SHAPE, table, values={"WT": "30 g"}, **options)
+    changing = table_of(TIME=[0.0, 12.0], AMT=[0.07, 0.07], WT=[20.0, 80.0])
+    found = kg.simulate_line(still(), SHAPE, changing, **options)
+    assert "values that change in time" in str(found)
+    point = kg.simulate(weighed(), changing, times=([0, 12, 24], "h"), metrics=False, rtol=1e-8)
+    by_point = point["Cp"].values.reshape(-1)
+    assert found.plasma["Cp"].values[0] == pytest.approx(by_point, rel=1e-4)
+
+
+def test_a_sequence_may_hold_tables_too():
+    table = table_of(TIME=[0.0, 6.0], AMT=[0.07, 0.03])
+    options = {"systemic": body(), "times": "0..24 h by 6 h", "rtol": 1e-6}
+    found = kg.simulate_line(
+        still(), SHAPE, ["0.05 mg", table, "0.01 mg after 3 h", table, None], **options
+    )
+    assert found.num_lines == 5
+    assert found.plasma["A"].values[1] == pytest.approx(found.plasma["A"].values[3])
+    alone = kg.simulate_line(still(), SHAPE, table, **options)
+    assert found.plasma["A"].values[1] == pytest.approx(alone.plasma["A"].values[0], rel=1e-5)
+    assert np.all(found.plasma["A"].values[4] == 0.0)
+    two = table_of(ID=[1, 2], TIME=[0.0, 0.0], AMT=[0.07, 0.07])
+    with pytest.raises(SpecError, match=r"KG-163.*2 subjects; in a sequence"):
+        kg.simulate_line(still(), SHAPE, ["0.05 mg", two], **options)
+    with_weight = table_of(TIME=[0.0], AMT=[0.07], WT=[30.0])
+    with pytest.raises(SpecError, match=r"KG-164.*'WT'"):
+        kg.simulate_line(still(), SHAPE, [with_weight, "1 mg"], **options | {"systemic": weighed()})
+
+
 def test_infusions_lag_and_bioavailability_reach_the_lines():
     later = body(Parameter("F1", "0.5"), Parameter("tlag", "1 h")).replace(
         DoseInput("A", drug="X", route="iv", bioavailability="F1", lag="tlag")
@@ -314,7 +380,9 @@ def test_progress_is_reported_and_may_stop():
     stopped = run(
         lines=2000, progress=lambda done, total, seconds: False, on_failure="nan", rtol=1e-6
     )
-    assert np.isnan(stopped["total"].values).any() or set(stopped.status) == {0}
+    if not stopped.is_complete:  # a fast machine is done before it is asked
+        assert np.isnan(stopped["total"].values).any()
+        assert "NOT DONE" in str(stopped)
 
 
 def test_threads_and_company_do_not_change_bits():
