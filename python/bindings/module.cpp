@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
   krogh::bindings::register_model(module);
   krogh::bindings::register_simulate(module);
   krogh::bindings::register_line(module);
+  krogh::bindings::register_volume(module);
   krogh::bindings::register_random(module);
   krogh::bindings::register_integrate(module);
 }

@@ -18,7 +18,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from krogh import data, dose, dosing, errors, library, line, model, space, tumour, units
+    from krogh import (
+        data,
+        dose,
+        dosing,
+        errors,
+        library,
+        line,
+        model,
+        space,
+        tumour,
+        units,
+        vessels,
+    )
     from krogh._core import __version__
     from krogh.data import cmake_dir
     from krogh.dosing import Dose, EventTable, Regimen
@@ -107,6 +119,7 @@ __all__ = [
     "symbol",
     "tumour",
     "units",
+    "vessels",
 ]
 
 _MODULES = (
@@ -120,6 +133,7 @@ _MODULES = (
     "space",
     "tumour",
     "units",
+    "vessels",
 )
 
 _NAMES = {

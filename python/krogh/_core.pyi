@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Int8 = NDArray[np.int8]
+UInt8 = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
@@ -250,3 +251,59 @@ def simulate_line(
     d_uptake_factor: Float | None = None,
     d_dose_amounts: Float | None = None,
 ) -> LineRun: ...
+
+class VolumeRun:
+    @property
+    def values(self) -> Float: ...
+    @property
+    def contents(self) -> Float: ...
+    @property
+    def exchanged(self) -> Float: ...
+    @property
+    def entered(self) -> Float: ...
+    @property
+    def num_threads(self) -> int: ...
+    @property
+    def stats(self) -> dict[str, int]: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def failures(self) -> list[tuple[int, str, float, int, int]]: ...
+
+def simulate_volume(
+    program: Program,
+    parameters: Float,
+    faces_x: Float,
+    faces_y: Float,
+    faces_z: Float,
+    mobile: Sequence[tuple[int, Sequence[tuple[str, float, int]]]],
+    diffusivity: Float,
+    fraction: Float,
+    record_times: Float,
+    *,
+    regions: UInt8 | None = None,
+    num_regions: int = 1,
+    axes: int = 1,
+    exchange: Sequence[tuple[int, int]] = ...,
+    exchange_rates: Float | None = None,
+    field_parameters: Sequence[int] = ...,
+    fields: Float | None = None,
+    initial: Float | None = None,
+    rates: Float | None = None,
+    pulse_times: Float | None = None,
+    pulse_amplitudes: Float | None = None,
+    table_times: Float | None = None,
+    table_values: Float | None = None,
+    begin: float = 0.0,
+    rtol: float = 1e-3,
+    atol: Sequence[float] = ...,
+    linear_rtol: float = 1e-2,
+    max_step: float = 0.0,
+    first_step: float = 0.0,
+    fixed_step: float = 0.0,
+    max_steps: int = 1_000_000,
+    signed_states: Sequence[int] = ...,
+    recorded: Sequence[int] = ...,
+    num_threads: int = 0,
+    progress: Callable[[int, int, float], Any] | None = None,
+) -> VolumeRun: ...

@@ -63,6 +63,12 @@ def run():
                      weight="20 g", lines=100_000, times="21 d", record=["occupancy"], rtol=1e-7,
                      num_threads=2)
 """,
+    "a volume on two threads": """
+from volumes import n87 as voxels
+cube = voxels(48, 8.0)
+def run():
+    cube.run([1e7], rtol=1e-4, num_threads=2)
+""",
     "one very long subject": """
 law = Law(("x", "y"), ("w",), lambda t, y, p: [p.w * y.y, -p.w * y.x * (1.0 + y.x * y.x)])
 program = law.program()

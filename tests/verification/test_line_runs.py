@@ -108,7 +108,7 @@ def test_values_below_zero_need_leave():
     refused = line.run([1e3], check=False)
     ((number, _, sentence, time, state, cell, _),) = refused.failures
     assert (number, time, state, cell) == (0, 0.0, 0, 0)
-    assert "step" in sentence
+    assert "below zero" in sentence
 
 
 def test_too_many_steps_end_one_line():

@@ -13,6 +13,8 @@ std::string_view sentence(Status status) {
     case Status::not_finite: return "a value became infinite or not a number";
     case Status::linear_solve_failed: return "a linear system could not be solved";
     case Status::steady_state_failed: return "no steady state was found";
+    case Status::below_zero:
+      return "it falls below zero however small the step: the laws take away more than there is";
   }
   return "unknown status";
 }

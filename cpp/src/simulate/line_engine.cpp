@@ -498,7 +498,9 @@ void LineEngine::give_up(int l, Status status) {
     failure.cell = -1;
   }
   if (failure.state < 0 && block_.vessel != nullptr) find_in_vessel(l, failure);
+  if (failure.state >= 0 && status == Status::step_too_small) status = Status::below_zero;
   if (failure.state < 0) find_largest_error(l, failure);
+  failure.status = status;
   (*context_.failures)[idx(failure.line)] = failure;
   end(l, status);
 }

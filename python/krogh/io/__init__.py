@@ -15,12 +15,14 @@ from krogh.io.files import read, write
 from krogh.io.image import Image, match
 from krogh.io.nifti import read_nifti
 from krogh.io.ome_tiff import read_ome_tiff
+from krogh.io.sections import RegisteredSections, register_sections
 from krogh.io.vti import read_vti
 from krogh.io.vtkhdf import read_vtkhdf
 
 __all__ = [
     "Fields",
     "Image",
+    "RegisteredSections",
     "match",
     "read",
     "read_dicom",
@@ -28,5 +30,6 @@ __all__ = [
     "read_ome_tiff",
     "read_vti",
     "read_vtkhdf",
+    "register_sections",
     "write",
 ]

@@ -192,7 +192,8 @@ def _sorted(slices: list[tuple[Path, Any]]) -> tuple[list[tuple[Path, Any]], flo
             )
         return slices, float(thickness)
     steps = np.diff(heights)
-    typical = float(np.median(steps[steps > 0.0])) if (steps > 0.0).any() else 0.0
+    apart = np.sort(steps[steps > 0.0])
+    typical = float(apart[(apart.size - 1) // 2]) if apart.size else 0.0
     same = np.flatnonzero(steps <= _APART * typical)
     if same.size:
         k = int(same[0])
@@ -214,10 +215,11 @@ def _sorted(slices: list[tuple[Path, Any]]) -> tuple[list[tuple[Path, Any]], flo
         )
     drift = (places - places[0]) - np.outer(heights - heights[0], normal)
     row = float(np.asarray(slices[0][1].PixelSpacing, dtype=np.float64).min())
-    if np.abs(drift).max() > 0.1 * row:
+    most = float(np.linalg.norm(drift, axis=1).max())
+    if most > 0.1 * row:
         raise DataError(
-            f"KG-235: the slices are shifted against each other by up to {np.abs(drift).max():.3g}"
-            " mm (a tilted gantry): the image is sheared.  Resample it first."
+            f"KG-235: the slices are shifted against each other by up to {most:.3g} mm (a tilted"
+            " gantry): the image is sheared.  Resample it first."
         )
     return slices, float(heights[-1] - heights[0]) / (len(slices) - 1)
 

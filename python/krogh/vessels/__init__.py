@@ -6,6 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from krogh.vessels import generate
 from krogh.vessels.balance import balanced_flow
 from krogh.vessels.distance import distance_to_vessel, nearest_segment
+from krogh.vessels.estimate import EstimateReport, estimate_flow
 from krogh.vessels.files import read, read_csv, write, write_csv
 from krogh.vessels.flow import FlowReport, junction_errors, solve_flow, wall_shear_stress
 from krogh.vessels.frame import VoxelFrame
@@ -17,6 +18,7 @@ from krogh.vessels.oxygen import (
     steady_oxygen,
 )
 from krogh.vessels.repair import Repair, repaired
+from krogh.vessels.skeleton import MaskReport, from_mask
 from krogh.vessels.solute import SoluteCarriage, SoluteCourse, SteadySolute
 from krogh.vessels.statistics import Statistics, statistics_of
 from krogh.vessels.voxels import VesselVoxels, line_exchange, voxelize
@@ -24,7 +26,9 @@ from krogh.vessels.voxels import VesselVoxels, line_exchange, voxelize
 __all__ = [
     "BloodOxygen",
     "Boundary",
+    "EstimateReport",
     "FlowReport",
+    "MaskReport",
     "Repair",
     "SoluteCarriage",
     "SoluteCourse",
@@ -36,6 +40,8 @@ __all__ = [
     "VoxelFrame",
     "balanced_flow",
     "distance_to_vessel",
+    "estimate_flow",
+    "from_mask",
     "generate",
     "intravascular_resistance",
     "junction_errors",

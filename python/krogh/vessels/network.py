@@ -265,6 +265,24 @@ class VesselNetwork:
             return self.box
         return np.array([self.nodes.min(axis=0), self.nodes.max(axis=0)])
 
+    def on_face(self, axis: str, end: str, tolerance: Any = "0.001 um") -> Indices:
+        """Return the nodes on a face of the box: `axis` "x", "y", "z" and `end` "low" or "high".
+
+        Raises
+        ------
+        DataError
+            KG-185 for another axis or end.
+        """
+        if axis not in ("x", "y", "z") or end not in ("low", "high"):
+            raise DataError(
+                f"KG-185: a face is an axis 'x', 'y' or 'z' and 'low' or 'high', not {axis!r} and"
+                f" {end!r}."
+            )
+        number = "xyz".index(axis)
+        place = self.tissue_box[0 if end == "low" else 1, number]
+        near = np.abs(self.nodes[:, number] - place) <= length_um(tolerance, "tolerance")
+        return np.flatnonzero(near)
+
     # --- parts ------------------------------------------------------------------------------------
 
     @cached_property

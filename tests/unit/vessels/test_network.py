@@ -114,6 +114,16 @@ def test_subset_keeps_what_belongs_to_it() -> None:
     assert mask.kind.tolist() == [1]
 
 
+def test_nodes_on_faces_of_the_box() -> None:
+    network = tree()
+    assert network.on_face("x", "low").tolist() == [0]
+    assert network.on_face("x", "high").tolist() == [2, 3]
+    assert network.on_face("z", "low").tolist() == [0, 1, 2, 3]
+    assert network.on_face("x", "high", "60 um").tolist() == [1, 2, 3]
+    with pytest.raises(DataError, match=r"KG-185.*'top'"):
+        network.on_face("z", "top")
+
+
 def test_subdivision_keeps_lengths_flow_and_order() -> None:
     network = tree(flow=[3, 2, 1], pressure=[30, 20, 10, 5])
     parts = network.subdivided("30 um")

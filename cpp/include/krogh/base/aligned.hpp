@@ -1,4 +1,4 @@
-// Owned arrays of doubles aligned to cache lines.
+// Owned arrays of numbers aligned to cache lines.
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
@@ -9,36 +9,38 @@
 
 namespace krogh {
 
-/// Zero-initialized array of doubles on a 64-byte boundary; movable, not copyable.
-class AlignedBuffer {
+/// Zero-initialized array of numbers on a 64-byte boundary; movable, not copyable.
+template <class T>
+class AlignedArray {
  public:
-  AlignedBuffer() = default;
+  AlignedArray() = default;
   /// @throws std::bad_alloc if memory is not to be had.
-  explicit AlignedBuffer(std::size_t size)
-      : data_(size == 0 ? nullptr
-                        : static_cast<double*>(::operator new(size * sizeof(double), alignment))),
+  explicit AlignedArray(std::size_t size)
+      : data_(size == 0 ? nullptr : static_cast<T*>(::operator new(size * sizeof(T), alignment))),
         size_(size) {
-    for (std::size_t i = 0; i < size_; ++i) data_[i] = 0.0;
+    for (std::size_t i = 0; i < size_; ++i) data_[i] = T{};
   }
-  ~AlignedBuffer() { ::operator delete(data_, alignment); }
-  AlignedBuffer(AlignedBuffer&& other) noexcept
+  ~AlignedArray() { ::operator delete(data_, alignment); }
+  AlignedArray(AlignedArray&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+  AlignedArray& operator=(AlignedArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
   }
-  AlignedBuffer(const AlignedBuffer&) = delete;
-  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+  AlignedArray(const AlignedArray&) = delete;
+  AlignedArray& operator=(const AlignedArray&) = delete;
 
-  double* data() { return data_; }
-  const double* data() const { return data_; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
   std::size_t size() const { return size_; }
 
  private:
   static constexpr std::align_val_t alignment{64};
-  double* data_ = nullptr;
+  T* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+using AlignedBuffer = AlignedArray<double>;
 
 }  // namespace krogh

@@ -32,6 +32,7 @@ enum class Status : std::uint8_t {
   not_finite,
   linear_solve_failed,
   steady_state_failed,
+  below_zero,
 };
 
 /// The sentence that goes with a status.

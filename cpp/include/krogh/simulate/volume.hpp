@@ -1,0 +1,126 @@
+// Volume solver: one model in the voxels of a box.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <krogh/base/errors.hpp>
+#include <krogh/base/export.hpp>
+#include <krogh/base/run_control.hpp>
+#include <krogh/model/program.hpp>
+#include <krogh/simulate/line.hpp>
+#include <krogh/space/voxels.hpp>
+
+namespace krogh::simulate {
+
+/// A state that moves, and what stands at the six sides of the box for it.
+struct VolumeMobile {
+  std::int32_t state = 0;
+  std::array<space::Side, 6> sides{};
+  /// Input that gives the concentration outside each side (per free volume); -1: zero.
+  std::array<std::int32_t, 6> inputs{-1, -1, -1, -1, -1, -1};
+};
+
+/// What vessels within the voxels hand over to a mobile state: rate (outside - C/eps).
+struct VolumeExchange {
+  std::int32_t mobile = 0;  ///< position among the mobile states
+  std::int32_t input = -1;  ///< that gives the concentration in the vessels; -1: zero
+};
+
+/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + sum of exchanges + kinetics for the mobile states,
+/// kinetics alone for the others, in every voxel inside. Lengths [um], times in the model's unit,
+/// concentrations per total tissue volume. Arrays over voxels have x fastest, then y, then z. What
+/// is given "by place" has one number for each voxel, or one for each region.
+struct VolumeProblem {
+  std::array<std::span<const double>, 3> faces;  ///< along x, y, z [um]
+  /// Region of each voxel; 255: outside, nothing passes; empty: one region.
+  std::span<const std::uint8_t> regions;
+  std::int32_t num_regions = 1;
+  std::vector<VolumeMobile> mobile;
+  std::int32_t axes = 1;                ///< diffusivities per voxel: 1, or 3 along x, y, z
+  std::span<const double> diffusivity;  ///< [um^2/time], shape (num_mobile, axes, by place)
+  std::span<const double> fraction;     ///< eps, shape (num_mobile, by place)
+  std::vector<VolumeExchange> exchange;
+  std::span<const double> exchange_rates;      ///< [1/time], shape (num_exchanges, by place)
+  std::span<const double> parameters;          ///< shape (num_parameters,)
+  std::vector<std::int32_t> field_parameters;  ///< parameters that differ from place to place
+  std::span<const double> fields;              ///< shape (num_fields, by place)
+  std::span<const double> initial;  ///< shape (num_states, num_voxels); empty: the model's
+
+  /// Concentrations outside, as those of a line: sums of exponentials from pulses on, and a table.
+  std::int32_t num_inputs = 0;
+  std::int32_t num_terms = 0;
+  std::span<const double> rates;             ///< [1/time], shape (num_inputs, num_terms)
+  std::span<const double> pulse_times;       ///< increasing, shape (num_pulses,)
+  std::span<const double> pulse_amplitudes;  ///< shape (num_pulses, num_inputs, num_terms)
+  std::span<const double> table_times;       ///< shape (points,); empty: no table
+  std::span<const double> table_values;      ///< shape (num_inputs, points)
+
+  double begin = 0.0;
+  std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
+};
+
+struct VolumeOptions {
+  double rtol = 1e-3;
+  std::vector<double> atol;   ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
+  double linear_rtol = 1e-2;  ///< residual at which a linear system counts as solved
+  double max_step = 0.0;      ///< 0: no limit
+  double first_step = 0.0;    ///< 0: from the size of the derivatives
+  double fixed_step = 0.0;    ///< > 0: no error control (order tests)
+  std::int64_t max_steps = 1'000'000;
+  std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
+  std::vector<std::int32_t> recorded;       ///< states whose voxels are recorded
+};
+
+/// Counters of a run.
+struct VolumeStats {
+  std::int64_t accepted = 0;
+  std::int64_t rejected = 0;
+  std::int64_t linear_solves = 0;
+  std::int64_t linear_iterations = 0;  ///< multigrid cycles of all solves
+  std::int32_t most_iterations = 0;    ///< of one solve
+};
+
+/// Where results go; the caller owns the memory. What is not reached, and voxels outside, are NaN.
+struct VolumeOutput {
+  std::span<double> values;    ///< shape (records, num_recorded, num_voxels)
+  std::span<double> contents;  ///< amounts sum V C of every state, shape (records, num_states)
+  /// Amounts that have entered by each exchange since the begin, shape (records, num_exchanges).
+  std::span<double> exchanged;
+  /// The same through each side of the box, shape (records, num_mobile, 6).
+  std::span<double> entered;
+};
+
+/// How a run ended. Where it failed: when, and the state and voxel that were not finite, too
+/// negative or had the largest error; -1 where there are none.
+struct VolumeResult {
+  Status status = Status::success;
+  VolumeStats stats;
+  double time = 0.0;
+  std::int32_t state = -1;
+  std::int64_t voxel = -1;
+  int num_threads = 0;
+  std::int32_t num_connected = 0;  ///< sets of voxels between which nothing passes
+};
+
+/// Solves the model in every voxel with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
+/// together: what does not move is eliminated exactly voxel by voxel, what moves is solved by
+/// generalized conjugate residuals with a multigrid cycle in single precision as preconditioner. A
+/// constant in every connected set of voxels then makes the sum of its residuals zero, so that
+/// amounts are kept to rounding at any `linear_rtol`; what enters by exchanges and sides is an
+/// unknown of the same stages. A step is accepted if the larger of the root mean square of the
+/// weighted errors and the largest of them over K = 0.1/rtol (at most 100) is below one, and no
+/// held state lies below -rtol times its largest value so far. Steps end exactly at pulses, kinks
+/// in time and records.
+/// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
+/// or conditions. Numerical failures are reported in the result and never thrown.
+/// @note Bits do not depend on the number of threads (on one machine and build).
+KROGH_EXPORT VolumeResult simulate_volume(const model::Program& program,
+                                          const VolumeProblem& problem,
+                                          const VolumeOptions& options, const VolumeOutput& output,
+                                          const RunControl& control = {});
+
+}  // namespace krogh::simulate

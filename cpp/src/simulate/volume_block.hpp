@@ -1,0 +1,147 @@
+// The voxels as the stepper kernels see them: plain pointers, one array per quantity.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+
+#include <krogh/base/isa.hpp>
+#include <krogh/integrate/tableau.hpp>
+
+#include "expr/native_code.hpp"
+#include "linalg/multigrid.hpp"
+
+namespace krogh::simulate {
+
+/// Shared arrays over voxels ("(n)": x fastest) and one member's own register file, which serves
+/// one piece of `width` voxels after the other. Every member has its own copy of this record.
+struct VolumeBlock {
+  int shape[3] = {};
+  std::int64_t num_voxels = 0;
+  std::int64_t stride = 0;  ///< numbers from one state or mobile state to the next
+  int num_states = 0;
+  int num_mobile = 0;
+  int num_hidden = 0;            ///< the states that do not move
+  const int* mobile = nullptr;   ///< (mobile)
+  const int* hidden = nullptr;   ///< (hidden)
+  const double* widths[3] = {};  ///< (voxels along each direction)
+
+  // States and unknowns, (states, n).
+  double* y = nullptr;
+  double* stages[4] = {};  ///< after the last stage the end of the step stands in the last of them
+  double* time_slopes = nullptr;  ///< null: kinetics do not depend on time explicitly
+
+  // Mobile states, (mobile, n).
+  const double* fraction = nullptr;          ///< 0 outside
+  const double* inverse_fraction = nullptr;  ///< 0 outside
+  const double* volume = nullptr;            ///< 0 outside, (n)
+  double* moving = nullptr;                  ///< C/eps of a stage
+  double* carried = nullptr;                 ///< change by transport
+  double* reduced = nullptr;                 ///< right-hand sides after elimination
+  double* schur = nullptr;                   ///< (mobile, mobile, n)
+  double* free = nullptr;                    ///< solution, C/eps
+  const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
+  bool has_loss = false;
+  const double* faces[3] = {};  ///< conductances, (mobile, n)
+  bool periodic[3] = {};
+  const double* zeros = nullptr;          ///< of a row
+  const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
+
+  // What enters: exchanges, then sides, "(entries)".
+  int num_exchanges = 0;
+  const int* exchange_mobile = nullptr;  ///< (exchanges)
+  const double* exchange = nullptr;      ///< rate V, (exchanges, n)
+  /// From boundary voxels of each side, (mobile, 6), in order of voxels; null: closed.
+  const double* const* sides = nullptr;
+  double* outside = nullptr;  ///< concentration of the stage with its slope's part, (entries)
+
+  // Factors that stages share, one group of rows per block of voxels.
+  double* factors = nullptr;  ///< (blocks, factors, width)
+  int num_factors = 0;
+  const int* factor_rows = nullptr;  ///< (factors)
+
+  // The linear system: unknowns are C/eps over `unit`.
+  linalg::Level level;
+  float* right = nullptr;  ///< right-hand side
+  const float* solution = nullptr;
+  double* unit = nullptr;  ///< (mobile)
+
+  // Parameters that differ from voxel to voxel.
+  int num_fields = 0;
+  const int* field_rows = nullptr;  ///< (fields)
+  const double* fields = nullptr;   ///< by voxel (fields, n), or by region (fields, 256)
+  bool fields_by_region = false;
+  const std::uint8_t* region_of = nullptr;  ///< (n)
+  const expr::NativeTape* program_prologue = nullptr;
+  const expr::NativeTape* line_prologue = nullptr;
+
+  // The register file.
+  double* file = nullptr;
+  int width = 0;
+  int time_row = 0;
+  int state_row = 0;
+  int inverse_step_row = 0;
+  int sum_row = 0;
+  int slope_row = 0;
+  int time_slope_row = -1;
+  int schur_row = 0;
+  int reduced_row = 0;
+  int hidden_row = 0;
+  int stage_rows[4] = {};
+  const expr::NativeTape* rhs_jacobian = nullptr;
+  const expr::NativeTape* first = nullptr;
+  const expr::NativeTape* stage = nullptr;
+  const expr::NativeTape* expand[4] = {};
+
+  double time = 0.0;
+  double step = 0.0;
+  double rtol = 0.0;
+  const double* atol = nullptr;  ///< (states)
+};
+
+/// Voxels from `first` to before `end` of consecutive rows, and the block of factors they begin
+/// with.
+struct VolumePiece {
+  std::int64_t first_row = 0;
+  std::int64_t end_row = 0;
+  std::int64_t first_block = 0;
+  const std::int32_t* regions = nullptr;  ///< connected ones that have voxels here, in order
+  std::int64_t num_regions = 1;
+};
+
+}  // namespace krogh::simulate
+
+#define KROGH_DECLARE_VOLUME_KERNELS(isa)                                                         \
+  namespace krogh::isa {                                                                          \
+  /** C/eps of the mobile states at stage `s`. */                                                 \
+  void volume_moving(const integrate::RosenbrockTableau& tableau, const simulate::VolumeBlock& b, \
+                     const simulate::VolumePiece& p, int s);                                      \
+  /** Their transport, and amounts that enter, added to (entries) sums. */                        \
+  void volume_transport(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
+                        double* entered);                                                         \
+  /** Sizes of states and slopes in the weighted norm, added to `sums`, (2). */                   \
+  void volume_sizes(simulate::VolumeBlock& b, const simulate::VolumePiece& p, double* sums);      \
+  /** Slopes, Jacobian and elimination at the start of a step, and the linear system. */          \
+  void volume_begin(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,        \
+                    const simulate::VolumePiece& p);                                              \
+  /** Completes the unknowns of stage s - 1 and makes the right-hand sides of stage s. */         \
+  void volume_stage(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,        \
+                    const simulate::VolumePiece& p, int s);                                       \
+  /** The solution in double precision. Adds the residuals (mobile) and, if asked for, the sums   \
+      of the local operator (mobile, mobile), for each of the piece's connected regions. */       \
+  void volume_solution(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
+                       bool with_operator, double* sums);                                         \
+  /** Adds the constants of the regions (mobile each), stores the unknowns of stage `s`, and adds \
+      what they let out, (entries). */                                                            \
+  void volume_correct(simulate::VolumeBlock& b, const simulate::VolumePiece& p,                   \
+                      const double* constants, int s, double* entered);                           \
+  /** Completes the last stage and the end of the step; `squares` gets the sum of squared         \
+      weighted errors, `largest` their maximum, `lowest` and `highest` (states) the range. */     \
+  void volume_finish(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
+                     const simulate::VolumePiece& p, double* squares, double* largest,            \
+                     double* lowest, double* highest);                                            \
+  /** Amounts of the states, (states), from (states, n) concentrations. */                        \
+  void volume_contents(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
+                       const double* states, double* sums);                                       \
+  }
+KROGH_FOR_EACH_ISA(KROGH_DECLARE_VOLUME_KERNELS)
+#undef KROGH_DECLARE_VOLUME_KERNELS

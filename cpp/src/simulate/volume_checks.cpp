@@ -1,0 +1,241 @@
+// What a volume problem must be like.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "simulate/volume_checks.hpp"
+
+#include <cmath>
+#include <string>
+
+namespace krogh::simulate {
+namespace {
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+bool is_finite(double v) { return std::isfinite(v); }
+bool is_not_negative(double v) { return std::isfinite(v) && v >= 0.0; }
+
+void require_size(std::span<const double> values, const char* name, std::int64_t size) {
+  if (static_cast<std::int64_t>(values.size()) != size)
+    throw InvalidInput(std::string(name) + ": found " + std::to_string(values.size()) +
+                       " values, expected " + std::to_string(size));
+}
+
+template <class Test>
+void require_values(std::span<const double> values, const char* name, const char* condition,
+                    const Test& is_valid) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!is_valid(values[i]))
+      throw InvalidInput(std::string(name) + " must be " + condition + ", found " +
+                         std::to_string(values[i]) + " at position " + std::to_string(i));
+}
+
+void require_increasing(std::span<const double> values, const char* name, bool strictly) {
+  for (std::size_t i = 1; i < values.size(); ++i)
+    if (!(strictly ? values[i] > values[i - 1] : values[i] >= values[i - 1]))
+      throw InvalidInput(std::string(name) + " must increase, but position " + std::to_string(i) +
+                         " has " + std::to_string(values[i]) + " after " +
+                         std::to_string(values[i - 1]));
+}
+
+void require_indices(const std::vector<std::int32_t>& indices, const char* name,
+                     std::int64_t limit) {
+  std::vector<char> seen(idx(limit), 0);
+  for (const std::int32_t i : indices) {
+    if (i < 0 || i >= limit)
+      throw InvalidInput(std::string(name) + " names item " + std::to_string(i) + " of " +
+                         std::to_string(limit));
+    if (seen[idx(i)] != 0)
+      throw InvalidInput(std::string(name) + " names item " + std::to_string(i) + " twice");
+    seen[idx(i)] = 1;
+  }
+}
+
+/// Values by voxel or by region, `sets` of them one after the other; those of voxels outside are
+/// not looked at.
+template <class Test>
+void require_places(const VolumeProblem& p, std::int64_t voxels, std::span<const double> values,
+                    const char* name, std::int64_t sets, const char* condition,
+                    const Test& is_valid) {
+  const auto found = static_cast<std::int64_t>(values.size());
+  if (found == sets * p.num_regions) {
+    require_values(values, name, condition, is_valid);
+    return;
+  }
+  if (found != sets * voxels)
+    throw InvalidInput(std::string(name) + ": found " + std::to_string(found) +
+                       " values, expected " + std::to_string(sets * p.num_regions) +
+                       " (by region) or " + std::to_string(sets * voxels) + " (by voxel)");
+  for (std::int64_t i = 0; i < found; ++i)
+    if ((p.regions.empty() || p.regions[idx(i % voxels)] != space::outside_region) &&
+        !is_valid(values[idx(i)]))
+      throw InvalidInput(std::string(name) + " must be " + condition + ", found " +
+                         std::to_string(values[idx(i)]) + " in voxel " +
+                         std::to_string(i % voxels) + " of set " + std::to_string(i / voxels));
+}
+
+void validate_regions(const VolumeProblem& p, std::int64_t voxels) {
+  if (p.num_regions < 1 || p.num_regions > 255)
+    throw InvalidInput("num_regions must lie between 1 and 255, found " +
+                       std::to_string(p.num_regions));
+  if (p.regions.empty()) {
+    if (p.num_regions != 1) throw InvalidInput("more than one region needs `regions`");
+    return;
+  }
+  if (static_cast<std::int64_t>(p.regions.size()) != voxels)
+    throw InvalidInput("regions: found " + std::to_string(p.regions.size()) + " voxels, expected " +
+                       std::to_string(voxels));
+  bool any = false;
+  for (std::size_t k = 0; k < p.regions.size(); ++k) {
+    if (p.regions[k] == space::outside_region) continue;
+    any = true;
+    if (p.regions[k] >= p.num_regions)
+      throw InvalidInput("regions: voxel " + std::to_string(k) + " has region " +
+                         std::to_string(p.regions[k]) + " of " + std::to_string(p.num_regions));
+  }
+  if (!any) throw InvalidInput("regions: every voxel lies outside (255)");
+}
+
+void validate_mobile(const model::Program& program, const VolumeProblem& p,
+                     const space::VoxelGrid& grid) {
+  if (p.mobile.empty() || static_cast<std::int64_t>(p.mobile.size()) > max_volume_mobile)
+    throw InvalidInput("mobile: a volume needs 1 to " + std::to_string(max_volume_mobile) +
+                       " states that move, found " + std::to_string(p.mobile.size()));
+  std::vector<std::int32_t> states;
+  for (const VolumeMobile& m : p.mobile) states.push_back(m.state);
+  require_indices(states, "mobile", program.num_states());
+  for (const VolumeMobile& m : p.mobile) {
+    const std::string& name = program.spec().state_names[idx(m.state)];
+    for (std::size_t side = 0; side < 6; ++side) {
+      const std::string which = "side " + std::to_string(side) + " of '" + name + "'";
+      if (m.inputs[side] < -1 || m.inputs[side] >= p.num_inputs)
+        throw InvalidInput(which + " names input " + std::to_string(m.inputs[side]) + " of " +
+                           std::to_string(p.num_inputs));
+      if (!is_not_negative(m.sides[side].permeability))
+        throw InvalidInput(which + ": permeability must be finite and not negative, found " +
+                           std::to_string(m.sides[side].permeability));
+      const bool is_periodic = m.sides[side].kind == space::SideKind::periodic;
+      if (is_periodic != (m.sides[side ^ 1].kind == space::SideKind::periodic))
+        throw InvalidInput(which + ": both sides of a direction must be periodic, or none");
+      if (is_periodic && grid.shape[side / 2] == 1)
+        throw InvalidInput(which + ": a direction with one voxel cannot be periodic");
+    }
+  }
+}
+
+void validate_inputs(const VolumeProblem& p) {
+  if (p.num_inputs < 0 || p.num_terms < 0)
+    throw InvalidInput("num_inputs and num_terms must not be negative");
+  const std::int64_t terms = std::int64_t{p.num_inputs} * p.num_terms;
+  require_size(p.rates, "rates", terms);
+  require_values(p.rates, "rates", "finite and not negative", is_not_negative);
+  require_values(p.pulse_times, "pulse_times", "finite", is_finite);
+  require_increasing(p.pulse_times, "pulse_times", false);
+  require_size(p.pulse_amplitudes, "pulse_amplitudes",
+               static_cast<std::int64_t>(p.pulse_times.size()) * terms);
+  require_values(p.pulse_amplitudes, "pulse_amplitudes", "finite", is_finite);
+  if (p.table_times.empty()) {
+    if (!p.table_values.empty()) throw InvalidInput("table_values need table_times");
+    return;
+  }
+  const auto points = static_cast<std::int64_t>(p.table_times.size());
+  if (points < 2) throw InvalidInput("table_times: a table needs at least 2 points, found 1");
+  require_values(p.table_times, "table_times", "finite", is_finite);
+  require_increasing(p.table_times, "table_times", true);
+  require_size(p.table_values, "table_values", p.num_inputs * points);
+  require_values(p.table_values, "table_values", "finite", is_finite);
+  if (p.table_times.front() > p.begin || p.table_times.back() < p.record_times.back())
+    throw InvalidInput("table_times must cover the run from " + std::to_string(p.begin) + " to " +
+                       std::to_string(p.record_times.back()) + ", found " +
+                       std::to_string(p.table_times.front()) + " to " +
+                       std::to_string(p.table_times.back()));
+}
+
+void require_kinetics(const model::Program& program, bool is_missing) {
+  if (program.num_surfaces() > 0)
+    throw InvalidInput(
+        "a volume takes models without events and conditions (where, comparisons); this one has " +
+        std::to_string(program.num_surfaces()));
+  for (const char is_steady : program.spec().steady_initial)
+    if (is_steady != 0 && is_missing)
+      throw InvalidInput(
+          "initial: a model that starts at its steady state needs given values here");
+}
+
+}  // namespace
+
+void validate_volume_problem(const model::Program& program, const VolumeProblem& p,
+                             const space::VoxelGrid& grid) {
+  require_kinetics(program, p.initial.empty());
+  const std::int64_t n = grid.num_voxels();
+  for (const int size : grid.shape)
+    if (size > (1 << 15))
+      throw InvalidInput("a direction may have at most 32768 voxels, found " +
+                         std::to_string(size));
+  validate_regions(p, n);
+  validate_mobile(program, p, grid);
+  const auto m = static_cast<std::int64_t>(p.mobile.size());
+  if (p.axes != 1 && p.axes != 3)
+    throw InvalidInput("axes of the diffusivity must be 1 or 3, found " + std::to_string(p.axes));
+  require_places(p, n, p.diffusivity, "diffusivity", m * p.axes, "finite and not negative",
+                 is_not_negative);
+  require_places(p, n, p.fraction, "fraction", m, "larger than 0 and at most 1",
+                 [](double v) { return v > 0.0 && v <= 1.0; });
+  for (const VolumeExchange& e : p.exchange) {
+    if (e.mobile < 0 || e.mobile >= m)
+      throw InvalidInput("exchange names mobile state " + std::to_string(e.mobile) + " of " +
+                         std::to_string(m));
+    if (e.input < -1 || e.input >= p.num_inputs)
+      throw InvalidInput("exchange names input " + std::to_string(e.input) + " of " +
+                         std::to_string(p.num_inputs));
+  }
+  require_places(p, n, p.exchange_rates, "exchange_rates",
+                 static_cast<std::int64_t>(p.exchange.size()), "finite and not negative",
+                 is_not_negative);
+  require_size(p.parameters, "parameters", program.num_parameters());
+  require_values(p.parameters, "parameters", "finite", is_finite);
+  require_indices(p.field_parameters, "field_parameters", program.num_parameters());
+  require_places(p, n, p.fields, "fields", static_cast<std::int64_t>(p.field_parameters.size()),
+                 "finite", is_finite);
+  if (!p.initial.empty()) {
+    require_size(p.initial, "initial", program.num_states() * n);
+    require_places(p, n, p.initial, "initial", program.num_states(), "finite", is_finite);
+  }
+  if (p.record_times.empty()) throw InvalidInput("record_times: at least one is needed");
+  require_values(p.record_times, "record_times", "finite", is_finite);
+  require_increasing(p.record_times, "record_times", true);
+  if (!std::isfinite(p.begin) || p.record_times.front() < p.begin)
+    throw InvalidInput("record_times may not lie before the begin, found " +
+                       std::to_string(p.record_times.front()) + " before " +
+                       std::to_string(p.begin));
+  validate_inputs(p);
+}
+
+void validate_volume_options(const model::Program& program, const VolumeProblem& p,
+                             const VolumeOptions& options, const VolumeOutput& output,
+                             std::int64_t num_voxels) {
+  if (!(options.rtol > 0.0 && options.rtol < 1.0))
+    throw InvalidInput("rtol must lie between 0 and 1, found " + std::to_string(options.rtol));
+  if (!(options.linear_rtol >= 1e-5 && options.linear_rtol < 1.0))
+    throw InvalidInput("linear_rtol must lie between 1e-5 (single precision) and 1, found " +
+                       std::to_string(options.linear_rtol));
+  if (!options.atol.empty()) {
+    require_size(options.atol, "atol", program.num_states());
+    require_values(options.atol, "atol", "finite and positive",
+                   [](double v) { return std::isfinite(v) && v > 0.0; });
+  }
+  for (const double v : {options.max_step, options.first_step, options.fixed_step})
+    if (!is_not_negative(v))
+      throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
+  if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
+  require_indices(options.signed_states, "signed_states", program.num_states());
+  require_indices(options.recorded, "recorded", program.num_states());
+  const auto records = static_cast<std::int64_t>(p.record_times.size());
+  const auto recorded = static_cast<std::int64_t>(options.recorded.size());
+  require_size(output.values, "output values", records * recorded * num_voxels);
+  require_size(output.contents, "output contents", records * program.num_states());
+  require_size(output.exchanged, "output exchanged",
+               records * static_cast<std::int64_t>(p.exchange.size()));
+  require_size(output.entered, "output entered",
+               records * static_cast<std::int64_t>(p.mobile.size()) * 6);
+}
+
+}  // namespace krogh::simulate

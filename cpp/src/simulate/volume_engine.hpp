@@ -1,0 +1,121 @@
+// Runs a volume: memory, steps by a team of threads, records, failures.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <krogh/base/aligned.hpp>
+#include <krogh/simulate/volume.hpp>
+
+#include "base/team.hpp"
+#include "linalg/krylov.hpp"
+#include "model/line_tapes.hpp"
+#include "simulate/volume_block.hpp"
+#include "simulate/volume_inputs.hpp"
+
+namespace krogh::simulate {
+
+/// One run. Built on one thread; `run` is called by every member of a team, each of which goes
+/// through the same decisions on numbers of its own.
+class VolumeEngine {
+ public:
+  VolumeEngine(const model::Program& program, const VolumeProblem& problem,
+               const VolumeOptions& options, const VolumeOutput& output, space::VoxelGrid grid);
+
+  /// @param report  asked by member 0 between steps and cycles; false ends the run.
+  void run(Team& team, int member, const std::function<bool()>& report);
+  /// Share of the time that has passed, for progress; member 0 only.
+  double progress() const { return progress_; }
+  const VolumeResult& result() const { return result_; }
+
+ private:
+  /// What a member keeps for itself: pointers, clock, sums that all members know alike.
+  struct Member {
+    Team& team;
+    int number;
+    const std::function<bool()>& report;
+    VolumeBlock block;
+    AlignedBuffer file;
+    std::vector<double> outside, unit;
+    VolumeInputs inputs;
+    double stop_time = 0.0, step = 0.0;
+    bool restart = true;
+    std::size_t next_record = 0, next_knot = 0;
+    std::vector<double> scale;   ///< largest value of each state so far
+    std::vector<double> ledger;  ///< amounts entered, (entries)
+    std::vector<double> stage_ledger[4], entering, lowest, highest;
+    VolumeStats stats;
+  };
+  enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
+
+  // Setting up.
+  void place_voxels();
+  void place_transport();
+  void place_tapes();
+  void place_fields();
+  void place_states();
+  void number_pieces();
+  std::vector<double> spread(std::span<const double> values, std::int64_t set, std::int64_t sets,
+                             double outside) const;
+  void start(Member& self);
+
+  /// Adds up `count` numbers per piece over all pieces in order.
+  template <class Work>
+  void add_up(Member& self, AlignedBuffer& sums, std::int64_t count, double* totals,
+              const Work& work);
+  template <class Work>
+  void each_piece(Member& self, const Work& work);
+
+  void arrive(Member& self);
+  void record(Member& self);
+  void choose_step(Member& self, double& used, bool& at_stop);
+  Attempt attempt(Member& self);
+  bool solve_stage(Member& self, int stage, Attempt& failure);
+  void find_constants(int stage);
+  Attempt judge(Member& self, double used);
+  void place_outside(Member& self, int stage);
+  void find_culprit(const Member& self, Status status);
+
+  const model::Program& program_;
+  const VolumeProblem& problem_;
+  const VolumeOptions& options_;
+  const VolumeOutput& output_;
+  space::VoxelGrid grid_;
+  const model::LineTapes* tapes_ = nullptr;
+  VolumeBlock block_;
+  std::vector<VolumePiece> pieces_;
+  std::vector<std::vector<std::int32_t>> piece_regions_;
+  std::int64_t num_blocks_ = 0;
+  std::int64_t num_inside_ = 0;
+  int num_entries_ = 0;
+  std::vector<char> inside_;
+  std::vector<std::int32_t> connected_;
+  std::int32_t num_connected_ = 1;
+  std::vector<int> mobile_, hidden_, factor_rows_, field_rows_, exchange_mobile_;
+  std::vector<double> zeros_, field_table_;
+  std::vector<std::array<std::vector<double>, 6>> sides_;
+  std::vector<const double*> side_pointers_;
+  std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
+  std::vector<double> atol_, knots_;
+  std::vector<char> may_be_negative_;
+  AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_,
+      field_values_;
+  AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
+      content_sums_;
+  std::vector<std::int64_t> solution_offsets_;
+  std::unique_ptr<linalg::Multigrid> multigrid_;
+  std::unique_ptr<linalg::Krylov> krylov_;
+  AlignedArray<float> right_, solution_;
+  std::vector<double> operators_, constants_;  ///< of the connected regions
+  double largest_error_ = 0.0;
+  std::atomic<double> progress_{0.0};
+  bool stop_ = false;
+  double span_ = 0.0;
+  double peak_ = 10.0;
+  VolumeResult result_;
+};
+
+}  // namespace krogh::simulate

@@ -1,0 +1,355 @@
+// Memory and constants of a volume run.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <set>
+
+#include "simulate/volume_engine.hpp"
+
+namespace krogh::simulate {
+namespace {
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// Doubles per tape row: wide rows amortize the tape, as long as the file of a block stays in the
+/// first-level cache.
+int width_of(const model::LineProgram& line, int num_states) {
+  const int rows = line.num_registers + 5 * num_states;
+  constexpr int budget = 32 * 1024;
+  for (const int width : {32, 16})
+    if (rows * width * 8 <= budget) return width;
+  return 8;
+}
+
+/// Rows that the stage and expand tapes take over from the first one: read before they are written,
+/// and made by the Jacobian or the elimination.
+std::vector<int> factor_rows_of(const model::Program& program, const model::LineProgram& line) {
+  std::set<std::uint32_t> made, needed;
+  for (const auto* tape : {&program.tapes().rhs_jacobian, &line.first})
+    for (const expr::Instruction& i : *tape) made.insert(i.target);
+  for (const auto* tape : {&line.stage, &line.expand}) {
+    std::set<std::uint32_t> written;
+    for (const expr::Instruction& i : *tape) {
+      for (const std::uint32_t r : {i.a, i.b, i.c})
+        if (!written.contains(r)) needed.insert(r);
+      written.insert(i.target);
+    }
+  }
+  const auto lies_in = [](std::uint32_t r, std::int32_t first, std::int64_t count) {
+    return std::int64_t{r} >= first && std::int64_t{r} < first + count;
+  };
+  const int n = program.num_states();
+  const model::RegisterLayout& layout = program.layout();
+  std::vector<int> rows;
+  for (const std::uint32_t r : needed)
+    if (made.contains(r) && !lies_in(r, line.hidden, n) && !lies_in(r, layout.states, n) &&
+        !lies_in(r, layout.sums, n))
+      rows.push_back(static_cast<int>(r));
+  return rows;
+}
+
+}  // namespace
+
+VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& problem,
+                           const VolumeOptions& options, const VolumeOutput& output,
+                           space::VoxelGrid grid)
+    : program_(program),
+      problem_(problem),
+      options_(options),
+      output_(output),
+      grid_(std::move(grid)) {
+  for (const VolumeMobile& m : problem.mobile) mobile_.push_back(m.state);
+  for (int i = 0; i < program.num_states(); ++i)
+    if (std::find(mobile_.begin(), mobile_.end(), i) == mobile_.end()) hidden_.push_back(i);
+  block_.num_states = program.num_states();
+  block_.num_mobile = static_cast<int>(mobile_.size());
+  block_.num_hidden = static_cast<int>(hidden_.size());
+  block_.mobile = mobile_.data();
+  block_.hidden = hidden_.data();
+  block_.num_voxels = grid_.num_voxels();
+  block_.stride = (grid_.num_voxels() + 7) / 8 * 8 + 8;
+  block_.rtol = options.rtol;
+  peak_ = std::min(100.0, 0.1 / options.rtol);
+  atol_ = options.atol;
+  if (atol_.empty()) atol_.assign(idx(program.num_states()), 0.1 * options.rtol);
+  block_.atol = atol_.data();
+  may_be_negative_.assign(idx(program.num_states()), 0);
+  for (const std::int32_t s : options.signed_states) may_be_negative_[idx(s)] = 1;
+  for (const double t : program.time_knots())
+    if (t > problem.begin) knots_.push_back(t);
+  std::sort(knots_.begin(), knots_.end());
+  span_ = problem.record_times.back() - problem.begin;
+  place_voxels();
+  place_tapes();
+  place_transport();
+  number_pieces();
+  place_fields();
+  place_states();
+}
+
+/// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
+std::vector<double> VolumeEngine::spread(std::span<const double> values, std::int64_t set,
+                                         std::int64_t sets, double outside) const {
+  const std::int64_t n = grid_.num_voxels();
+  std::vector<double> found(idx(n));
+  const bool by_region = static_cast<std::int64_t>(values.size()) == sets * problem_.num_regions;
+  for (std::int64_t k = 0; k < n; ++k) {
+    const std::int64_t region = problem_.regions.empty() ? 0 : problem_.regions[idx(k)];
+    if (inside_[idx(k)] == 0) {
+      found[idx(k)] = outside;
+    } else {
+      found[idx(k)] =
+          by_region ? values[idx(set * problem_.num_regions + region)] : values[idx(set * n + k)];
+    }
+  }
+  return found;
+}
+
+void VolumeEngine::place_voxels() {
+  const std::int64_t n = grid_.num_voxels();
+  for (std::size_t d = 0; d < 3; ++d) {
+    block_.shape[d] = grid_.shape[d];
+    block_.widths[d] = grid_.widths[d].data();
+  }
+  inside_.assign(idx(n), 1);
+  for (std::size_t k = 0; k < problem_.regions.size(); ++k)
+    inside_[k] = problem_.regions[k] != space::outside_region ? 1 : 0;
+  num_inside_ = std::count(inside_.begin(), inside_.end(), 1);
+  zeros_.assign(idx(grid_.shape[0]), 0.0);
+  block_.zeros = zeros_.data();
+}
+
+void VolumeEngine::place_tapes() {
+  const std::vector<std::int32_t> kept(mobile_.begin(), mobile_.end());
+  const model::LineProgram& line = program_.line_cache().program(program_, kept);
+  const int width = width_of(line, program_.num_states());
+  tapes_ = &program_.line_cache().tapes(program_, kept, width);
+  const model::RegisterLayout& layout = program_.layout();
+  VolumeBlock& b = block_;
+  b.width = width;
+  b.time_row = layout.time;
+  b.state_row = layout.states;
+  b.inverse_step_row = layout.inverse_step;
+  b.sum_row = layout.sums;
+  b.slope_row = layout.slopes;
+  b.time_slope_row = layout.time_slopes;
+  b.schur_row = line.schur;
+  b.reduced_row = line.reduced;
+  b.hidden_row = line.hidden;
+  b.rhs_jacobian = &tapes_->native.rhs_jacobian;
+  b.first = &tapes_->first;
+  b.stage = &tapes_->stage;
+  for (std::size_t s = 0; s < 4; ++s) {
+    b.stage_rows[s] = tapes_->stage_rows[s];
+    b.expand[s] = &tapes_->expand[s];
+  }
+  b.program_prologue = &tapes_->native.prologue;
+  b.line_prologue = &tapes_->prologue;
+  factor_rows_ = factor_rows_of(program_, line);
+  b.num_factors = static_cast<int>(factor_rows_.size());
+  b.factor_rows = factor_rows_.data();
+}
+
+void VolumeEngine::place_transport() {
+  VolumeBlock& b = block_;
+  const std::int64_t n = grid_.num_voxels(), m = b.num_mobile;
+  const auto num_exchanges = static_cast<std::int64_t>(problem_.exchange.size());
+  b.num_exchanges = static_cast<int>(num_exchanges);
+  num_entries_ = static_cast<int>(num_exchanges + 6 * m);
+  faces_ = AlignedBuffer(idx(3 * m * b.stride));
+  constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges) * b.stride));
+  double* next = constants_of_voxels_.data();
+  auto take = [&](std::int64_t count) {
+    double* const start = next;
+    next += count * b.stride;
+    return start;
+  };
+  double* volume = take(1);
+  double* fraction = take(m);
+  double* inverse = take(m);
+  double* loss = take(m);
+  double* exchange = take(num_exchanges);
+  for (std::int64_t k = 0; k < n; ++k) {
+    if (inside_[idx(k)] == 0) continue;
+    const std::int64_t x = k % b.shape[0], r = k / b.shape[0];
+    volume[k] = b.widths[0][x] * b.widths[1][r % b.shape[1]] * b.widths[2][r / b.shape[1]];
+  }
+  outside_inputs_.assign(idx(num_entries_), -1);
+  for (std::int64_t e = 0; e < num_exchanges; ++e) {
+    const VolumeExchange& of = problem_.exchange[idx(e)];
+    exchange_mobile_.push_back(of.mobile);
+    outside_inputs_[idx(e)] = of.input;
+    const std::vector<double> rate = spread(problem_.exchange_rates, e, num_exchanges, 0.0);
+    for (std::int64_t k = 0; k < n; ++k) {
+      exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
+      loss[of.mobile * b.stride + k] += rate[idx(k)] * volume[k];
+    }
+  }
+  sides_.resize(idx(m));
+  side_pointers_.assign(idx(6 * m), nullptr);
+  std::vector<space::VoxelConductances> conductances;
+  std::array<bool, 3> periodic{};
+  for (std::int64_t j = 0; j < m; ++j) {
+    const VolumeMobile& mobile = problem_.mobile[idx(j)];
+    std::array<std::vector<double>, 3> diffusivity;
+    std::array<std::span<const double>, 3> views;
+    for (std::int64_t d = 0; d < 3; ++d) {
+      const std::int64_t axis = problem_.axes == 3 ? d : 0;
+      diffusivity[idx(d)] =
+          spread(problem_.diffusivity, j * problem_.axes + axis, m * problem_.axes, 0.0);
+      views[idx(d)] = diffusivity[idx(d)];
+      periodic[idx(d)] =
+          periodic[idx(d)] || mobile.sides[idx(2 * d)].kind == space::SideKind::periodic;
+    }
+    const std::vector<double> eps = spread(problem_.fraction, j, m, 1.0);
+    for (std::int64_t k = 0; k < n; ++k) {
+      if (inside_[idx(k)] == 0) continue;
+      fraction[j * b.stride + k] = eps[idx(k)];
+      inverse[j * b.stride + k] = 1.0 / eps[idx(k)];
+    }
+    conductances.push_back(space::voxel_conductances(grid_, inside_, views, eps, mobile.sides));
+    for (std::size_t d = 0; d < 3; ++d)
+      std::copy(conductances.back().faces[d].begin(), conductances.back().faces[d].end(),
+                faces_.data() + (static_cast<std::int64_t>(d) * m + j) * b.stride);
+    sides_[idx(j)] = conductances.back().sides;
+    for (std::size_t side = 0; side < 6; ++side) {
+      const std::vector<double>& through = sides_[idx(j)][side];
+      if (through.empty()) continue;
+      side_pointers_[idx(6 * j) + side] = through.data();
+      outside_inputs_[idx(num_exchanges + 6 * j) + side] = mobile.inputs[side];
+      std::size_t at = 0;
+      for (std::int64_t k = 0; k < n; ++k) {
+        const std::int64_t r = k / b.shape[0];
+        const std::int64_t position[3] = {k % b.shape[0], r % b.shape[1], r / b.shape[1]};
+        const std::int64_t last = b.shape[side / 2] - 1;
+        if (position[side / 2] == (side % 2 == 0 ? 0 : last))
+          loss[j * b.stride + k] += through[at++];
+      }
+    }
+  }
+  b.volume = volume;
+  b.fraction = fraction;
+  b.inverse_fraction = inverse;
+  b.loss = loss;
+  b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
+  b.exchange = exchange;
+  b.exchange_mobile = exchange_mobile_.data();
+  b.sides = side_pointers_.data();
+  for (std::int64_t d = 0; d < 3; ++d) {
+    b.faces[d] = faces_.data() + d * m * b.stride;
+    b.periodic[d] = periodic[idx(d)];
+  }
+  connected_ = space::connected_regions(grid_, inside_, conductances);
+  num_connected_ = 1 + *std::max_element(connected_.begin(), connected_.end());
+  b.regions = num_connected_ > 1 ? connected_.data() : nullptr;
+
+  multigrid_ = std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(m), periodic);
+  linalg::Level& level = multigrid_->finest();
+  std::int64_t k = 0;
+  for (int z = 0; z < b.shape[2]; ++z)
+    for (int y = 0; y < b.shape[1]; ++y)
+      for (int x = 0; x < b.shape[0]; ++x, ++k)
+        for (std::int64_t j = 0; j < m; ++j)
+          for (std::size_t d = 0; d < 3; ++d)
+            level.g[d][level.place(x, y, z, j, m)] =
+                static_cast<float>(b.faces[d][j * b.stride + k]);
+  multigrid_->set_couplings();
+  krylov_ = std::make_unique<linalg::Krylov>(*multigrid_);
+  b.level = multigrid_->finest();
+  right_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  solution_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  b.right = right_.data();
+  b.solution = solution_.data();
+}
+
+void VolumeEngine::number_pieces() {
+  const linalg::Level& level = multigrid_->finest();
+  const std::int64_t per_piece = linalg::rows_per_piece(level), rows = level.num_rows();
+  const std::int64_t m = block_.num_mobile;
+  std::int64_t block = 0, offset = 0;
+  for (std::int64_t first = 0; first < rows; first += per_piece) {
+    VolumePiece piece{.first_row = first, .end_row = std::min(first + per_piece, rows)};
+    piece.first_block = block;
+    const std::int64_t voxels = (piece.end_row - piece.first_row) * grid_.shape[0];
+    block += (voxels + block_.width - 1) / block_.width;
+    if (num_connected_ > 1) {
+      std::set<std::int32_t> found(connected_.begin() + first * grid_.shape[0],
+                                   connected_.begin() + first * grid_.shape[0] + voxels);
+      found.erase(-1);
+      piece_regions_.emplace_back(found.begin(), found.end());
+      piece.num_regions = static_cast<std::int64_t>(piece_regions_.back().size());
+    }
+    solution_offsets_.push_back(offset);
+    offset += (piece.num_regions * (m + m * m) + 7) / 8 * 8 + 8;
+    pieces_.push_back(piece);
+  }
+  for (std::size_t p = 0; p < piece_regions_.size(); ++p)
+    pieces_[p].regions = piece_regions_[p].data();
+  num_blocks_ = block;
+  const auto count = static_cast<std::int64_t>(pieces_.size());
+  auto sums = [&](std::int64_t per) { return AlignedBuffer(idx(count * ((per + 7) / 8 * 8 + 8))); };
+  const std::int64_t states = block_.num_states;
+  size_sums_ = sums(2);
+  entering_sums_ = sums(num_entries_);
+  leaving_sums_ = sums(num_entries_);
+  finish_sums_ = sums(2 + 2 * states);
+  content_sums_ = sums(states);
+  solution_sums_ = AlignedBuffer(idx(offset));
+  factors_ = AlignedBuffer(idx(num_blocks_ * block_.num_factors * block_.width));
+  block_.factors = factors_.data();
+  operators_.assign(idx(num_connected_ * m * m), 0.0);
+  constants_.assign(idx(num_connected_ * m), 0.0);
+}
+
+void VolumeEngine::place_fields() {
+  VolumeBlock& b = block_;
+  b.num_fields = static_cast<int>(problem_.field_parameters.size());
+  if (b.num_fields == 0) return;
+  for (const std::int32_t p : problem_.field_parameters)
+    field_rows_.push_back(program_.layout().parameters + p);
+  b.field_rows = field_rows_.data();
+  const std::int64_t n = grid_.num_voxels();
+  const std::int64_t first = std::find(inside_.begin(), inside_.end(), 1) -
+                             inside_.begin();  // stands in for those outside
+  b.fields_by_region = static_cast<std::int64_t>(problem_.fields.size()) ==
+                       std::int64_t{b.num_fields} * problem_.num_regions;
+  if (b.fields_by_region && !problem_.regions.empty()) {
+    field_table_.assign(idx(256 * b.num_fields), 0.0);
+    for (std::int64_t f = 0; f < b.num_fields; ++f)
+      for (std::int64_t r = 0; r < 256; ++r)
+        field_table_[idx(f * 256 + r)] =
+            problem_.fields[idx(f * problem_.num_regions +
+                                (r < problem_.num_regions ? r : problem_.regions[idx(first)]))];
+    b.fields = field_table_.data();
+    b.region_of = problem_.regions.data();
+    return;
+  }
+  b.fields_by_region = false;
+  field_values_ = AlignedBuffer(idx(b.num_fields * n));
+  for (std::int64_t f = 0; f < b.num_fields; ++f) {
+    const std::vector<double> values = spread(problem_.fields, f, b.num_fields, 0.0);
+    for (std::int64_t k = 0; k < n; ++k)
+      field_values_.data()[f * n + k] = values[idx(inside_[idx(k)] != 0 ? k : first)];
+  }
+  b.fields = field_values_.data();
+}
+
+void VolumeEngine::place_states() {
+  VolumeBlock& b = block_;
+  const std::int64_t all = b.num_states * b.stride, m = b.num_mobile;
+  states_ = AlignedBuffer(idx(5 * all));
+  b.y = states_.data();
+  for (std::int64_t s = 0; s < 4; ++s) b.stages[s] = states_.data() + (s + 1) * all;
+  if (b.time_slope_row >= 0) {
+    slopes_ = AlignedBuffer(idx(all));
+    b.time_slopes = slopes_.data();
+  }
+  mobile_values_ = AlignedBuffer(idx((4 * m + m * m) * b.stride));
+  double* next = mobile_values_.data();
+  for (double** of : {&b.moving, &b.carried, &b.reduced, &b.free}) {
+    *of = next;
+    next += m * b.stride;
+  }
+  b.schur = next;
+}
+
+}  // namespace krogh::simulate

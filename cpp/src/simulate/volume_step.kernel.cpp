@@ -1,0 +1,354 @@
+// Passes of a Rosenbrock-W step over pieces of the voxels: kinetics by tape, elimination, error.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "simulate/volume_transport.kernel.hpp"
+
+namespace krogh::KROGH_ISA {
+namespace {
+
+/// Voxels that a register file holds at a time.
+struct Lanes {
+  long first;  ///< number of the first voxel
+  int count;   ///< 1 .. L; the places behind repeat the last voxel
+};
+
+template <int L>
+KROGH_INLINE double* row(const VolumeBlock& b, int number) {
+  return b.file + static_cast<long>(number) * L;
+}
+
+/// Reads voxels into a row.
+template <int L>
+KROGH_INLINE void load(const double* from, const Lanes& lanes, double* to) {
+  const double* start = from + lanes.first;
+  if (lanes.count == L) {
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) to[l] = start[l];
+    return;
+  }
+  for (int l = 0; l < L; ++l) to[l] = start[l < lanes.count ? l : lanes.count - 1];
+}
+
+template <int L>
+KROGH_INLINE void store(const double* from, const Lanes& lanes, double* to) {
+  double* start = to + lanes.first;
+  if (lanes.count == L) {
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) start[l] = from[l];
+    return;
+  }
+  for (int l = 0; l < lanes.count; ++l) start[l] = from[l];
+}
+
+template <int L>
+KROGH_INLINE void fill(double value, double* to) {
+  for (int l = 0; l < L; ++l) to[l] = value;
+}
+
+/// Parameters that differ from voxel to voxel, and what depends on them.
+template <int L>
+void load_fields(const VolumeBlock& b, const Lanes& lanes) {
+  if (b.num_fields == 0) return;
+  for (int f = 0; f < b.num_fields; ++f) {
+    double* to = row<L>(b, b.field_rows[f]);
+    if (!b.fields_by_region) {
+      load<L>(b.fields + f * b.num_voxels, lanes, to);
+      continue;
+    }
+    const double* table = b.fields + static_cast<long>(f) * 256;
+    for (int l = 0; l < L; ++l)
+      to[l] = table[b.region_of[lanes.first + (l < lanes.count ? l : lanes.count - 1)]];
+  }
+  b.program_prologue->run(b.file);
+  b.line_prologue->run(b.file);
+}
+
+/// States at the start of the step, their slopes and Jacobian; sums hold what is off so far.
+template <int L>
+void evaluate(const VolumeBlock& b, const Lanes& lanes) {
+  load_fields<L>(b, lanes);
+  fill<L>(b.time, row<L>(b, b.time_row));
+  for (int i = 0; i < b.num_states; ++i)
+    load<L>(b.y + i * b.stride, lanes, row<L>(b, b.state_row + i));
+  b.rhs_jacobian->run(b.file);
+  const double* slopes = row<L>(b, b.slope_row);
+  double* sums = row<L>(b, b.sum_row);
+  for (long q = 0; q < static_cast<long>(b.num_states) * L; ++q) sums[q] = -slopes[q];
+}
+
+template <int L>
+void subtract_carried(const VolumeBlock& b, const Lanes& lanes) {
+  for (int j = 0; j < b.num_mobile; ++j) {
+    alignas(64) double carried[static_cast<unsigned>(L)];
+    load<L>(b.carried + j * b.stride, lanes, carried);
+    double* sum = row<L>(b, b.sum_row + b.mobile[j]);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) sum[l] -= carried[l];
+  }
+}
+
+/// The kinetics' explicit dependence on time, with weight h gamma_i.
+template <int L>
+void subtract_time_slopes(const VolumeBlock& b, const Lanes& lanes, double weight) {
+  if (b.time_slopes == nullptr) return;
+  for (int i = 0; i < b.num_states; ++i) {
+    alignas(64) double slope[static_cast<unsigned>(L)];
+    load<L>(b.time_slopes + i * b.stride, lanes, slope);
+    double* sum = row<L>(b, b.sum_row + i);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) sum[l] = fma_(-weight, slope[l], sum[l]);
+  }
+}
+
+/// Reduced right-hand sides, and what the hidden states keep until the solution is known.
+template <int L>
+void store_reduced(const VolumeBlock& b, const Lanes& lanes, int stage) {
+  for (int j = 0; j < b.num_mobile; ++j)
+    store<L>(row<L>(b, b.reduced_row + j), lanes, b.reduced + j * b.stride);
+  for (int h = 0; h < b.num_hidden; ++h)
+    store<L>(row<L>(b, b.hidden_row + h), lanes, b.stages[stage] + b.hidden[h] * b.stride);
+}
+
+template <int L>
+KROGH_INLINE double* factors_of(const VolumeBlock& b, long block) {
+  return b.factors + block * b.num_factors * L;
+}
+
+/// Unknowns of the hidden states of a stage, in the first stage's rows of the file; zero outside.
+template <int L>
+void expand(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
+  for (int j = 0; j < b.num_mobile; ++j)
+    load<L>(b.stages[stage] + b.mobile[j] * b.stride, lanes,
+            row<L>(b, b.stage_rows[0] + b.mobile[j]));
+  for (int h = 0; h < b.num_hidden; ++h)
+    load<L>(b.stages[stage] + b.hidden[h] * b.stride, lanes, row<L>(b, b.hidden_row + h));
+  const double* factors = factors_of<L>(b, block);
+  for (int f = 0; f < b.num_factors; ++f) {
+    double* to = row<L>(b, b.factor_rows[f]);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) to[l] = factors[static_cast<long>(f) * L + l];
+  }
+  b.expand[0]->run(b.file);
+  alignas(64) double volume[static_cast<unsigned>(L)];
+  load<L>(b.volume, lanes, volume);
+  for (int h = 0; h < b.num_hidden; ++h) {
+    double* u = row<L>(b, b.stage_rows[0] + b.hidden[h]);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) u[l] = volume[l] > 0.0 ? u[l] : 0.0;
+  }
+}
+
+/// Values of stage S and what is already known of its right-hand side.
+template <int L, int S>
+void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes& lanes) {
+  double a[static_cast<unsigned>(S)], c[static_cast<unsigned>(S)];
+  for (int s = 0; s < S; ++s) {
+    a[s] = tableau.a[S][s];
+    c[s] = -tableau.c[S][s] / b.step;
+  }
+  for (int i = 0; i < b.num_states; ++i) {
+    alignas(64) double u[S][static_cast<unsigned>(L)];
+    alignas(64) double y[static_cast<unsigned>(L)];
+    load<L>(b.y + i * b.stride, lanes, y);
+    for (int s = 0; s < S; ++s) load<L>(b.stages[s] + i * b.stride, lanes, u[s]);
+    double* state = row<L>(b, b.state_row + i);
+    double* sum = row<L>(b, b.sum_row + i);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) {
+      double value = y[l];
+      double total = 0.0;
+      for (int s = 0; s < S; ++s) {
+        value = fma_(a[s], u[s][l], value);
+        total = fma_(c[s], u[s][l], total);
+      }
+      state[l] = value;
+      sum[l] = total;
+    }
+  }
+}
+
+/// Calls `work(lanes, block)` for the groups of voxels of a piece.
+template <int L, class Work>
+KROGH_INLINE void each_block(const VolumeBlock& b, const VolumePiece& p, const Work& work) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  long block = p.first_block;
+  for (long k = first; k < end; k += L, ++block)
+    work(Lanes{k, static_cast<int>(end - k < L ? end - k : L)}, block);
+}
+
+template <int L>
+void sizes(VolumeBlock& b, const VolumePiece& p, double* sums) {
+  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+    evaluate<L>(b, lanes);
+    subtract_carried<L>(b, lanes);
+    for (int i = 0; i < b.num_states; ++i) {
+      const double* y = row<L>(b, b.state_row + i);
+      const double* f = row<L>(b, b.sum_row + i);
+      for (int l = 0; l < lanes.count; ++l) {
+        if (!(b.volume[lanes.first + l] > 0.0)) continue;
+        const double weight = 1.0 / fma_(b.rtol, __builtin_fabs(y[l]), b.atol[i]);
+        const double value = y[l] * weight;
+        const double rate = f[l] * weight;
+        sums[0] = fma_(value, value, sums[0]);
+        sums[1] = fma_(rate, rate, sums[1]);
+      }
+    }
+  });
+}
+
+template <int L>
+void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p) {
+  const double inverse_step = 1.0 / (b.step * tableau.gamma);
+  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    evaluate<L>(b, lanes);
+    if (b.time_slopes != nullptr)
+      for (int i = 0; i < b.num_states; ++i)
+        store<L>(row<L>(b, b.time_slope_row + i), lanes, b.time_slopes + i * b.stride);
+    subtract_carried<L>(b, lanes);
+    subtract_time_slopes<L>(b, lanes, b.step * tableau.gamma_i[0]);
+    fill<L>(inverse_step, row<L>(b, b.inverse_step_row));
+    b.first->run(b.file);
+    store_reduced<L>(b, lanes, 0);
+    for (int e = 0; e < b.num_mobile * b.num_mobile; ++e)
+      store<L>(row<L>(b, b.schur_row + e), lanes, b.schur + e * b.stride);
+    double* factors = factors_of<L>(b, block);
+    for (int f = 0; f < b.num_factors; ++f) {
+      const double* from = row<L>(b, b.factor_rows[f]);
+      KROGH_SIMD
+      for (int l = 0; l < L; ++l) factors[static_cast<long>(f) * L + l] = from[l];
+    }
+  });
+  assemble_operator(b, p);
+  assemble_right(b, p);
+}
+
+template <int L>
+void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s) {
+  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    load_fields<L>(b, lanes);
+    fill<L>(1.0 / (b.step * tableau.gamma), row<L>(b, b.inverse_step_row));
+    fill<L>(fma_(tableau.alpha[s], b.step, b.time), row<L>(b, b.time_row));
+    expand<L>(b, lanes, block, s - 1);
+    for (int h = 0; h < b.num_hidden; ++h)
+      store<L>(row<L>(b, b.stage_rows[0] + b.hidden[h]), lanes,
+               b.stages[s - 1] + b.hidden[h] * b.stride);
+    switch (s) {
+      case 1: combine<L, 1>(tableau, b, lanes); break;
+      case 2: combine<L, 2>(tableau, b, lanes); break;
+      default: combine<L, 3>(tableau, b, lanes);
+    }
+    subtract_carried<L>(b, lanes);
+    subtract_time_slopes<L>(b, lanes, b.step * tableau.gamma_i[s]);
+    b.stage->run(b.file);
+    store_reduced<L>(b, lanes, s);
+  });
+  assemble_right(b, p);
+}
+
+template <int L>
+void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, double* squares,
+            double* largest, double* lowest, double* highest) {
+  const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
+  const double a0 = tableau.a[3][0], a1 = tableau.a[3][1], a2 = tableau.a[3][2];
+  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    load_fields<L>(b, lanes);
+    expand<L>(b, lanes, block, 3);
+    for (int i = 0; i < b.num_states; ++i) {
+      const long at = i * b.stride;
+      alignas(64) double y[static_cast<unsigned>(L)], u0[static_cast<unsigned>(L)];
+      alignas(64) double u1[static_cast<unsigned>(L)], u2[static_cast<unsigned>(L)];
+      alignas(64) double volume[static_cast<unsigned>(L)], end[static_cast<unsigned>(L)];
+      alignas(64) double weighted[static_cast<unsigned>(L)];
+      load<L>(b.y + at, lanes, y);
+      load<L>(b.stages[0] + at, lanes, u0);
+      load<L>(b.stages[1] + at, lanes, u1);
+      load<L>(b.stages[2] + at, lanes, u2);
+      load<L>(b.volume, lanes, volume);
+      const double* u3 = row<L>(b, b.stage_rows[0] + i);
+      const double atol = b.atol[i];
+      KROGH_SIMD
+      for (int l = 0; l < L; ++l) {
+        end[l] = fma_(a0, u0[l], fma_(a1, u1[l], fma_(a2, u2[l], y[l]))) + u3[l];
+        const double defect = fma_(e0, u0[l], fma_(e1, u1[l], fma_(e2, u2[l], e3 * u3[l])));
+        const double before = __builtin_fabs(y[l]);
+        const double after = __builtin_fabs(end[l]);
+        const double error =
+            __builtin_fabs(defect) / fma_(b.rtol, before > after ? before : after, atol);
+        // A value that is not finite at the end must not hide behind an infinite scale.
+        const double seen = after < 1e300 ? error : __builtin_nan("");
+        weighted[l] = volume[l] > 0.0 ? seen : 0.0;
+      }
+      store<L>(end, lanes, b.stages[3] + at);
+      double low = lowest[i], high = highest[i], most = *largest;
+      double sums[8] = {};
+      for (int l = 0; l < lanes.count; ++l) {
+        sums[l & 7] = fma_(weighted[l], weighted[l], sums[l & 7]);
+        most = weighted[l] > most ? weighted[l] : most;
+        const bool inside = volume[l] > 0.0;
+        low = inside && end[l] < low ? end[l] : low;
+        high = inside && end[l] > high ? end[l] : high;
+      }
+      lowest[i] = low;
+      highest[i] = high;
+      *largest = most;
+      *squares +=
+          ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    }
+  });
+}
+
+}  // namespace
+
+#define KROGH_BY_WIDTH(function, ...)          \
+  switch (b.width) {                           \
+    case 8: function<8>(__VA_ARGS__); break;   \
+    case 16: function<16>(__VA_ARGS__); break; \
+    default: function<32>(__VA_ARGS__);        \
+  }
+
+void volume_moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p,
+                   int s) {
+  moving(tableau, b, p, s);
+}
+
+void volume_transport(const VolumeBlock& b, const VolumePiece& p, double* entered) {
+  transport(b, p);
+  add_entering(b, p, entered);
+}
+
+void volume_sizes(VolumeBlock& b, const VolumePiece& p, double* sums) {
+  KROGH_BY_WIDTH(sizes, b, p, sums)
+}
+
+void volume_begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p) {
+  KROGH_BY_WIDTH(begin, tableau, b, p)
+}
+
+void volume_stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s) {
+  KROGH_BY_WIDTH(stage, tableau, b, p, s)
+}
+
+void volume_solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
+  solution(b, p, with_operator, sums);
+}
+
+void volume_correct(VolumeBlock& b, const VolumePiece& p, const double* constants, int s,
+                    double* entered) {
+  correct(b, p, constants, s);
+  add_leaving(b, p, entered);
+}
+
+void volume_finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p,
+                   double* squares, double* largest, double* lowest, double* highest) {
+  KROGH_BY_WIDTH(finish, tableau, b, p, squares, largest, lowest, highest)
+}
+
+void volume_contents(const VolumeBlock& b, const VolumePiece& p, const double* states,
+                     double* sums) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int i = 0; i < b.num_states; ++i)
+    sums[i] += sum_of(first, end, [&](long k) { return b.volume[k] * states[i * b.stride + k]; });
+}
+
+#undef KROGH_BY_WIDTH
+
+}  // namespace krogh::KROGH_ISA

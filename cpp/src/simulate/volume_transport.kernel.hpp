@@ -1,0 +1,345 @@
+// Transport between voxels, exchanges, sides, and the linear system; included by stepper kernels.
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/kernel_math.hpp"
+#include "simulate/volume_block.hpp"
+
+namespace krogh::KROGH_ISA {
+namespace {
+
+using integrate::RosenbrockTableau;
+using simulate::VolumeBlock;
+using simulate::VolumePiece;
+
+/// Sum of `value(k)` over consecutive voxels, by eight running sums.
+template <class Value>
+KROGH_INLINE double sum_of(long first, long end, const Value& value) {
+  double sums[8] = {};
+  long k = first;
+  for (; k + 8 <= end; k += 8) {
+    KROGH_SIMD
+    for (int l = 0; l < 8; ++l) sums[l] += value(k + l);
+  }
+  for (int l = 0; k < end; ++k, ++l) sums[l] += value(k);
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+/// C/eps of the mobile states at a stage.
+void moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int j = 0; j < b.num_mobile; ++j) {
+    const long at = b.mobile[j] * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.stride;
+    const double* y = b.y + at;
+    double* to = b.moving + j * b.stride;
+    const double a0 = s > 0 ? tableau.a[s][0] : 0.0, a1 = s > 1 ? tableau.a[s][1] : 0.0;
+    const double a2 = s > 2 ? tableau.a[s][2] : 0.0;
+    const double* u0 = b.stages[0] + at;
+    const double* u1 = b.stages[1] + at;
+    const double* u2 = b.stages[2] + at;
+    switch (s) {
+      case 0:
+        KROGH_SIMD
+        for (long k = first; k < end; ++k) to[k] = y[k] * inverse[k];
+        break;
+      case 1:
+        KROGH_SIMD
+        for (long k = first; k < end; ++k) to[k] = fma_(a0, u0[k], y[k]) * inverse[k];
+        break;
+      case 2:
+        KROGH_SIMD
+        for (long k = first; k < end; ++k)
+          to[k] = fma_(a1, u1[k], fma_(a0, u0[k], y[k])) * inverse[k];
+        break;
+      default:
+        KROGH_SIMD
+        for (long k = first; k < end; ++k)
+          to[k] = fma_(a2, u2[k], fma_(a1, u1[k], fma_(a0, u0[k], y[k]))) * inverse[k];
+    }
+  }
+}
+
+/// A row's neighbors in one direction: where they and the conductances to them stand.
+struct Neighbors {
+  const double* before;
+  const double* behind;
+  const double* to_before;
+  const double* to_behind;
+};
+
+KROGH_INLINE Neighbors neighbors_of(const VolumeBlock& b, int direction, long position, long at,
+                                    long step, const double* values, const double* faces) {
+  const long last = b.shape[direction] - 1;
+  const bool wraps = b.periodic[direction];
+  Neighbors n{};
+  n.before = values + (position > 0 ? at - step : (wraps ? at + last * step : at));
+  n.behind = values + (position < last ? at + step : (wraps ? at - last * step : at));
+  n.to_before = faces + at;
+  n.to_behind = position < last ? faces + at + step : (wraps ? faces + at - last * step : b.zeros);
+  return n;
+}
+
+/// Change of the mobile states by diffusion, exchanges and open sides.
+void transport(const VolumeBlock& b, const VolumePiece& p) {
+  const long nx = b.shape[0], ny = b.shape[1];
+  for (int j = 0; j < b.num_mobile; ++j) {
+    const double* values = b.moving + j * b.stride;
+    const double* gx_all = b.faces[0] + j * b.stride;
+    double* carried = b.carried + j * b.stride;
+    for (long r = p.first_row; r < p.end_row; ++r) {
+      const long at = r * nx;
+      const Neighbors y = neighbors_of(b, 1, r % ny, at, nx, values, b.faces[1] + j * b.stride);
+      const Neighbors z =
+          neighbors_of(b, 2, r / ny, at, nx * ny, values, b.faces[2] + j * b.stride);
+      const double* x = values + at;
+      const double* gx = gx_all + at;
+      double* to = carried + at;
+      KROGH_SIMD
+      for (long i = 0; i < nx; ++i) {
+        double total = y.to_before[i] * (y.before[i] - x[i]);
+        total = fma_(y.to_behind[i], y.behind[i] - x[i], total);
+        total = fma_(z.to_before[i], z.before[i] - x[i], total);
+        to[i] = fma_(z.to_behind[i], z.behind[i] - x[i], total);
+      }
+      KROGH_SIMD
+      for (long i = 1; i < nx; ++i) to[i] = fma_(gx[i], x[i - 1] - x[i], to[i]);
+      KROGH_SIMD
+      for (long i = 0; i < nx - 1; ++i) to[i] = fma_(gx[i + 1], x[i + 1] - x[i], to[i]);
+      if (b.periodic[0]) {
+        to[0] = fma_(gx[0], x[nx - 1] - x[0], to[0]);
+        to[nx - 1] = fma_(gx[0], x[0] - x[nx - 1], to[nx - 1]);
+      }
+    }
+  }
+  const long first = p.first_row * nx, end = p.end_row * nx;
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    const int j = b.exchange_mobile[e];
+    const double* rate = b.exchange + e * b.stride;
+    const double* x = b.moving + j * b.stride;
+    double* to = b.carried + j * b.stride;
+    const double outside = b.outside[e];
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) to[k] = fma_(rate[k], outside - x[k], to[k]);
+  }
+}
+
+/// Calls `visit(voxel, place among the side's voxels)` for a piece's voxels at a side.
+template <class Visit>
+KROGH_INLINE void each_at_side(const VolumeBlock& b, const VolumePiece& p, int side,
+                               const Visit& visit) {
+  const long nx = b.shape[0], ny = b.shape[1], nz = b.shape[2];
+  const bool high = side % 2 != 0;
+  for (long r = p.first_row; r < p.end_row; ++r) {
+    const long y = r % ny, z = r / ny;
+    if (side < 2) {
+      visit(r * nx + (high ? nx - 1 : 0), r);
+    } else if (side < 4) {
+      if (y != (high ? ny - 1 : 0)) continue;
+      for (long x = 0; x < nx; ++x) visit(r * nx + x, z * nx + x);
+    } else {
+      if (z != (high ? nz - 1 : 0)) continue;
+      for (long x = 0; x < nx; ++x) visit(r * nx + x, y * nx + x);
+    }
+  }
+}
+
+/// Amounts that enter at the stage's values; those of sides also into `carried`, which becomes a
+/// change of concentration here.
+void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    const double* rate = b.exchange + e * b.stride;
+    const double* x = b.moving + b.exchange_mobile[e] * b.stride;
+    const double outside = b.outside[e];
+    entered[e] += sum_of(first, end, [&](long k) { return rate[k] * (outside - x[k]); });
+  }
+  for (int j = 0; j < b.num_mobile; ++j) {
+    const double* x = b.moving + j * b.stride;
+    double* to = b.carried + j * b.stride;
+    for (int side = 0; side < 6; ++side) {
+      const double* through = b.sides[j * 6 + side];
+      if (through == nullptr) continue;
+      const int entry = b.num_exchanges + j * 6 + side;
+      double total = 0.0;
+      each_at_side(b, p, side, [&](long k, long place) {
+        const double flux = through[place] * (b.outside[entry] - x[k]);
+        to[k] += flux;
+        total += flux;
+      });
+      entered[entry] += total;
+    }
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) to[k] = b.volume[k] > 0.0 ? to[k] / b.volume[k] : 0.0;
+  }
+}
+
+/// What the solution lets out by exchanges and sides, off the amounts that enter.
+void add_leaving(const VolumeBlock& b, const VolumePiece& p, double* entered) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    const double* rate = b.exchange + e * b.stride;
+    const double* x = b.free + b.exchange_mobile[e] * b.stride;
+    entered[e] -= sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
+  }
+  for (int j = 0; j < b.num_mobile; ++j)
+    for (int side = 0; side < 6; ++side) {
+      const double* through = b.sides[j * 6 + side];
+      if (through == nullptr) continue;
+      const double* x = b.free + j * b.stride;
+      double total = 0.0;
+      each_at_side(b, p, side, [&](long k, long place) { total += through[place] * x[k]; });
+      entered[b.num_exchanges + j * 6 + side] -= total;
+    }
+}
+
+/// Points of one color in a row: voxel `first` + 2 i stands at place `at` + i of the level.
+struct ColorRow {
+  long first;
+  long at;
+  long count;
+};
+
+KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
+  const long y = r % b.shape[1], z = r / b.shape[1];
+  const long shift = (color + y + z) & 1;
+  return {r * b.shape[0] + shift, (z + 1) * b.level.plane + (y + 1) * b.level.row,
+          (b.shape[0] - shift + 1) >> 1};
+}
+
+/// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.
+void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
+  const int m = b.num_mobile;
+  for (long r = p.first_row; r < p.end_row; ++r)
+    for (int color = 0; color < 2; ++color) {
+      const ColorRow c = color_row(b, r, color);
+      for (int j = 0; j < m; ++j)
+        for (int l = 0; l < m; ++l) {
+          float* to =
+              b.level.local + (static_cast<long>(color) * m * m + j * m + l) * b.level.size + c.at;
+          const double* schur = b.schur + (j * m + l) * b.stride + c.first;
+          const double* fraction = b.fraction + l * b.stride + c.first;
+          const double* volume = b.volume + c.first;
+          const double* loss = b.loss + j * b.stride + c.first;
+          const double scale = b.unit[l] / b.unit[j];
+          const double one = j == l ? 1.0 : 0.0;
+          const double own = j == l && b.has_loss ? 1.0 : 0.0;
+          KROGH_SIMD
+          for (long i = 0; i < c.count; ++i) {
+            const double value =
+                fma_(-volume[2 * i] * schur[2 * i], fraction[2 * i], own > 0.0 ? loss[2 * i] : 0.0);
+            to[i] = static_cast<float>(volume[2 * i] > 0.0 ? value * scale : one);
+          }
+        }
+    }
+}
+
+/// Right-hand side of the linear system.
+void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
+  const int m = b.num_mobile;
+  for (long r = p.first_row; r < p.end_row; ++r)
+    for (int color = 0; color < 2; ++color) {
+      const ColorRow c = color_row(b, r, color);
+      for (int j = 0; j < m; ++j) {
+        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        const double* reduced = b.reduced + j * b.stride + c.first;
+        const double* volume = b.volume + c.first;
+        const double scale = 1.0 / b.unit[j];
+        KROGH_SIMD
+        for (long i = 0; i < c.count; ++i)
+          to[i] = static_cast<float>(-volume[2 * i] * reduced[2 * i] * scale);
+      }
+    }
+}
+
+/// Position of a connected region among those of a piece.
+KROGH_INLINE long slot_of(const VolumePiece& p, std::int32_t region) {
+  long low = 0, high = p.num_regions - 1;
+  while (low < high) {
+    const long middle = (low + high) / 2;
+    if (p.regions[middle] < region) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/// Calls `visit(first, end, region)` for the runs of voxels of one connected region, -1 outside.
+template <class Visit>
+KROGH_INLINE void each_run(const VolumeBlock& b, const VolumePiece& p, const Visit& visit) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  if (b.regions == nullptr) {
+    visit(first, end, 0);
+    return;
+  }
+  for (long k = first; k < end;) {
+    const std::int32_t region = b.regions[k];
+    long until = k + 1;
+    while (until < end && b.regions[until] == region) ++until;
+    visit(k, until, region);
+    k = until;
+  }
+}
+
+/// The solution in double precision, and its residuals region by region. What passes between
+/// voxels adds up to zero in a region, so the local parts are all there is to sum.
+void solution(const VolumeBlock& b, const VolumePiece& p, bool with_operator, double* sums) {
+  const int m = b.num_mobile;
+  for (long r = p.first_row; r < p.end_row; ++r)
+    for (int color = 0; color < 2; ++color) {
+      const ColorRow c = color_row(b, r, color);
+      for (int j = 0; j < m; ++j) {
+        const float* from = b.solution + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        double* to = b.free + j * b.stride + c.first;
+        const double unit = b.unit[j];
+        KROGH_SIMD
+        for (long i = 0; i < c.count; ++i) to[2 * i] = static_cast<double>(from[i]) * unit;
+      }
+    }
+  const int per_region = m + m * m;
+  each_run(b, p, [&](long first, long end, std::int32_t region) {
+    if (region < 0) return;
+    double* own = sums + (b.regions == nullptr ? 0 : slot_of(p, region)) * per_region;
+    for (int j = 0; j < m; ++j) {
+      const double* reduced = b.reduced + j * b.stride;
+      const double* loss = b.loss + j * b.stride;
+      const double* mine = b.free + j * b.stride;
+      own[j] += sum_of(first, end, [&](long k) { return -b.volume[k] * reduced[k]; });
+      if (b.has_loss) own[j] += sum_of(first, end, [&](long k) { return -loss[k] * mine[k]; });
+      for (int l = 0; l < m; ++l) {
+        const double* schur = b.schur + (j * m + l) * b.stride;
+        const double* fraction = b.fraction + l * b.stride;
+        const double* x = b.free + l * b.stride;
+        own[j] +=
+            sum_of(first, end, [&](long k) { return b.volume[k] * schur[k] * fraction[k] * x[k]; });
+        if (!with_operator) continue;
+        double& sum = own[m + j * m + l];
+        sum += sum_of(first, end, [&](long k) { return -b.volume[k] * schur[k] * fraction[k]; });
+        if (j == l && b.has_loss) sum += sum_of(first, end, [&](long k) { return loss[k]; });
+      }
+    }
+  });
+}
+
+/// Adds the constants of the regions and stores the unknowns of a stage.
+void correct(const VolumeBlock& b, const VolumePiece& p, const double* constants, int s) {
+  const int m = b.num_mobile;
+  each_run(b, p, [&](long first, long end, std::int32_t region) {
+    for (int j = 0; j < m; ++j) {
+      const double constant = region < 0 ? 0.0 : constants[static_cast<long>(region) * m + j];
+      const double* fraction = b.fraction + j * b.stride;
+      double* x = b.free + j * b.stride;
+      double* u = b.stages[s] + b.mobile[j] * b.stride;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) {
+        x[k] += constant;
+        u[k] = x[k] * fraction[k];
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace krogh::KROGH_ISA

@@ -1,0 +1,194 @@
+// The volume solver: arrays to spans, interpreter lock released, Ctrl-C and progress.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <krogh/simulate/volume.hpp>
+
+#include <optional>
+
+#include "bindings.hpp"
+#include "watcher.hpp"
+
+namespace krogh::bindings {
+
+using simulate::VolumeOptions;
+using simulate::VolumeOutput;
+using simulate::VolumeProblem;
+using simulate::VolumeResult;
+
+namespace {
+
+using Given = std::optional<Array<double>>;
+/// Of the six sides: kind, permeability, input.
+using SideArgument = std::tuple<std::string, double, std::int32_t>;
+/// state, its sides (none: all closed; or six)
+using MobileArgument = std::tuple<std::int32_t, std::vector<SideArgument>>;
+
+std::span<const double> view_of(const Given& array) {
+  return array ? view(*array) : std::span<const double>();
+}
+
+std::span<double> room(py::array_t<double>& array) {
+  return {array.mutable_data(), static_cast<std::size_t>(array.size())};
+}
+
+struct VolumeRun {
+  VolumeResult result;
+  py::object values, contents, exchanged, entered;
+};
+
+void require_axes(const Given& array, const char* name, py::ssize_t axes) {
+  if (array && array->ndim() != axes)
+    throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
+}
+
+py::dict stats_of(const VolumeRun& run) {
+  py::dict stats;
+  stats["accepted"] = run.result.stats.accepted;
+  stats["rejected"] = run.result.stats.rejected;
+  stats["linear_solves"] = run.result.stats.linear_solves;
+  stats["linear_iterations"] = run.result.stats.linear_iterations;
+  stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["connected_regions"] = run.result.num_connected;
+  return stats;
+}
+
+}  // namespace
+
+void register_volume(py::module_& module) {
+  py::class_<VolumeRun>(module, "VolumeRun", "Result of one call of the volume solver.")
+      .def_readonly("values", &VolumeRun::values)
+      .def_readonly("contents", &VolumeRun::contents)
+      .def_readonly("exchanged", &VolumeRun::exchanged)
+      .def_readonly("entered", &VolumeRun::entered)
+      .def_property_readonly("num_threads", [](const VolumeRun& r) { return r.result.num_threads; })
+      .def_property_readonly("stats", &stats_of)
+      .def_property_readonly("status",
+                             [](const VolumeRun& r) { return static_cast<int>(r.result.status); })
+      .def_property_readonly("failures", [](const VolumeRun& r) {
+        py::list failures;
+        if (r.result.status != Status::success)
+          failures.append(py::make_tuple(static_cast<int>(r.result.status),
+                                         std::string(sentence(r.result.status)), r.result.time,
+                                         r.result.state, r.result.voxel));
+        return failures;
+      });
+
+  module.def(
+      "simulate_volume",
+      [](const model::Program& program, const Array<double>& parameters,
+         const Array<double>& faces_x, const Array<double>& faces_y, const Array<double>& faces_z,
+         const std::vector<MobileArgument>& mobile, const Array<double>& diffusivity,
+         const Array<double>& fraction, const Array<double>& record_times,
+         std::optional<Array<std::uint8_t>> regions, std::int32_t num_regions, std::int32_t axes,
+         const std::vector<std::tuple<std::int32_t, std::int32_t>>& exchange, Given exchange_rates,
+         std::vector<std::int32_t> field_parameters, Given fields, Given initial, Given rates,
+         Given pulse_times, Given pulse_amplitudes, Given table_times, Given table_values,
+         double begin, double rtol, std::vector<double> atol, double linear_rtol, double max_step,
+         double first_step, double fixed_step, std::int64_t max_steps,
+         std::vector<std::int32_t> signed_states, std::vector<std::int32_t> recorded,
+         int num_threads, py::object progress) {
+        VolumeProblem p;
+        p.faces = {view(faces_x), view(faces_y), view(faces_z)};
+        if (regions) p.regions = view(*regions);
+        p.num_regions = num_regions;
+        for (const auto& [state, sides] : mobile) {
+          simulate::VolumeMobile m{.state = state};
+          if (!sides.empty() && sides.size() != 6)
+            throw InvalidInput("mobile: sides must be none or six, found " +
+                               std::to_string(sides.size()));
+          for (std::size_t s = 0; s < sides.size(); ++s) {
+            const auto& [kind, permeability, input] = sides[s];
+            m.sides[s] = {.kind = space::side_named(kind), .permeability = permeability};
+            m.inputs[s] = input;
+          }
+          p.mobile.push_back(m);
+        }
+        p.axes = axes;
+        p.diffusivity = view(diffusivity);
+        p.fraction = view(fraction);
+        for (const auto& [of, input] : exchange)
+          p.exchange.push_back({.mobile = of, .input = input});
+        p.exchange_rates = view_of(exchange_rates);
+        p.parameters = view(parameters);
+        p.field_parameters = std::move(field_parameters);
+        p.fields = view_of(fields);
+        p.initial = view_of(initial);
+        require_axes(rates, "rates", 2);
+        require_axes(pulse_times, "pulse_times", 1);
+        require_axes(pulse_amplitudes, "pulse_amplitudes", 3);
+        require_axes(table_times, "table_times", 1);
+        require_axes(table_values, "table_values", 2);
+        if (rates) {
+          p.num_inputs = static_cast<std::int32_t>(rates->shape(0));
+          p.num_terms = static_cast<std::int32_t>(rates->shape(1));
+        } else if (table_values) {
+          p.num_inputs = static_cast<std::int32_t>(table_values->shape(0));
+        }
+        p.rates = view_of(rates);
+        p.pulse_times = view_of(pulse_times);
+        p.pulse_amplitudes = view_of(pulse_amplitudes);
+        p.table_times = view_of(table_times);
+        p.table_values = view_of(table_values);
+        p.begin = begin;
+        p.record_times = view(record_times);
+        VolumeOptions options{.rtol = rtol,
+                              .atol = std::move(atol),
+                              .linear_rtol = linear_rtol,
+                              .max_step = max_step,
+                              .first_step = first_step,
+                              .fixed_step = fixed_step,
+                              .max_steps = max_steps,
+                              .signed_states = std::move(signed_states),
+                              .recorded = std::move(recorded)};
+        auto cells = [](const Array<double>& faces) {
+          return std::max<py::ssize_t>(faces.size() - 1, 0);
+        };
+        const auto records = static_cast<py::ssize_t>(record_times.size());
+        const auto count = static_cast<py::ssize_t>(options.recorded.size());
+        using Shape = std::vector<py::ssize_t>;
+        py::array_t<double> values(
+            Shape{records, count, cells(faces_z), cells(faces_y), cells(faces_x)});
+        py::array_t<double> contents(Shape{records, program.num_states()});
+        py::array_t<double> exchanged(Shape{records, static_cast<py::ssize_t>(exchange.size())});
+        py::array_t<double> entered(Shape{records, static_cast<py::ssize_t>(mobile.size()), 6});
+        const VolumeOutput output{.values = room(values),
+                                  .contents = room(contents),
+                                  .exchanged = room(exchanged),
+                                  .entered = room(entered)};
+        VolumeRun run;
+        Watcher watcher(std::move(progress));
+        const RunControl control{
+            .num_threads = num_threads,
+            .keep_going = [&watcher](const Progress& s) { return watcher(s); }};
+        {
+          const py::gil_scoped_release unlocked;
+          run.result = simulate::simulate_volume(program, p, options, output, control);
+        }
+        run.values = values;
+        run.contents = contents;
+        run.exchanged = exchanged;
+        run.entered = entered;
+        return run;
+      },
+      py::arg("program"), py::arg("parameters").noconvert(), py::arg("faces_x").noconvert(),
+      py::arg("faces_y").noconvert(), py::arg("faces_z").noconvert(), py::arg("mobile"),
+      py::arg("diffusivity").noconvert(), py::arg("fraction").noconvert(),
+      py::arg("record_times").noconvert(), py::kw_only(),
+      py::arg("regions").noconvert() = py::none(), py::arg("num_regions") = 1, py::arg("axes") = 1,
+      py::arg("exchange") = std::vector<std::tuple<std::int32_t, std::int32_t>>{},
+      py::arg("exchange_rates").noconvert() = py::none(),
+      py::arg("field_parameters") = std::vector<std::int32_t>{},
+      py::arg("fields").noconvert() = py::none(), py::arg("initial").noconvert() = py::none(),
+      py::arg("rates").noconvert() = py::none(), py::arg("pulse_times").noconvert() = py::none(),
+      py::arg("pulse_amplitudes").noconvert() = py::none(),
+      py::arg("table_times").noconvert() = py::none(),
+      py::arg("table_values").noconvert() = py::none(), py::arg("begin") = 0.0,
+      py::arg("rtol") = 1e-3, py::arg("atol") = std::vector<double>{},
+      py::arg("linear_rtol") = 1e-2, py::arg("max_step") = 0.0, py::arg("first_step") = 0.0,
+      py::arg("fixed_step") = 0.0, py::arg("max_steps") = 1'000'000,
+      py::arg("signed_states") = std::vector<std::int32_t>{},
+      py::arg("recorded") = std::vector<std::int32_t>{}, py::arg("num_threads") = 0,
+      py::arg("progress") = py::none(),
+      "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
+}
+
+}  // namespace krogh::bindings

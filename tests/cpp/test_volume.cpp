@@ -1,0 +1,244 @@
+// Volume solver: conductances, regions, refusals, ledger, threads, hooks, failures by name.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <krogh/base/errors.hpp>
+#include <krogh/model/builder.hpp>
+#include <krogh/simulate/volume.hpp>
+
+using namespace krogh;
+using simulate::VolumeOptions;
+using simulate::VolumeOutput;
+using simulate::VolumeProblem;
+using simulate::VolumeResult;
+
+namespace {
+
+std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// c + r <-> b with uptake; `grow` lets c explode where it is positive.
+model::Program binding() {
+  model::ModelBuilder m;
+  const auto kon = m.parameter("kon", 1e-3);
+  const auto grow = m.parameter("grow", 0.0);
+  const auto c = m.state("c");
+  const auto r = m.state("r", 100.0);
+  const auto b = m.state("b");
+  const auto bind = kon * c * r - 1e-4 * b;
+  m.rate(c, -bind + grow * c * c);
+  m.rate(r, -bind);
+  m.rate(b, bind);
+  return m.compile();
+}
+
+/// A box with a vessel in one corner and an open side; owns what the problem points to.
+struct Box {
+  std::vector<double> x{0, 5, 11, 20, 30, 42}, y{0, 10, 20, 30}, z{0, 8, 17};
+  std::vector<std::uint8_t> regions = std::vector<std::uint8_t>(30, 0);
+  std::vector<double> diffusivity{10.0, 3.0}, fraction{0.24, 0.4};
+  std::vector<double> rates = std::vector<double>(30, 0.0), parameters{1e-3, 0.0};
+  std::vector<double> decay{1e-5}, pulses{0.0}, amplitudes{200.0}, records{600.0, 86400.0};
+  std::vector<double> fields;
+  VolumeProblem problem;
+  VolumeOptions options{.recorded = {0, 1, 2}};
+  std::vector<double> values, contents, exchanged, entered;
+
+  Box() {
+    for (std::size_t k = 0; k < 30; k += 3) regions[k] = 1;
+    rates[0] = 2e-3;
+    simulate::VolumeMobile mobile{.state = 0};
+    mobile.sides[1] = {.kind = space::SideKind::membrane, .permeability = 1e-3};
+    mobile.inputs[1] = 0;
+    problem.mobile = {mobile};
+    problem.num_regions = 2;
+    problem.exchange = {{.mobile = 0, .input = 0}};
+    problem.num_inputs = problem.num_terms = 1;
+  }
+
+  VolumeResult run(const RunControl& control = {.num_threads = 1, .keep_going = {}}) {
+    static const model::Program program = binding();
+    problem.faces = {x, y, z};
+    problem.regions = regions;
+    problem.diffusivity = diffusivity;
+    problem.fraction = fraction;
+    problem.exchange_rates = rates;
+    problem.parameters = parameters;
+    problem.fields = fields;
+    problem.rates = decay;
+    problem.pulse_times = pulses;
+    problem.pulse_amplitudes = amplitudes;
+    problem.record_times = records;
+    values.assign(records.size() * options.recorded.size() * 30, 0.0);
+    contents.assign(records.size() * 3, 0.0);
+    exchanged.assign(records.size() * problem.exchange.size(), 0.0);
+    entered.assign(records.size() * problem.mobile.size() * 6, 0.0);
+    const VolumeOutput output{
+        .values = values, .contents = contents, .exchanged = exchanged, .entered = entered};
+    return simulate_volume(program, problem, options, output, control);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("faces conduct by the harmonic mean, walls in series, nothing passes to the outside") {
+  const std::vector<double> x{0, 2, 6}, unit{0, 1}, d{4.0, 1.0}, eps{0.5, 0.25};
+  const space::VoxelGrid grid = space::make_voxels({x, unit, unit});
+  std::array<space::Side, 6> sides{};
+  sides[0] = {.kind = space::SideKind::fixed};
+  sides[1] = {.kind = space::SideKind::membrane, .permeability = 0.1};
+  auto c = space::voxel_conductances(grid, {}, {d, d, d}, eps, sides);
+  const double left = 1.0 / (4.0 * 0.5), right = 2.0 / (1.0 * 0.25);  // half resistances
+  CHECK(c.faces[0][0] == 0.0);
+  CHECK(c.faces[0][1] == doctest::Approx(1.0 / (left + right)));
+  CHECK(c.sides[0] == std::vector<double>{1.0 / left});
+  CHECK(c.sides[1][0] == doctest::Approx(1.0 / (10.0 + right)));
+  CHECK(c.sides[2].empty());
+  sides[0].kind = sides[1].kind = space::SideKind::periodic;
+  c = space::voxel_conductances(grid, {}, {d, d, d}, eps, sides);
+  CHECK(c.faces[0][0] == doctest::Approx(1.0 / (left + right)));
+  const std::vector<char> inside{1, 0};
+  c = space::voxel_conductances(grid, inside, {d, d, d}, eps, sides);
+  CHECK(c.faces[0][0] == 0.0);
+  CHECK(c.faces[0][1] == 0.0);
+  const std::vector<space::VoxelConductances> all{c};
+  CHECK(space::connected_regions(grid, inside, all) == std::vector<std::int32_t>{0, -1});
+  CHECK(space::connected_regions(grid, {}, all) == std::vector<std::int32_t>{0, 1});
+}
+
+TEST_CASE("what entered is what is there, and records repeat the recorded voxels") {
+  Box box;
+  const VolumeResult result = box.run();
+  REQUIRE(result.status == Status::success);
+  CHECK(result.num_connected == 1);
+  for (std::size_t r = 0; r < 2; ++r) {
+    double in = box.exchanged[r];
+    for (std::size_t side = 0; side < 6; ++side) in += box.entered[r * 6 + side];
+    const double there = box.contents[r * 3] + box.contents[r * 3 + 2];
+    CHECK(there == doctest::Approx(in).epsilon(1e-12));
+    CHECK(box.entered[r * 6] == 0.0);
+    double sum = 0.0;
+    for (std::int64_t k = 0; k < 30; ++k) {
+      const std::int64_t i = k % 5, j = k / 5 % 3, l = k / 15;
+      sum += (box.x[idx(i + 1)] - box.x[idx(i)]) * (box.y[idx(j + 1)] - box.y[idx(j)]) *
+             (box.z[idx(l + 1)] - box.z[idx(l)]) *
+             box.values[idx(static_cast<std::int64_t>(r) * 90 + k)];
+    }
+    CHECK(sum == doctest::Approx(box.contents[r * 3]).epsilon(1e-12));
+  }
+  CHECK(box.entered[7] > 0.0);
+}
+
+TEST_CASE("values by region and by voxel, and any number of threads, give the same bits") {
+  Box box;
+  box.problem.field_parameters = {0};
+  box.fields = {1e-3, 2e-3};
+  REQUIRE(box.run().status == Status::success);
+  const std::vector<double> expected = box.values;
+  std::vector<double> d(30), eps(30), kon(30);
+  for (std::size_t k = 0; k < 30; ++k) {
+    d[k] = box.diffusivity[box.regions[k]];
+    eps[k] = box.fraction[box.regions[k]];
+    kon[k] = box.fields[box.regions[k]];
+  }
+  box.diffusivity = d;
+  box.fraction = eps;
+  box.fields = kon;
+  REQUIRE(box.run({.num_threads = 3, .keep_going = {}}).status == Status::success);
+  CHECK(box.values == expected);
+}
+
+TEST_CASE("a voxel that explodes is named, and a table input moves what stands outside") {
+  Box box;
+  box.problem.field_parameters = {1};
+  box.fields.assign(30, 0.0);
+  box.fields[17] = 1.0;
+  const VolumeResult result = box.run();
+  CHECK(result.status != Status::success);
+  CHECK(result.state == 0);
+  CHECK(result.voxel == 17);
+  CHECK(result.time > 0.0);
+  CHECK(std::isnan(box.values.back()));
+
+  Box table;
+  table.decay = table.amplitudes = table.pulses = {};
+  table.problem.num_terms = 0;
+  const std::vector<double> times{0.0, 100.0, 90000.0}, none{0.0, 0.0, 0.0}, some{0.0, 50.0, 0.0};
+  table.problem.table_times = times;
+  table.problem.table_values = none;
+  REQUIRE(table.run().status == Status::success);
+  CHECK(table.contents[0] == 0.0);
+  table.problem.table_values = some;
+  REQUIRE(table.run().status == Status::success);
+  CHECK(table.contents[0] > 0.0);
+}
+
+TEST_CASE("the hook stops a run and its exception reaches the caller") {
+  Box box;
+  int calls = 0;
+  const VolumeResult stopped =
+      box.run({.num_threads = 2, .keep_going = [&](const Progress&) { return ++calls < 20; }});
+  CHECK(stopped.status == Status::stopped);
+  CHECK(calls == 20);
+  CHECK_THROWS_AS(box.run({.num_threads = 2,
+                           .keep_going = [](const Progress&) -> bool { throw Error("stop"); }}),
+                  Error);
+  box.options.max_steps = 3;
+  CHECK(box.run().status == Status::max_steps_reached);
+}
+
+TEST_CASE("arguments that make no sense are refused by name") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  auto refused = [](const auto& spoil, const char* name) {
+    Box box;
+    spoil(box);
+    try {
+      box.run();
+    } catch (const InvalidInput& error) {
+      INFO(error.what());
+      CHECK(std::string(error.what()).find(name) != std::string::npos);
+      return;
+    }
+    FAIL("accepted: " << name);
+  };
+  refused([](Box& b) { b.x = {0.0}; }, "faces_x");
+  refused([](Box& b) { b.y = {0, 10, 10, 30}; }, "faces_y");
+  refused([&](Box& b) { b.z = {0, nan, 17}; }, "faces_z");
+  refused([](Box& b) { b.regions[4] = 2; }, "regions");
+  refused([](Box& b) { b.regions.assign(30, 255); }, "regions");
+  refused([](Box& b) { b.regions.pop_back(); }, "regions");
+  refused([](Box& b) { b.problem.num_regions = 0; }, "num_regions");
+  refused([](Box& b) { b.problem.mobile.clear(); }, "mobile");
+  refused([](Box& b) { b.problem.mobile[0].state = 3; }, "mobile");
+  refused([](Box& b) { b.problem.mobile[0].inputs[1] = 1; }, "input");
+  refused([](Box& b) { b.problem.mobile[0].sides[1].permeability = -1.0; }, "permeability");
+  refused([](Box& b) { b.problem.mobile[0].sides[2].kind = space::SideKind::periodic; },
+          "periodic");
+  refused([](Box& b) { b.diffusivity[1] = -1.0; }, "diffusivity");
+  refused([](Box& b) { b.diffusivity.push_back(1.0); }, "diffusivity");
+  refused([](Box& b) { b.problem.axes = 2; }, "axes");
+  refused([](Box& b) { b.fraction[0] = 0.0; }, "fraction");
+  refused([](Box& b) { b.fraction[0] = 1.1; }, "fraction");
+  refused([&](Box& b) { b.rates[7] = nan; }, "exchange_rates");
+  refused([](Box& b) { b.problem.exchange[0].mobile = 1; }, "exchange");
+  refused([](Box& b) { b.problem.exchange[0].input = 1; }, "exchange");
+  refused([](Box& b) { b.parameters.pop_back(); }, "parameters");
+  refused([](Box& b) { b.problem.field_parameters = {0}; }, "fields");
+  refused([](Box& b) { b.problem.field_parameters = {2}; }, "field_parameters");
+  refused([](Box& b) { b.problem.initial = b.rates; }, "initial");
+  refused([](Box& b) { b.decay[0] = -1.0; }, "rates");
+  refused([](Box& b) { b.amplitudes.push_back(1.0); }, "pulse_amplitudes");
+  refused([](Box& b) { b.problem.table_values = b.rates; }, "table_values");
+  refused([](Box& b) { b.records = {}; }, "record_times");
+  refused([](Box& b) { b.records = {-1.0}; }, "record_times");
+  refused([](Box& b) { b.options.rtol = 0.0; }, "rtol");
+  refused([](Box& b) { b.options.linear_rtol = 1e-6; }, "linear_rtol");
+  refused([](Box& b) { b.options.atol = {1.0}; }, "atol");
+  refused([&](Box& b) { b.options.fixed_step = nan; }, "fixed_step");
+  refused([](Box& b) { b.options.max_steps = 0; }, "max_steps");
+  refused([](Box& b) { b.options.recorded = {1, 1}; }, "recorded");
+  refused([](Box& b) { b.options.signed_states = {5}; }, "signed_states");
+}
