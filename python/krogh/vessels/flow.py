@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,8 +181,7 @@ def solve_flow(
     -----
     Pressures at nodes solve a symmetric sparse system; the flows are then corrected by the
     imbalance they leave, so that they are conserved to round-off.  Viscosity and haematocrit
-    follow, and new conductances are mixed with the old ones: the mixing is halved whenever the
-    changes grow.  Where flows are given at all ends of a part, its lowest end has the pressure 0.
+    follow, and new viscosities are mixed with the old ones, the less the more the changes grow.  Where flows are given at all ends of a part, its lowest end has the pressure 0.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def solve_flow(
         KG-184 if conditions are missing, do not balance, or leave haematocrit unknown; KG-185 for
         options.
     SolverError
-        KG-320 if the iteration does not converge; the last state is in ``.result``.
+        KG-324 if the iteration does not converge; the last state is in ``.result``.
     """
     conditions = boundary or network.boundary
     if conditions is None:
@@ -235,9 +235,10 @@ def solve_flow(
         history.append(max(change_flow, change_cells))
         if max(change_flow, change_cells) <= tolerance:
             break
-        if len(history) > 3 and history[-1] > 0.9 * min(history[-4:-1]):
-            mixing = max(0.05, 0.7 * mixing)
+        mixing = _next_mixing(mixing, history)
     converged = max(change_flow, change_cells) <= tolerance
+    if not constant:  # of the last flow, so that cells are conserved to round-off
+        haematocrit = distribute_cells(network, flow, cells, phase_separation=phase_separation)
     solved = network.replace(
         flow=flow,
         haematocrit=None if not start.size else haematocrit,
@@ -258,13 +259,24 @@ def solve_flow(
     _LOG.info("flow in %d segments: %s", network.num_segments, report)
     if not converged and on_failure == "raise":
         raise SolverError(
-            f"KG-320: flow, viscosity and haematocrit do not agree after {max_iterations}"
+            f"KG-324: flow, viscosity and haematocrit do not agree after {max_iterations}"
             f" iterations: the flow still changes by {change_flow:.1e} of the largest, the"
             f" haematocrit by {change_cells:.1e} (tolerance {tolerance:.0e}).  Raise"
             " max_iterations or tolerance; on_failure='return' gives the last state.",
             result=(solved, report),
         )
     return solved, report
+
+
+def _next_mixing(mixing: float, history: list[float]) -> float:
+    """Return the share of the new viscosity in the next step, by how the changes went."""
+    if len(history) < 5:
+        return mixing
+    if history[-1] > 0.95 * max(history[-4:-1]):
+        return max(0.05, 0.6 * mixing)
+    if all(late < early for early, late in pairwise(history[-5:])):
+        return min(1.0, 1.25 * mixing)
+    return mixing
 
 
 def entering_cells(network: VesselNetwork, boundary: Boundary, default: float | None) -> Floats:

@@ -243,7 +243,7 @@ def test_parts_without_conditions_are_named() -> None:
 
 def test_failure_carries_the_last_state() -> None:
     conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
-    with pytest.raises(SolverError, match="KG-320") as caught:
+    with pytest.raises(SolverError, match="KG-324") as caught:
         solve_flow(fork(one=12.0, two=9.0), conditions, max_iterations=2)
     solved, report = caught.value.result
     assert not report.converged
