@@ -20,7 +20,7 @@ from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
 from krogh.line.parts import LineFailure, PlasmaResult, needed_states, provenance_of
 from krogh.line.problem import LineProblem
-from krogh.line.weighing import fraction_where, weighted_quantile
+from krogh.line.weighing import fraction_between, quantile_of_cells
 from krogh.model.expression import Expression, Symbol
 from krogh.provenance import Provenance, Verification
 from krogh.table import ResultTable, require_extra
@@ -221,6 +221,12 @@ class LineResult:
         return Evaluator(c.model, symbols)
 
     @property
+    def plasma_states(self) -> Floats:
+        """States of the systemic model, internal units, shape (lines, times, states)."""
+        assert self._outcome.plasma is not None
+        return self._outcome.plasma
+
+    @property
     def plasma(self) -> PlasmaResult:
         """Outputs and species of the systemic model by name."""
         return PlasmaResult(self)
@@ -302,6 +308,8 @@ class LineResult:
     ) -> LabelledArray:
         """Return the fraction of the volume whose value is at least, or at most, so much.
 
+        Between the centers of cells values are straight lines, as for targets and studies.
+
         Parameters
         ----------
         at_least, at_most
@@ -311,7 +319,8 @@ class LineResult:
         low, high = (self._limit(v, array.unit, name) for v in (at_least, at_most))
         if low is None and high is None:
             raise SpecError("KG-118: fraction_of_cells needs at_least=... or at_most=....")
-        values = fraction_where(array.values, self._weights(weights), low, high)
+        pieces = [piece.cells for piece in self.problem.shape.pieces]
+        values = fraction_between(array.values, self._weights(weights), low, high, pieces)
         return self.labelled(values, f"fraction of cells by {name}", "")
 
     def _limit(self, value: Any, unit: str, name: str) -> float | None:
@@ -326,6 +335,8 @@ class LineResult:
     def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
         """Return quantiles over the cells: what a fraction `q` of the volume does not exceed.
 
+        Interpolated between cells, as for targets and studies.
+
         Axes ("line", "time"), for several `q` ("quantile", "line", "time").
         """
         array = self[name]
@@ -333,7 +344,7 @@ class LineResult:
         if np.any((levels < 0.0) | (levels > 1.0)):
             raise SpecError(f"KG-118: quantiles lie between 0 and 1, not {q!r}.")
         w = np.broadcast_to(self._weights(weights), array.shape)
-        values = weighted_quantile(array.values, w, levels)
+        values = np.array([quantile_of_cells(array.values, w, level) for level in levels])
         if np.ndim(q) == 0:
             return self.labelled(values[0], name, array.unit)
         whole = self.labelled(values[0], name, array.unit)
