@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from krogh.errors import DataError, SolverError
 from krogh.units import convert
 from krogh.vessels.checks import first_few, summed
+from krogh.vessels.fixed_point import FixedPoint
 from krogh.vessels.haematocrit import distribute_cells
 from krogh.vessels.network import Boundary, VesselNetwork
 from krogh.vessels.rheology import PLASMA_VISCOSITY, relative_viscosity
@@ -44,11 +44,12 @@ class FlowReport:
     iterations
         Solutions of the pressures.
     converged
-        Whether flow and haematocrit changed less than the tolerance.
-    flow_change, haematocrit_change
-        Last change: of flows over the largest flow, and of haematocrit.
+        Whether the disagreement is below the tolerance.
+    disagreement
+        Largest relative difference between the viscosity with which the flow was computed and that
+        of the haematocrit which this flow carries.
     history
-        The larger of the two changes at each iteration.
+        The disagreement at each iteration.
     junction_error
         Largest imbalance at an inner node over the flow through it.
     adjusted
@@ -62,8 +63,7 @@ class FlowReport:
 
     iterations: int
     converged: bool
-    flow_change: float
-    haematocrit_change: float
+    disagreement: float
     history: tuple[float, ...]
     junction_error: float
     adjusted: dict[int, float] = field(default_factory=dict)
@@ -73,8 +73,8 @@ class FlowReport:
     def __str__(self) -> str:
         lines = [
             f"{'converged' if self.converged else 'NOT converged'} after {self.iterations}"
-            f" iterations: flow changed by {self.flow_change:.1e} of the largest, haematocrit by"
-            f" {self.haematocrit_change:.1e} ({self.viscosity})",
+            f" iterations: viscosity and the flow's haematocrit agree to {self.disagreement:.1e}"
+            f" ({self.viscosity})",
             f"flow conserved at junctions to {self.junction_error:.1e}",
         ]
         lines += [
@@ -168,7 +168,7 @@ def solve_flow(
     inlet_haematocrit
         Where blood enters and the boundary condition states none.
     tolerance
-        Change of flows (over the largest) and of haematocrit at which the iteration ends.
+        Relative disagreement of the viscosities at which the iteration ends.
     max_iterations
         After which it fails.
     max_imbalance
@@ -180,8 +180,10 @@ def solve_flow(
     Notes
     -----
     Pressures at nodes solve a symmetric sparse system; the flows are then corrected by the
-    imbalance they leave, so that they are conserved to round-off.  Viscosity and haematocrit
-    follow, and new viscosities are mixed with the old ones, the less the more the changes grow.  Where flows are given at all ends of a part, its lowest end has the pressure 0.
+    imbalance they leave, so that they are conserved to round-off.  Haematocrit and viscosity follow
+    from the flow; the viscosities of the next step come from those of the last ones by Anderson's
+    method (`krogh.vessels.fixed_point`).  Where flows are given at all ends of a part, its lowest
+    end has the pressure 0.
 
     Raises
     ------
@@ -209,36 +211,22 @@ def solve_flow(
     start = cells[~np.isnan(cells)]
     constant = viscosity == "plasma" or not start.size
     haematocrit = np.full(network.num_segments, start.mean() if start.size else 0.0)
-    mixing, history = 1.0, []
-    log_visc = np.log(
+    log_viscosity = np.log(
         plasma_viscosity * relative_viscosity(viscosity, network.diameter, haematocrit)
     )
-    pressure, flow = system.solve(conductances(network, np.exp(log_visc)))
-    change_flow = change_cells = np.inf
-    for iteration in range(1, max_iterations + 1):
-        new_cells = (
-            haematocrit
-            if constant
-            else distribute_cells(network, flow, cells, phase_separation=phase_separation)
-        )
+    steps, history = FixedPoint(), []
+    while True:
+        pressure, flow = system.solve(conductances(network, np.exp(log_viscosity)))
+        if not constant:
+            haematocrit = distribute_cells(network, flow, cells, phase_separation=phase_separation)
         wanted = np.log(
-            plasma_viscosity * relative_viscosity(viscosity, network.diameter, new_cells)
+            plasma_viscosity * relative_viscosity(viscosity, network.diameter, haematocrit)
         )
-        log_visc = log_visc + mixing * (wanted - log_visc)
-        pressure, new_flow = system.solve(conductances(network, np.exp(log_visc)))
-        largest = float(np.abs(new_flow).max()) or 1.0
-        # Changes are those of a full step, so that small mixing does not look like convergence.
-        change_flow = float(np.abs(new_flow - flow).max()) / largest / mixing
-        change_cells = float(np.abs(new_cells - haematocrit).max()) if iteration > 1 else np.inf
-        change_cells = 0.0 if constant else change_cells
-        flow, haematocrit = new_flow, new_cells
-        history.append(max(change_flow, change_cells))
-        if max(change_flow, change_cells) <= tolerance:
+        history.append(float(np.abs(wanted - log_viscosity).max()))
+        if history[-1] <= tolerance or len(history) == max_iterations:
             break
-        mixing = _next_mixing(mixing, history)
-    converged = max(change_flow, change_cells) <= tolerance
-    if not constant:  # of the last flow, so that cells are conserved to round-off
-        haematocrit = distribute_cells(network, flow, cells, phase_separation=phase_separation)
+        log_viscosity = steps.next(log_viscosity, wanted - log_viscosity)
+    converged = history[-1] <= tolerance
     solved = network.replace(
         flow=flow,
         haematocrit=None if not start.size else haematocrit,
@@ -248,8 +236,7 @@ def solve_flow(
     report = FlowReport(
         iterations=len(history),
         converged=converged,
-        flow_change=change_flow,
-        haematocrit_change=change_cells,
+        disagreement=history[-1],
         history=tuple(history),
         junction_error=float(junction_errors(solved).max()),
         adjusted=system.adjusted,
@@ -260,23 +247,11 @@ def solve_flow(
     if not converged and on_failure == "raise":
         raise SolverError(
             f"KG-324: flow, viscosity and haematocrit do not agree after {max_iterations}"
-            f" iterations: the flow still changes by {change_flow:.1e} of the largest, the"
-            f" haematocrit by {change_cells:.1e} (tolerance {tolerance:.0e}).  Raise"
-            " max_iterations or tolerance; on_failure='return' gives the last state.",
+            f" iterations: viscosities differ by {history[-1]:.1e} (tolerance {tolerance:.0e})."
+            "  Raise max_iterations or tolerance; on_failure='return' gives the last state.",
             result=(solved, report),
         )
     return solved, report
-
-
-def _next_mixing(mixing: float, history: list[float]) -> float:
-    """Return the share of the new viscosity in the next step, by how the changes went."""
-    if len(history) < 5:
-        return mixing
-    if history[-1] > 0.95 * max(history[-4:-1]):
-        return max(0.05, 0.6 * mixing)
-    if all(late < early for early, late in pairwise(history[-5:])):
-        return min(1.0, 1.25 * mixing)
-    return mixing
 
 
 def entering_cells(network: VesselNetwork, boundary: Boundary, default: float | None) -> Floats:
