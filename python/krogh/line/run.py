@@ -30,7 +30,7 @@ from krogh.model.compile import CompiledModel
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space import Shape
 
-__all__ = ["METHODS", "simulate_line"]
+__all__ = ["METHODS", "recorded_of", "simulate_line"]
 
 METHODS: Final = ("auto", "line", "cells", "cells-rkc2", "cells-rodas5p")
 
@@ -188,7 +188,7 @@ def simulate_line(
     )
     begin = given.begin if given is not None else min(0.0, float(grid[0]))
     require_span(problem, begin, float(grid[-1]))
-    outputs, recorded = _recorded(own, record)
+    outputs, recorded = recorded_of(own, record)
     directions = directions_of(sensitivities, problem)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
@@ -253,7 +253,7 @@ def _lines(problem: LineProblem) -> str:
     return f"{problem.count:,} lines" if problem.count > 1 else "the line"
 
 
-def _recorded(
+def recorded_of(
     tissue: CompiledModel, record: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the outputs of the result and the states that they need."""
