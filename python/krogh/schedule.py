@@ -372,7 +372,7 @@ def expanded(
             if time > end or (time == end and k > 0 and not includes_end):
                 break
             given.append(Given(time, order, dose, dose.steady if k == 0 else 0, state))
-    given = _without_cancelled(given)
+    given = _without_canceled(given)
     given.sort(key=lambda g: (g.time, g.order))
     if not given:
         raise DataError(
@@ -382,7 +382,7 @@ def expanded(
     return given
 
 
-def _without_cancelled(given: list[Given]) -> list[Given]:
+def _without_canceled(given: list[Given]) -> list[Given]:
     """Return the doses without those that a later train at steady state takes away."""
     resets = [(g.time, g.order) for g in given if g.steady == 1]
     if not resets:

@@ -5,7 +5,6 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +16,7 @@ from krogh.dose.probability import wilson
 from krogh.dose.sample import LIMITS
 from krogh.dose.space import Axis
 from krogh.errors import SpecError, did_you_mean
-from krogh.plot import COLORS
-from krogh.table import require_extra
+from krogh.plot import COLORS, new_figure
 from krogh.units import format_number
 
 if TYPE_CHECKING:
@@ -33,13 +31,7 @@ _LINES: Final = ("-", "--", "-.", ":")
 
 
 def _figure(width: float, height: float) -> Any:
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
-        import matplotlib.pyplot  # noqa: F401
-
-    figure = Figure(figsize=(width, height))
+    figure = new_figure(width, height)
     figure.set_layout_engine("constrained")
     return figure
 
