@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.basis import Basis
 from krogh.dosing import Dose, EventTable, Regimen
 from krogh.errors import DataError, SpecError
 from krogh.line.arrays import Evaluator
@@ -20,7 +21,6 @@ from krogh.schedule import (
     DOSE,
     OBSERVE,
     OTHER,
-    Basis,
     ListPlan,
     Plan,
     Records,

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.basis import Basis
 from krogh.draws import subject_keys
 from krogh.errors import DataError, SpecError, UnitError, did_you_mean
 from krogh.model.compile import CompiledModel
 from krogh.population import VirtualPopulation
-from krogh.schedule import Basis
 from krogh.units import convert, dimension, parse_quantity
 
 __all__ = ["Subjects", "basis_of", "resolve_subjects"]
