@@ -18,6 +18,7 @@ from krogh.labelled import LabelledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.overview import headline, notes, summary
 from krogh.line.parts import LineFailure, PlasmaResult, needed_states, provenance_of
 from krogh.line.problem import LineProblem
 from krogh.line.weighing import fraction_between, quantile_of_cells
@@ -484,52 +485,14 @@ class LineResult:
             f.line, when, self.time_unit, f.species, f.cell, position, f.reason, f.code
         )
 
-    def _headline(self) -> str:
-        p = self.problem
-        failed = int(np.count_nonzero(self.status))
-        lines = f"{p.count:,} line{'s' if p.count != 1 else ''}"
-        lost = f", {failed:,} {'FAILED' if self.is_complete else 'NOT DONE'}" if failed else ""
-        return f"{p.tissue.model.name} along {lines}{lost}: {p.shape!r}"
-
-    def _summary(self) -> ResultTable:
-        rows: dict[str, list[Any]] = {"output": [], "unit": [], "mean": [], "at the wall": []}
-        rows["farthest"] = []
-        far = np.argmax(np.atleast_2d(self.distance.values)[0])
-        near = np.argmin(np.atleast_2d(self.distance.values)[0])
-        good = self.status == 0
-        for name in self.outputs:
-            array = self[name]
-            last = array.values[good, -1]
-            rows["output"].append(name)
-            rows["unit"].append(array.unit or "1")
-            columns = (self.mean(name).values[good, -1], last[:, near], last[:, far])
-            for key, values in zip(("mean", "at the wall", "farthest"), columns, strict=True):
-                middle = float(np.median(values)) if values.size else float("nan")
-                rows[key].append(f"{middle:.4g}")
-        return ResultTable({k: np.array(v) for k, v in rows.items()}, {})
-
-    def _notes(self) -> list[str]:
-        end = f"{self.times.values[-1]:g} {self.time_unit}"
-        middle = "" if self.problem.count == 1 else " (medians over the lines)"
-        notes = [
-            f"dosing: {self.dosing}; values at {end}{middle}",
-            f"{self.method}, rtol {self.settings.rtol:g},"
-            f" {int(self.stats['accepted'].sum()):,} steps in {self._outcome.seconds:.3g} s",
-        ]
-        if self._outcome.reason:
-            notes.append(f"solved as cells because of {self._outcome.reason}")
-        if self.verification is not None:
-            notes.append(str(self.verification))
-        return notes + [str(f) for f in self.failures[:3]]
-
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *self._notes(), str(self._summary())])
+        return "\n".join([headline(self), *notes(self), str(summary(self))])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        notes = "<br>".join(html.escape(line) for line in self._notes())
+        lines = "<br>".join(html.escape(line) for line in notes(self))
         return (
-            f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
-            f"{self._summary()._repr_html_()}</div>"
+            f"<div><strong>{html.escape(headline(self))}</strong><br>{lines}"
+            f"{summary(self)._repr_html_()}</div>"
         )
