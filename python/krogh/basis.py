@@ -5,8 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from krogh.model.compile import CompiledModel
 from krogh.units import Quantity, convert, dimension, dose_unit
 
 __all__ = ["Basis", "calvert_dose", "dose_factor"]
+
+_ADULT: Final = {"weight": 70.0, "surface": 1.8, "gfr": 90.0}
+"""kg, m^2, mL/min of an adult; only their size matters."""
 
 
 @dataclass
@@ -29,12 +32,22 @@ class Basis:
         nobody has.
     ids
         Of the subjects, for messages.
+    typical
+        Those of a typical subject, by which tolerances are set: what holds for all, or the
+        reference value of the model's covariate where subjects differ; never what one subject of
+        several has, so that it stays the same in every batch.  None: 70 kg, 1.8 m^2, 90 mL/min.
     """
 
     ids: NDArray[Any]
     weight: NDArray[np.float64] | None = None
     surface: NDArray[np.float64] | None = None
     gfr: NDArray[np.float64] | None = None
+    typical: dict[str, float] = field(default_factory=dict)
+
+    def of_typical_subject(self) -> Basis:
+        """Return the basis of one typical subject."""
+        one = {name: np.array(value) for name, value in (_ADULT | self.typical).items()}
+        return Basis(np.zeros(1), one["weight"], one["surface"], one["gfr"])
 
     _NAMES = {  # noqa: RUF012 - a constant of the class, not a field
         "weight": ("body weight", "a covariate WT in kg or weight='70 kg'"),

@@ -138,7 +138,7 @@ class Plan:
     final_parameters: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     """The same at the end of the run."""
     largest_doses: dict[int, float] = field(default_factory=dict)
-    """State to its largest dose for a 70 kg subject, internal units: sets absolute tolerances."""
+    """State to its largest dose for a typical subject, internal units: sets absolute tolerances."""
 
     @property
     def is_shared(self) -> bool:
@@ -386,9 +386,7 @@ def regimen_plan(
         label = f"dose of {g.dose.drug or 'drug'}" if has_drugs else "dose"
         marks.setdefault(label, []).append(g.time)
     plan.dose_marks = {label: np.unique(times) for label, times in marks.items()}
-    reference = Basis(
-        np.zeros(1), np.array(70.0), np.array(1.8), np.array(90.0)
-    )  # only the size matters
+    reference = basis.of_typical_subject()
     for g in {g.order: g for g in given}.values():
         row, own, _ = _dose_row(compiled, g, reference)
         amount = float(own["amount"]) if "amount" in own else row["amount"]

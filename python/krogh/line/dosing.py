@@ -200,7 +200,8 @@ def _part(basis: Basis, lines: Ints) -> Basis:
     def of(values: Floats | None) -> Floats | None:
         return values if values is None or values.ndim == 0 else values[lines]
 
-    return Basis(basis.ids[lines], of(basis.weight), of(basis.surface), of(basis.gfr))
+    ids = basis.ids[lines]
+    return Basis(ids, of(basis.weight), of(basis.surface), of(basis.gfr), basis.typical)
 
 
 def _regimen(dosing: Any) -> Regimen | None:

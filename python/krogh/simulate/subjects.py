@@ -206,16 +206,23 @@ def basis_of(
     """
     basis = Basis(subjects.ids)
     for what, (names, unit) in _BASIS.items():
-        value = given.get(what)
+        value, of_all = given.get(what), True
         if value is not None:
             _warn_of_unlike_covariate(subjects, compiled, what, values)
         if value is None:
             value = _from_subjects(subjects, names, unit)
+            of_all = value is None
         if value is None:
             value = _from_model(compiled, names, unit, values)
         if value is None:
             continue
         numbers = _in_unit(value, unit, what)
+        if of_all and numbers.ndim == 0:
+            basis.typical[what] = float(numbers)
+        else:
+            reference = _from_model(compiled, names, unit, {})
+            if reference is not None:
+                basis.typical[what] = float(_in_unit(reference, unit, what))
         if numbers.ndim > 0 and numbers.size not in (1, subjects.count):
             raise DataError(
                 f"KG-242: {what} has {numbers.size} values for {subjects.count} subjects."
