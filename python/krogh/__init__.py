@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from krogh.simulate import simulate, steady_state
     from krogh.space import Cylinder, Slab, Sphere
     from krogh.study import Study, open
+    from krogh.volume import simulate_volume
 
 __all__ = [
     "Compartment",
@@ -114,6 +115,7 @@ __all__ = [
     "open",
     "simulate",
     "simulate_line",
+    "simulate_volume",
     "space",
     "steady_state",
     "symbol",
@@ -174,6 +176,7 @@ _NAMES = {
     "krogh.simulate": ("simulate", "steady_state"),
     "krogh.space": ("Cylinder", "Slab", "Sphere"),
     "krogh.study": ("Study", "open"),
+    "krogh.volume": ("simulate_volume",),
 }
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
