@@ -305,8 +305,11 @@ def _unknown(name: str, text: str, where: int) -> UnitError:
             " (0 degC = 273.15 K) or a difference in delta_degC."
         )
     shown = text if len(text) <= 60 else text[:57] + "..."
+    halves = [(name[:k], name[k:]) for k in range(1, len(name))]
+    ratio = next((f"{a}/{b}" for a, b in halves if a in UNITS and b in UNITS and a != "m"), None)
+    hint = did_you_mean(name, [ratio]) if ratio and len(name) > 3 else did_you_mean(name, UNITS)
     return UnitError(
-        f"KG-120: {name!r} is not a unit krogh knows.{did_you_mean(name, UNITS)}\n"
+        f"KG-120: {name!r} is not a unit krogh knows.{hint}\n"
         f"{underline(text, where, where + len(name))}"
         + ("" if shown == text else f"\n  in {shown!r}")
     )
