@@ -92,6 +92,9 @@ class LesionMap(Mapping[str, LabelledArray]):
         Voxels that could not be solved.
     plasma
         Outputs and species of the plasma that all voxels share, axis ("time",).
+    taken
+        What all voxels took of the dose up to the end, with the share of it: by so much the plasma,
+        which does not feel it, is too high.
     wall_seconds
         Of the whole call.
     """
@@ -107,6 +110,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         failures: tuple[VoxelFailure, ...],
         plasma: Mapping[str, LabelledArray],
         steps: int,
+        taken: ResultTable,
     ) -> None:
         self.study = study
         self.voxels = voxels
@@ -117,6 +121,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         self.failures = failures
         self.plasma = plasma
         self.steps = steps
+        self.taken = taken
         self.wall_seconds = 0.0
 
     @property
@@ -278,6 +283,8 @@ class LesionMap(Mapping[str, LabelledArray]):
                     f"{values.mean():.4g} ({low:.4g} .. {high:.4g}) {q.units[item.name]}".rstrip()
                 )
                 lines.append(f"  {item.name:<24} {text:<36} {item.words}")
+        for drug, share in zip(self.taken["drug"], self.taken["share"], strict=True):
+            lines.append(f"all voxels took {share:.3g} % of the dose of {drug}")
         lines += [str(f) for f in self.failures[:3]]
         return "\n".join(lines)
 
