@@ -190,8 +190,15 @@ def _inputs(
 
 
 def _failure(
-    problem: VolumeProblem, code: int, sentence: str, when: float, state: int, voxel: int
+    problem: VolumeProblem,
+    code: int,
+    sentence: str,
+    when: float,
+    state: int,
+    voxel: int,
+    in_plasma: bool = False,
 ) -> Failure:
-    species = problem.tissue.state_names[state] if state >= 0 else ""
+    c = problem.systemic if in_plasma else problem.tissue
+    species = c.state_names[state] if c is not None and state >= 0 else ""
     cell = int(np.searchsorted(problem.inside, voxel)) if voxel >= 0 else -1
     return Failure(0, code, sentence, when, species, cell)
