@@ -127,7 +127,7 @@ def describe_dimension(powers: Dimension) -> str:
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[A-Za-z_]+?H2O|[A-Za-z_\u00b5\u03bc%][A-Za-z_]*)"
+    r"|(?P<name>[A-Za-z_]+?H2Os?|[A-Za-z_\u00b5\u03bc%][A-Za-z_]*)"
     r"|(?P<super>[\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)"
     r"|(?P<symbol>\*\*|[-+*/^()\u00b7\u22c5]))"
 )
