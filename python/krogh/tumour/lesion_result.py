@@ -222,6 +222,42 @@ class LesionMap(Mapping[str, LabelledArray]):
             return fields.at(time).save(path, name)
         return fields.save(path, None, time)
 
+    def plot_slices(
+        self, name: str, *, time: Any = None, at: Any = None, path: str | Path | None = None
+    ) -> Any:
+        """Draw three orthogonal slices of a map with a scale bar.
+
+        Parameters
+        ----------
+        name
+            A map.
+        time
+            One of the recorded times, with unit; the last one if left out.
+        at
+            Voxel z, y, x through which the slices go; the middle of the lesion if left out.
+        path
+            Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        SpecError
+            KG-118 for an unknown map, KG-119 for a time that was not recorded.
+        MissingExtra
+            KG-901 without matplotlib.
+        """
+        from krogh.volume.plot import plot_slices
+
+        self._require(name)
+        if at is None:  # the computed voxel that is nearest to the middle of all
+            index = np.stack(np.unravel_index(self.voxels.chosen, self.grid.shape), axis=1)
+            near = np.abs(index - index.mean(axis=0)).sum(axis=1)
+            at = tuple(index[int(np.argmin(near))].tolist())
+        return plot_slices(self, name, time=time, at=at, path=path)
+
     def lesions(self, names: Sequence[str] | None = None, time: Any = None) -> ResultTable:
         """Return a table with one row for each label of the mask.
 

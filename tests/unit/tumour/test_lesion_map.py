@@ -295,6 +295,20 @@ def test_files_land_on_the_grid_of_the_image(study, tmp_path):
         result.save(tmp_path / "all.nii.gz")
 
 
+def test_slices_are_drawn(study, tmp_path):
+    pytest.importorskip("matplotlib", reason="krogh[std] is not installed")
+    mask = np.zeros(GRID.shape, dtype=int)
+    mask[1, 1:, 1:] = 1
+    result = kg.tumour.lesion_map(study, vessel_density=density(), mask=mask)
+    figure = result.plot_slices("occupancy_HER2", path=tmp_path / "slices.png")
+    assert (tmp_path / "slices.png").stat().st_size > 5000
+    pictures = [ax.images[0].get_array() for ax in figure.axes if ax.images][:3]
+    assert pictures[0].shape == (3, 4)
+    assert pictures[0].mask.sum() == 12 - mask[1].sum()  # through the slice of the lesion
+    with pytest.raises(SpecError, match="KG-118: there is no map 'occupancy'"):
+        result.plot_slices("occupancy")
+
+
 def test_a_stopped_run_says_so(study):
     seen = []
 
