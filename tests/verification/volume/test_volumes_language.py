@@ -103,3 +103,26 @@ def test_what_enters_is_what_vessels_hand_over():
     t = found.times.values * 3600.0
     expected = 100.0 * eps * -np.expm1(-rate / eps * t)
     np.testing.assert_allclose(found["F"].values[:, 0, 0, 0], expected, rtol=1e-5, atol=1e-9)
+
+
+def test_one_voxel_is_the_well_mixed_tumour():
+    """S/V of a cylinder in one voxel against the point model without gradients."""
+    vessel = Cylinder("8 um", "75 um")
+    surface = vessel.surface_per_volume
+    options = {"weight": "20 g", "rtol": 1e-6, "progress": False}
+    volume = kg.simulate_volume(
+        tissue(),
+        Grid((1, 1, 1), "10 um"),
+        DOSED["dosing"],
+        systemic=body(),
+        exchange=(surface, "1/um"),
+        times="0..24 h by 4 h",
+        **options,
+    )
+    mixed = kg.line.well_mixed(tissue(), vessel, body())
+    point = kg.simulate(mixed, DOSED["dosing"], times=(volume.times.values, "h"), **options)
+    for name in ("total", "occupancy", "free"):
+        expected = point[name].values[0]
+        assert np.abs(volume.mean(name).values - expected).max() < 1e-5 * expected.max()
+    expected = point["Cp"].values[0]
+    assert np.abs(volume.plasma["Cp"].values - expected).max() < 1e-5 * expected.max()
