@@ -109,7 +109,7 @@ def test_one_voxel_is_the_well_mixed_tumour():
     """S/V of a cylinder in one voxel against the point model without gradients."""
     vessel = Cylinder("8 um", "75 um")
     surface = vessel.surface_per_volume
-    options = {"weight": "20 g", "rtol": 1e-6, "progress": False}
+    options = {"weight": "20 g", "rtol": 1e-4, "progress": False}
     volume = kg.simulate_volume(
         tissue(),
         Grid((1, 1, 1), "10 um"),
@@ -123,6 +123,6 @@ def test_one_voxel_is_the_well_mixed_tumour():
     point = kg.simulate(mixed, DOSED["dosing"], times=(volume.times.values, "h"), **options)
     for name in ("total", "occupancy", "free"):
         expected = point[name].values[0]
-        assert np.abs(volume.mean(name).values - expected).max() < 1e-5 * expected.max()
+        assert np.abs(volume.mean(name).values - expected).max() < 1e-4 * expected.max()
     expected = point["Cp"].values[0]
-    assert np.abs(volume.plasma["Cp"].values - expected).max() < 1e-5 * expected.max()
+    assert np.abs(volume.plasma["Cp"].values - expected).max() < 1e-4 * expected.max()
