@@ -24,7 +24,7 @@ from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
 from krogh.line.tolerance import line_tolerances
-from krogh.line.verify import compared, second_engine
+from krogh.line.verify import compared, second_engine, second_settings
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.simulate.progress import ProgressBar, chosen_progress
@@ -117,8 +117,8 @@ def simulate_line(
         by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can, else
         cells, with the reason in the result.
     verify
-        Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
-        stabilized explicit method would need too many stages.
+        Solve again as cells at a tenth of the tolerance and report the largest difference: by
+        RKC2, or by Rodas5P where a stabilized explicit method would need too many stages.
     num_threads
         0: as many as are granted.
     progress
@@ -212,7 +212,7 @@ def simulate_line(
         checked = None
         if verify and not outcome.stopped:
             engine = second_engine(problem, settings, outcome.method)
-            second = solve_cells(problem, given, settings, engine)
+            second = solve_cells(problem, given, second_settings(settings), engine)
             checked = compared(problem, settings, outcome, second)
     finally:
         if isinstance(settings.on_progress, ProgressBar):
