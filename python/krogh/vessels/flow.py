@@ -209,7 +209,7 @@ def solve_flow(
     system = PressureSystem(network.replace(boundary=conditions), max_imbalance)
     cells = entering_cells(network, conditions, inlet_haematocrit)
     start = cells[~np.isnan(cells)]
-    constant = viscosity == "plasma" or not start.size
+    constant = viscosity == "plasma" and not start.size  # no cells are known, and none needed
     haematocrit = np.full(network.num_segments, start.mean() if start.size else 0.0)
     log_viscosity = np.log(
         plasma_viscosity * relative_viscosity(viscosity, network.diameter, haematocrit)
@@ -229,7 +229,7 @@ def solve_flow(
     converged = history[-1] <= tolerance
     solved = network.replace(
         flow=flow,
-        haematocrit=None if not start.size else haematocrit,
+        haematocrit=None if constant else haematocrit,
         pressure=pressure,
         boundary=system.boundary,
     )
@@ -352,7 +352,11 @@ class PressureSystem:
             pressure += step
             flow = flow + conductance * (step[start] - step[stop])
         # Below the round-off of the largest flow stands nothing: dead ends and balanced bridges.
-        flow[np.abs(flow) < _ROUND_OFF * np.abs(flow).max(initial=0.0)] = 0.0
+        largest = float(np.abs(flow).max(initial=0.0))
+        drive = float((conductance * (np.abs(pressure[start]) + np.abs(pressure[stop]))).max())
+        if largest < 10.0 * _ROUND_OFF * drive:  # equal pressures everywhere
+            flow[:] = 0.0
+        flow[np.abs(flow) < _ROUND_OFF * largest] = 0.0
         for nodes in self.floating:
             ends = np.intersect1d(nodes, self.boundary.nodes)
             pressure[nodes] -= pressure[ends].min()

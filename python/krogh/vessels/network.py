@@ -320,6 +320,17 @@ class VesselNetwork:
         """Return the network of some segments (a mask or indices) and the nodes they use."""
         chosen = np.asarray(segments)
         keep = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.intp)
+        if chosen.dtype == np.bool_ and chosen.shape != (self.num_segments,):
+            raise DataError(
+                f"KG-180: the mask of segments needs the shape {self.num_segments}, not"
+                f" {chosen.shape}."
+            )
+        wrong = keep[(keep < 0) | (keep >= self.num_segments)]
+        if wrong.size:
+            raise DataError(
+                f"KG-180: there is no segment {first_few(wrong)}; there are {self.num_segments},"
+                " counted from 0."
+            )
         used, renumbered = np.unique(self.segments[keep], return_inverse=True)
         place = np.full(self.num_nodes, -1, dtype=np.intp)
         place[used] = np.arange(used.size)

@@ -109,6 +109,12 @@ def test_subset_keeps_what_belongs_to_it() -> None:
     assert part.boundary is not None
     assert part.boundary.nodes.tolist() == [1]
     assert part.boundary.values.tolist() == [5.0]
+    with pytest.raises(DataError, match=r"KG-180.*no segment 5"):
+        network.subset([1, 5])
+    with pytest.raises(DataError, match=r"KG-180.*mask"):
+        network.subset(np.array([True, False]))
+    with pytest.raises(DataError, match=r"KG-180.*no segment"):
+        network.subset([])
     mask = network.subset(np.array([True, False, False]))
     assert mask.kind is not None
     assert mask.kind.tolist() == [1]
