@@ -21,6 +21,7 @@ from krogh.line.times import record_times
 from krogh.line.tolerance import line_tolerances
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
+from krogh.schedule import SET_PARAMETER
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
@@ -170,6 +171,7 @@ def simulate_volume(
             known,
             includes_end=True,
         )
+        _require_constant(given)
         body, other = other, given.systemic
         stated |= {k: _single(v) for k, v in given.overrides.items()}
     elif dosing is not None:
@@ -241,6 +243,17 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_constant(dosing: Dosing) -> None:
+    """Raise SpecError KG-164 for covariates that change during the run."""
+    for group in dosing.groups:
+        plan: Any = group.plan
+        if plan.initial_parameters or (plan.records.columns["kind"] == SET_PARAMETER).any():
+            raise SpecError(
+                "KG-164: the event table has covariates that change in time, which a volume cannot"
+                " follow; give one value for the run, or use krogh.simulate_line."
+            )
 
 
 def _check(rtol: float, max_steps: int, num_threads: int, on_failure: str) -> None:

@@ -9,6 +9,7 @@ import krogh as kg
 import numpy as np
 import pytest
 from krogh.errors import Error
+from krogh.model import Covariate, Rate, Rule
 from krogh.space import Grid
 from krogh.vessels import generate
 from line_models import body, still, tissue
@@ -187,3 +188,24 @@ def test_doses_by_weight_need_a_weight_and_a_body():
     found = run(systemic=body(), weight="20 g", **options)
     assert found.plasma["Cp"].values[-1] == pytest.approx(72.0 * np.exp(-2.0 / 24.0), rel=1e-4)
     assert "feels no uptake" in str(found)
+
+
+def table_of(**rows):
+    return kg.EventTable.from_frame(
+        rows, units={"TIME": "h", "AMT": "mg"}, covariates={"WT": "g"} if "WT" in rows else None
+    )
+
+
+def test_event_tables_of_one_subject():
+    systemic = body(Covariate("WT", "20 g"), Rule("CLi", "CL*WT/20[g]")).replace(
+        Rule("Cp", "A/V*CLi/CLi")
+    ) + Rate("A", "-(CLi - CL)/V*A")
+    options = {"plasma": None, "exchange": "0.004 1/um", "systemic": systemic, "times": "24 h"}
+    found = run(dosing=table_of(ID=[1], TIME=[0.0], AMT=[0.07], WT=[40.0]), **options)
+    assert found.plasma["A"].values[-1] == pytest.approx(0.07 * np.exp(-4.0), rel=1e-3)
+    changing = table_of(ID=[1, 1], TIME=[0.0, 5.0], AMT=[0.07, 0.07], WT=[40.0, 30.0])
+    with pytest.raises(Error, match="KG-164: the event table has covariates that change"):
+        run(dosing=changing, **options)
+    two = table_of(ID=[1, 2], TIME=[0.0, 0.0], AMT=[0.07, 0.07])
+    with pytest.raises(Error, match="KG-163: dosing is for several"):
+        run(dosing=two, **options)
