@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from krogh.errors import DataError, UnitError
+from krogh.errors import DataError, SpecError, UnitError
 from krogh.vessels import Boundary, VesselNetwork, read, read_csv, write
 
 SECOMB = """A small tree
@@ -291,6 +291,12 @@ def test_vtp_errors(tmp_path: Path) -> None:
             put(tmp_path, "a.vtp", text.replace('format="binary">', 'format="binary">####')),
             unit="um",
         )
+    with pytest.raises(DataError, match=r"KG-186.*flow in CellData has 2 rows of 3"):
+        ascii_text = encoded("ascii").replace("9 1.5 -2.5", "9 1.5")
+        read(put(tmp_path, "a.vtp", ascii_text), unit="um")
+    with pytest.raises(DataError, match=r"KG-186.*length_unit"):
+        own = write(full(), tmp_path / "own.vtp").read_text().replace("117 109 0", "117 x 0")
+        read(put(tmp_path, "own.vtp", own))
     with pytest.raises(DataError, match=r"KG-186.*uses point 9"):
         read(put(tmp_path, "a.vtp", text.replace("0 1 2 1 3", "0 1 2 1 9")), unit="um")
 
@@ -304,7 +310,7 @@ def test_unknown_files_and_options(tmp_path: Path) -> None:
         read(put(tmp_path, "tree.swc", SWC), unit="um")
     with pytest.raises(DataError, match=r"KG-185.*vessels are written"):
         write(full(), tmp_path / "net.obj")
-    with pytest.raises(DataError, match="KG-133"):
+    with pytest.raises(SpecError, match="KG-133"):
         write(full(), tmp_path / "absent" / "net.vtp")
     with pytest.raises(DataError, match=r"KG-185.*encoding"):
         write(full(), tmp_path / "net.vtp", encoding="raw")
