@@ -3,7 +3,8 @@
 SPDX-License-Identifier: BSD-3-Clause
 
 Format of the networks that accompany Secomb, Hsu, Park and Dewhirst 2004 (Ann Biomed Eng 32:1519,
-doi:10.1114/B:ABME.0000049036.08817.44): lengths in um, flow in nl/min, pressure in mmHg.
+doi:10.1114/B:ABME.0000049036.08817.44, unverified): lengths in um, flow in nl/min, pressure in
+mmHg.
 """
 
 from __future__ import annotations
