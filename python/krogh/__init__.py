@@ -189,7 +189,12 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"krogh.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module 'krogh' has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'krogh' has no attribute {name!r}")
+        from krogh.errors import did_you_mean
+
+        hint = did_you_mean(name, [*_HOME, *_MODULES])
+        raise AttributeError(f"module 'krogh' has no attribute {name!r}.{hint}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
