@@ -36,6 +36,10 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
+_FARTHEST = 1e12
+"""Largest coordinate, um: a thousand kilometers are a wrong unit, and squares stay finite."""
+
+
 @dataclass(frozen=True, eq=False)
 class Boundary:
     """What is known where vessels enter and leave: one pressure or one flow at each node.
@@ -174,7 +178,7 @@ class VesselNetwork:
             object.__setattr__(self, name, value)
 
         put("nodes", numbers(self.nodes, (None, 3), "nodes"))
-        check_values(self.nodes, "the place", item="node")
+        check_values(self.nodes, "the place", item="node", low=-_FARTHEST, high=_FARTHEST)
         put("segments", whole_numbers(self.segments, (None, 2), "segments"))
         check_graph(self.nodes, self.segments)
         count = len(self.segments)

@@ -291,12 +291,18 @@ def test_vtp_errors(tmp_path: Path) -> None:
             put(tmp_path, "a.vtp", text.replace('format="binary">', 'format="binary">####')),
             unit="um",
         )
-    with pytest.raises(DataError, match=r"KG-186.*flow in CellData has 2 rows of 3"):
-        ascii_text = encoded("ascii").replace("9 1.5 -2.5", "9 1.5")
-        read(put(tmp_path, "a.vtp", ascii_text), unit="um")
-    with pytest.raises(DataError, match=r"KG-186.*length_unit"):
-        own = write(full(), tmp_path / "own.vtp").read_text().replace("117 109 0", "117 x 0")
-        read(put(tmp_path, "own.vtp", own))
+    plain = encoded("ascii")
+    own = write(full(), tmp_path / "own.vtp").read_text(encoding="utf-8")
+    for wrong, says in (
+        (plain.replace("9 1.5 -2.5", "9 1.5"), r"KG-186.*flow in CellData has 2 rows of 3"),
+        (plain.replace("9 1.5 -2.5", "9 1.5 x"), r"KG-186.*flow cannot be decoded"),
+        (plain.replace("Float64", "Float63"), r"KG-186.*Float63"),
+        (plain.replace('Components="3"', 'Components="-3"'), r"KG-186.*NumberOfComponents"),
+        (own.replace("117 109 0", "117 x 0"), r"KG-186.*length_unit"),
+        (own.replace('header_type="UInt64"', 'header_type="Int64"'), r"KG-186.*'Int64'"),
+    ):
+        with pytest.raises(DataError, match=says):
+            read(put(tmp_path, "wrong.vtp", wrong), unit="um", radius="Radius")
     with pytest.raises(DataError, match=r"KG-186.*uses point 9"):
         read(put(tmp_path, "a.vtp", text.replace("0 1 2 1 3", "0 1 2 1 9")), unit="um")
 

@@ -49,7 +49,7 @@ class _Lines:
     def count(self, what: str) -> int:
         words = self.take_filled(what)
         value = self.number_at(words, 0, what)
-        if not (value >= 1 and value == int(value)):
+        if not (1 <= value <= 1e9 and value == int(value)):
             unreadable(
                 self.path, f"{what} must be a whole number from 1, not {words[0]}.", self.number
             )
