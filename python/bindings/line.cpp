@@ -68,8 +68,9 @@ struct Inputs {
 
 /// Tangents of the inputs, as arrays of the binding's caller.
 struct Directions {
-  Given parameters, fields, initial, diffusivity, fraction, permeability, rates, pulse_amplitudes,
-      table_values, plasma_parameters, plasma_initial, outside_factor, uptake_factor, dose_amounts;
+  Given parameters, fields, initial, faces, diffusivity, fraction, permeability, velocity, rates,
+      pulse_amplitudes, table_values, plasma_parameters, plasma_initial, outside_factor,
+      uptake_factor, dose_amounts;
 
   void put(LineProblem& problem) const {
     simulate::LineDirections& d = problem.directions;
@@ -88,9 +89,11 @@ struct Directions {
     put_one(parameters, "d_parameters", 3, d.parameters);
     put_one(fields, "d_fields", 4, d.fields);
     put_one(initial, "d_initial", 4, d.initial);
+    put_one(faces, "d_faces", 3, d.faces);
     put_one(diffusivity, "d_diffusivity", 4, d.diffusivity);
     put_one(fraction, "d_fraction", 4, d.fraction);
     put_one(permeability, "d_permeability", problem.branches.empty() ? 4 : 5, d.permeability);
+    put_one(velocity, "d_velocity", 4, d.velocity);
     put_one(rates, "d_rates", 4, d.rates);
     put_one(pulse_amplitudes, "d_pulse_amplitudes", 5, d.pulse_amplitudes);
     put_one(table_values, "d_table_values", 4, d.table_values);
@@ -293,10 +296,10 @@ void register_line(py::module_& module) {
          std::optional<Array<std::int8_t>> dose_kinds, std::vector<std::int32_t> branches,
          Given branch_weights, Given velocity, Given axial_flow, Given axial_lengths,
          Given axial_radii, Given axial_initial, Given d_parameters, Given d_fields,
-         Given d_initial, Given d_diffusivity, Given d_fraction, Given d_permeability,
-         Given d_rates, Given d_pulse_amplitudes, Given d_table_values, Given d_plasma_parameters,
-         Given d_plasma_initial, Given d_outside_factor, Given d_uptake_factor,
-         Given d_dose_amounts) {
+         Given d_initial, Given d_faces, Given d_diffusivity, Given d_fraction,
+         Given d_permeability, Given d_velocity, Given d_rates, Given d_pulse_amplitudes,
+         Given d_table_values, Given d_plasma_parameters, Given d_plasma_initial,
+         Given d_outside_factor, Given d_uptake_factor, Given d_dose_amounts) {
         if (faces.ndim() != 2) throw InvalidInput("faces must have 2 axes");
         LineProblem p;
         p.geometry = space::geometry_named(geometry);
@@ -340,8 +343,9 @@ void register_line(py::module_& module) {
                               .kinds = {}};
         blood.put(p);
         const Directions directions{std::move(d_parameters),     std::move(d_fields),
-                                    std::move(d_initial),        std::move(d_diffusivity),
-                                    std::move(d_fraction),       std::move(d_permeability),
+                                    std::move(d_initial),        std::move(d_faces),
+                                    std::move(d_diffusivity),    std::move(d_fraction),
+                                    std::move(d_permeability),   std::move(d_velocity),
                                     std::move(d_rates),          std::move(d_pulse_amplitudes),
                                     std::move(d_table_values),   std::move(d_plasma_parameters),
                                     std::move(d_plasma_initial), std::move(d_outside_factor),
@@ -398,10 +402,11 @@ void register_line(py::module_& module) {
       py::arg("axial_initial").noconvert() = py::none(),
       py::arg("d_parameters").noconvert() = py::none(),
       py::arg("d_fields").noconvert() = py::none(), py::arg("d_initial").noconvert() = py::none(),
+      py::arg("d_faces").noconvert() = py::none(),
       py::arg("d_diffusivity").noconvert() = py::none(),
       py::arg("d_fraction").noconvert() = py::none(),
       py::arg("d_permeability").noconvert() = py::none(),
-      py::arg("d_rates").noconvert() = py::none(),
+      py::arg("d_velocity").noconvert() = py::none(), py::arg("d_rates").noconvert() = py::none(),
       py::arg("d_pulse_amplitudes").noconvert() = py::none(),
       py::arg("d_table_values").noconvert() = py::none(),
       py::arg("d_plasma_parameters").noconvert() = py::none(),

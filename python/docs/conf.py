@@ -21,6 +21,9 @@ napoleon_use_ivar = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 exclude_patterns = ["_build"]
+# Attributes named in docstrings are linked by their last part; where two classes have one of that
+# name, which of them is linked does not matter.
+suppress_warnings = ["ref.python"]
 html_theme = "pydata_sphinx_theme"
 html_title = "krogh"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         dose,
         dosing,
         errors,
+        io,
         library,
         line,
         model,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from krogh.simulate import simulate, steady_state
     from krogh.space import Cylinder, Slab, Sphere
     from krogh.study import Study, open
+    from krogh.volume import simulate_volume
 
 __all__ = [
     "Compartment",
@@ -108,12 +110,14 @@ __all__ = [
     "dosing",
     "errors",
     "fit",
+    "io",
     "library",
     "line",
     "model",
     "open",
     "simulate",
     "simulate_line",
+    "simulate_volume",
     "space",
     "steady_state",
     "symbol",
@@ -127,6 +131,7 @@ _MODULES = (
     "dose",
     "dosing",
     "errors",
+    "io",
     "library",
     "line",
     "model",
@@ -174,6 +179,7 @@ _NAMES = {
     "krogh.simulate": ("simulate", "steady_state"),
     "krogh.space": ("Cylinder", "Slab", "Sphere"),
     "krogh.study": ("Study", "open"),
+    "krogh.volume": ("simulate_volume",),
 }
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
@@ -183,7 +189,12 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"krogh.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module 'krogh' has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'krogh' has no attribute {name!r}")
+        from krogh.errors import did_you_mean
+
+        hint = did_you_mean(name, [*_HOME, *_MODULES])
+        raise AttributeError(f"module 'krogh' has no attribute {name!r}.{hint}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

@@ -49,6 +49,8 @@ class Citation:
         As in a reference list; absent parts are empty.
     kind
         ``"article"``, ``"book"``, ``"label"`` or ``"software"``.
+    unverified
+        Which parts could not be confirmed, ``"DOI"`` or ``"volume, pages"``; empty: none.
     """
 
     key: str
@@ -60,6 +62,7 @@ class Citation:
     pages: str = ""
     doi: str = ""
     kind: str = "article"
+    unverified: str = ""
 
     @property
     def text(self) -> str:
@@ -68,7 +71,8 @@ class Citation:
         place += f":{self.pages}" if self.pages else ""
         link = f" doi:{self.doi}" if self.doi else ""
         end = "" if self.title.endswith("?") else "."
-        return f"{self.authors} ({self.year}). {self.title}{end} {place}.{link}"
+        doubt = f" [unverified: {self.unverified}]" if self.unverified else ""
+        return f"{self.authors} ({self.year}). {self.title}{end} {place}.{link}{doubt}"
 
     @property
     def bibtex(self) -> str:
@@ -86,6 +90,7 @@ class Citation:
             "volume": self.volume,
             "pages": self.pages.replace("-", "--"),
             "doi": self.doi,
+            "note": f"unverified: {self.unverified}" if self.unverified else "",
         }
         lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value]
         return f"@{entry}{{{self.key},\n" + ",\n".join(lines) + "\n}"

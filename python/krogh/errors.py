@@ -4,7 +4,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 Every message starts with a code: ``KG-10x`` to ``KG-11x`` a wrong specification, ``KG-12x`` a wrong
 unit, ``KG-13x`` the installation or the command line, ``KG-14x`` a study or the library, ``KG-15x``
-a target or a space of regimens, ``KG-16x`` a line or its shape, ``KG-18x`` a
+a target or a space of regimens, ``KG-16x`` a line, its shape, or a volume, ``KG-18x`` a
 network of vessels, ``KG-2xx`` wrong data or dosing, ``KG-3xx`` a numerical failure, ``KG-4xx`` a
 fit, ``KG-9xx`` a missing optional package.  A code never changes its meaning, so it can be searched
 for and tested.

@@ -23,12 +23,29 @@ from krogh.table import require_extra
 if TYPE_CHECKING:
     from krogh.result import SimulationResult
 
-__all__ = ["plot_result"]
+__all__ = ["new_figure", "plot_result"]
 
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS: Final = ("^", "D", "s", "v", "o")
 _MOST_PANELS: Final = 9
 _MOST_LINES: Final = 10
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty figure of matplotlib, `width` by `height` inches, which a notebook can show.
+
+    Raises
+    ------
+    MissingExtra
+        KG-901 without matplotlib.
+    """
+    require_extra("matplotlib", "a picture")
+    from matplotlib.figure import Figure
+
+    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
+        import matplotlib.pyplot  # noqa: F401
+
+    return Figure(figsize=(width, height))
 
 
 def plot_result(
@@ -67,16 +84,10 @@ def plot_result(
     MissingExtra
         KG-901 without matplotlib.
     """
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
-        import matplotlib.pyplot  # noqa: F401
-
     names = _names(result, outputs)
     columns = 1 if len(names) == 1 else 2 if len(names) <= 4 else 3
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(6.4 if columns == 1 else 4.4 * columns, 3.9 * rows + 0.35))
+    figure = new_figure(6.4 if columns == 1 else 4.4 * columns, 3.9 * rows + 0.35)
     figure.set_layout_engine("constrained")
     points = data if isinstance(data, Mapping) or data is None else {names[0]: data}
     handles: dict[str, Any] = {}

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh import _core
+from krogh.basis import Basis, calvert_dose, dose_factor
 from krogh.dosing import Dose, Regimen
 from krogh.errors import DataError, SpecError
 from krogh.model.compile import CompiledModel
-from krogh.units import Quantity, convert, dimension, dose_unit
+from krogh.units import convert
 
 __all__ = [
-    "Basis",
     "Given",
     "ListPlan",
     "Plan",
@@ -138,7 +138,7 @@ class Plan:
     final_parameters: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     """The same at the end of the run."""
     largest_doses: dict[int, float] = field(default_factory=dict)
-    """State to its largest dose for a 70 kg subject, internal units: sets absolute tolerances."""
+    """State to its largest dose for a typical subject, internal units: sets absolute tolerances."""
 
     @property
     def is_shared(self) -> bool:
@@ -246,92 +246,6 @@ class ListPlan(Plan):
         return last
 
 
-# --- doses counted by weight, surface or target exposure ------------------------------------------
-
-
-@dataclass
-class Basis:
-    """What doses per weight, per surface and for a target AUC are counted by.
-
-    Attributes
-    ----------
-    weight, surface, gfr
-        kg, m^2 and mL/min, shape () or (num_subjects,); NaN where a subject has none; None where
-        nobody has.
-    ids
-        Of the subjects, for messages.
-    """
-
-    ids: NDArray[Any]
-    weight: NDArray[np.float64] | None = None
-    surface: NDArray[np.float64] | None = None
-    gfr: NDArray[np.float64] | None = None
-
-    _NAMES = {  # noqa: RUF012 - a constant of the class, not a field
-        "weight": ("body weight", "a covariate WT in kg or weight='70 kg'"),
-        "surface": ("body surface", "a covariate BSA in m^2 or surface='1.8 m^2'"),
-        "gfr": ("glomerular filtration rate", "a covariate GFR in mL/min or gfr='90 mL/min'"),
-    }
-
-    def values(self, what: str, dose: str) -> NDArray[np.float64]:
-        """Return weights, surfaces or filtration rates.
-
-        Raises
-        ------
-        DataError
-            KG-240 naming the subject that has none.
-        """
-        found: NDArray[np.float64] | None = getattr(self, what)
-        label, advice = self._NAMES[what]
-        if found is None:
-            raise DataError(
-                f"KG-240: the dose {dose} needs the {label} of subject {self.ids[0]}"
-                f"{' and all others' if self.ids.size > 1 else ''}; give {advice}."
-            )
-        wrong = ~(np.isfinite(found) & (found > 0.0))
-        if np.any(wrong):
-            at = int(np.flatnonzero(np.atleast_1d(wrong))[0])
-            value = np.atleast_1d(found)[at]
-            raise DataError(
-                f"KG-240: the dose {dose} needs the {label} of subject {self.ids[at]}, which is"
-                f" {'missing' if np.isnan(value) else f'{value:g}'}; give {advice}."
-            )
-        return found
-
-
-def dose_factor(
-    compiled: CompiledModel, state: int, unit: str, basis: Basis, dose: str
-) -> NDArray[np.float64]:
-    """Return internal dose units in one `unit`, shape () or (num_subjects,).
-
-    `unit` may count by weight or surface (mg/kg, mg/m2), for amounts and for rates.  A target
-    exposure is not proportional to one number; see `calvert_dose`.
-    """
-    parts = dose_unit(unit)
-    if parts is None:
-        return np.asarray(compiled.dose_amount(state, 1.0, unit), dtype=np.float64)
-    plain = parts.base if parts.per_time is None else f"{parts.base}/{parts.per_time}"
-    one = np.asarray(compiled.dose_amount(state, 1.0, plain), dtype=np.float64)
-    if parts.per is None:
-        return one
-    return one * basis.values(parts.per, dose) / parts.per_factor
-
-
-def calvert_dose(
-    compiled: CompiledModel, state: int, target: Quantity, basis: Basis
-) -> NDArray[np.float64]:
-    """Return the dose for a target AUC, internal units, shape () or (num_subjects,).
-
-    Dose (mg) = AUC (mg/mL min) (GFR (mL/min) + 25): Calvert et al. 1989, J. Clin. Oncol. 7:1748,
-    doi 10.1200/JCO.1989.7.11.1748.  The formula is carboplatin's.
-    """
-    gfr = basis.values("gfr", str(target))
-    molar = dimension(target.unit) == dimension("nmol*h/L")
-    area = convert(target.value, target.unit, "nmol*min/mL" if molar else "mg*min/mL")
-    amount = area * (gfr + 25.0)
-    return np.asarray(compiled.dose_amount(state, amount, "nmol" if molar else "mg"))
-
-
 # --- regimens -------------------------------------------------------------------------------------
 
 
@@ -372,7 +286,7 @@ def expanded(
             if time > end or (time == end and k > 0 and not includes_end):
                 break
             given.append(Given(time, order, dose, dose.steady if k == 0 else 0, state))
-    given = _without_cancelled(given)
+    given = _without_canceled(given)
     given.sort(key=lambda g: (g.time, g.order))
     if not given:
         raise DataError(
@@ -382,7 +296,7 @@ def expanded(
     return given
 
 
-def _without_cancelled(given: list[Given]) -> list[Given]:
+def _without_canceled(given: list[Given]) -> list[Given]:
     """Return the doses without those that a later train at steady state takes away."""
     resets = [(g.time, g.order) for g in given if g.steady == 1]
     if not resets:
@@ -472,9 +386,7 @@ def regimen_plan(
         label = f"dose of {g.dose.drug or 'drug'}" if has_drugs else "dose"
         marks.setdefault(label, []).append(g.time)
     plan.dose_marks = {label: np.unique(times) for label, times in marks.items()}
-    reference = Basis(
-        np.zeros(1), np.array(70.0), np.array(1.8), np.array(90.0)
-    )  # only the size matters
+    reference = basis.of_typical_subject()
     for g in {g.order: g for g in given}.values():
         row, own, _ = _dose_row(compiled, g, reference)
         amount = float(own["amount"]) if "amount" in own else row["amount"]

@@ -127,7 +127,7 @@ def describe_dimension(powers: Dimension) -> str:
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[A-Za-z_]+?H2O|[A-Za-z_\u00b5\u03bc%][A-Za-z_]*)"
+    r"|(?P<name>[A-Za-z_]+?H2Os?|[A-Za-z_\u00b5\u03bc%][A-Za-z_]*)"
     r"|(?P<super>[\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)"
     r"|(?P<symbol>\*\*|[-+*/^()\u00b7\u22c5]))"
 )
@@ -305,8 +305,11 @@ def _unknown(name: str, text: str, where: int) -> UnitError:
             " (0 degC = 273.15 K) or a difference in delta_degC."
         )
     shown = text if len(text) <= 60 else text[:57] + "..."
+    halves = [(name[:k], name[k:]) for k in range(1, len(name))]
+    ratio = next((f"{a}/{b}" for a, b in halves if a in UNITS and b in UNITS and a != "m"), None)
+    hint = did_you_mean(name, [ratio]) if ratio and len(name) > 3 else did_you_mean(name, UNITS)
     return UnitError(
-        f"KG-120: {name!r} is not a unit krogh knows.{did_you_mean(name, UNITS)}\n"
+        f"KG-120: {name!r} is not a unit krogh knows.{hint}\n"
         f"{underline(text, where, where + len(name))}"
         + ("" if shown == text else f"\n  in {shown!r}")
     )

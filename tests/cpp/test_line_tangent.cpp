@@ -160,6 +160,7 @@ TEST_CASE("a tangent along a line is the derivative of the numbers returned") {
   };
   const Input inputs[] = {{&Case::parameters, &simulate::LineDirections::parameters},
                           {&Case::fields, &simulate::LineDirections::fields},
+                          {&Case::faces, &simulate::LineDirections::faces},
                           {&Case::diffusivity, &simulate::LineDirections::diffusivity},
                           {&Case::fraction, &simulate::LineDirections::fraction},
                           {&Case::permeability, &simulate::LineDirections::permeability},

@@ -9,6 +9,7 @@ import pickle
 import re
 from pathlib import Path
 
+import krogh
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,9 +59,9 @@ def test_errors_survive_pickling() -> None:
 
 def test_every_code_in_the_package_belongs_to_the_class_that_raises_it(source_tree: Path) -> None:
     families = {
-        "SpecError": r"KG-1[013]\d",
+        "SpecError": r"KG-1[0134568]\d",
         "UnitError": r"KG-12\d",
-        "DataError": r"KG-2\d\d",
+        "DataError": r"KG-(2\d\d|18\d)",
         "SolverError": r"KG-3\d\d",
         "NumericalFailure": r"KG-3\d\d",
         "FitError": r"KG-4\d\d",
@@ -103,3 +104,9 @@ def test_marks_never_fail_and_lie_within_the_line(text: str, start: int, stop: i
     mark = shown.rpartition("\n")[2]
     assert set(mark) <= {" ", "^"}
     assert 1 <= mark.count("^") <= 130
+
+
+def test_a_misspelt_name_of_the_package_is_guessed() -> None:
+    with pytest.raises(AttributeError, match=r"'krogh' has no attribute 'Stduy'.* mean 'Study'"):
+        getattr(krogh, "Stduy")  # noqa: B009
+    assert not hasattr(krogh, "__absent__")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from krogh import units
 from krogh.errors import UnitError
@@ -221,11 +221,17 @@ def test_pint_quantities_pass_both_ways() -> None:
     assert units.to_pint(1.0, "nM").to("mol/m^3").magnitude == pytest.approx(1e-6)
 
 
+def test_a_unit_without_its_slash_is_guessed() -> None:
+    with pytest.raises(UnitError, match=r"KG-120: 'mgkg' .* Did you mean 'mg/kg'"):
+        parse_unit("mgkg")
+
+
 def test_names_that_only_pint_knows_are_found() -> None:
     assert factor("inch") == pytest.approx(25400.0)
     assert factor("dyne") / factor("N") == pytest.approx(1e-5)
 
 
+@example("%", "centimeter_H2Os")
 @given(st.sampled_from(sorted(UNITS)), st.sampled_from(sorted(UNITS)))
 def test_products_and_quotients_multiply_factors_and_add_dimensions(a: str, b: str) -> None:
     left, right = parse_unit(a), parse_unit(b)

@@ -141,8 +141,8 @@ def test_relative_standard_errors_are_those_of_the_fisher_information() -> None:
     t = np.tile(TIMES, 3)
     relative = np.column_stack([-cl / v * t, -1.0 + cl / v * t])  # d ln f / d ln(CL), d ln V
     sigma = found.errors["cv"][0] / 100.0
-    centred = relative - relative.mean(axis=0)
-    information = relative.T @ relative / sigma**2 + 2.0 * centred.T @ centred
+    centered = relative - relative.mean(axis=0)
+    information = relative.T @ relative / sigma**2 + 2.0 * centered.T @ centered
     expected = 100.0 * np.sqrt(np.diag(np.linalg.inv(information)))
     rse = [found.relative_standard_error(n) for n in ("CL", "V")]
     assert rse == pytest.approx(expected, rel=1e-6)

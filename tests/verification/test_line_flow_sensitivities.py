@@ -17,7 +17,7 @@ pytestmark = pytest.mark.verification
 
 TIMES = [1.0, 4.0]
 FIXED = {"fixed_step": 0.05}
-OWN = ("parameters", "diffusivity", "fraction", "permeability")
+OWN = ("parameters", "faces", "diffusivity", "fraction", "permeability")
 
 
 def inputs_of(line, names):
@@ -82,14 +82,14 @@ def test_branches_that_share_a_plasma(walls):
 
 def test_flow_through_the_tissue():
     cells = 7
-    velocity = np.linspace(0.5, -0.3, cells + 1)
+    velocity = np.linspace(0.5, -0.3, cells + 1)  # Peclet numbers of a cell from -0.3 to 3
     line = Line(
         COMPETING,
         [0.02, 0.1, 0.05],
         even_faces(5.0, 25.0, cells),
         {"f": (("membrane", 0), ("membrane", -1)), "g": (("fixed", 0), CLOSED)},
-        diffusivity=3.0,
-        fraction=0.3,
+        diffusivity=np.linspace(2.0, 4.0, 2 * cells).reshape(2, cells),
+        fraction=np.linspace(0.2, 0.4, 2 * cells).reshape(2, cells),
         permeability=[[0.5, 0.2], [0.0, 0.0]],
         geometry="cylindrical",
         options={
@@ -99,24 +99,38 @@ def test_flow_through_the_tissue():
             "pulse_amplitudes": np.array([[[[3.0, 1.0]], [[2.0, 0.0]]]]),
         },
     )
-    check(line, ("parameters", "rates", "pulse_amplitudes"))
+    check(line, (*OWN, "velocity", "rates", "pulse_amplitudes"))
+
+
+def test_a_flow_at_rest_can_be_moved():
+    line = several((4, 3))
+    line = line.but(options=line.options | {"velocity": np.zeros((1, 2, 9))})
+    moved = np.ones((1, 1, 2, 9))
+    run = line.run(TIMES, **FIXED, d_velocity=moved)
+
+    def at(h):
+        velocity = {"velocity": np.full((1, 2, 9), h)}
+        found = line.but(options=line.options | velocity).run(TIMES, **FIXED)
+        return [found.values[0], found.plasma[0]]
+
+    found = [run.sensitivities[0, :, 0], run.plasma_sensitivities[0, :, 0]]
+    for mine, right in zip(found, difference(at, 1e-2), strict=True):
+        assert np.max(np.abs(mine - right)) < 1e-8 * np.max(np.abs(right))
 
 
 def test_flow_beside_a_plasma():
     line = several((4, 3))
     velocity = np.full((1, 2, 9), 0.4)
     line = line.but(options=line.options | {"velocity": velocity})
-    run = check(line, ("parameters", "plasma_parameters", "outside_factor", "uptake_factor"))
+    names = (*OWN, "velocity", "plasma_parameters", "outside_factor", "uptake_factor")
+    run = check(line, names)
     assert np.max(np.abs(run.plasma_sensitivities)) > 0.0
 
 
 def test_what_has_no_tangents_is_refused():
     line = several((4, 4))
-    moving = line.but(options=line.options | {"velocity": np.full((1, 2, 10), 0.4)})
-    with pytest.raises(ValueError, match="d_permeability: a line with a velocity"):
-        moving.run(TIMES, d_permeability=np.ones((1, 1, 2, 2, 2)))
-    still = moving.run(TIMES, d_permeability=np.zeros((1, 1, 2, 2, 2)))
-    assert not still.sensitivities.any()
+    with pytest.raises(ValueError, match="needs a velocity"):
+        line.run(TIMES, d_velocity=np.ones((1, 1, 2, 10)))
     vessel = line.but(
         options=line.options
         | {"axial_flow": np.array([50.0]), "axial_lengths": np.array([[10.0, 10.0]])}

@@ -44,6 +44,7 @@ class Problem:
             "diffusivity": uneven(10.0, 2, CELLS),
             "fraction": uneven(0.24, 2, CELLS),
             "permeability": np.array([self.line.permeability]),
+            "faces": np.array([self.line.faces]),
             "fields": uneven(833.0, 1, CELLS),  # of S0
             "rates": np.array(self.line.options["rates"]),
             # A second, smaller dose within the run.

@@ -77,7 +77,7 @@ def test_a_run_that_varies_in_one_direction_equals_the_line(axis, side):
 
 
 def jump_problem(dimensions, cells):
-    """A steady state with a jump of D and eps; C/eps and the flux are known and continuous."""
+    """A steady state with a jump of D and eps; C/eps is known, it and the flux are continuous."""
     length, k = 100.0, 1e-2
     n = [cells if a < dimensions else 1 for a in range(3)]
     faces = box(*n)

@@ -3,9 +3,12 @@
 #include "simulate/line_tangent.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <krogh/integrate/tableau.hpp>
+
+#include "simulate/moved_conductance.hpp"
 
 namespace krogh::simulate {
 namespace {
@@ -13,26 +16,6 @@ namespace {
 constexpr int W = linalg::line_lanes;
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-/// Derivative of the conductance A / (w_a / 2 p_a + w_b / 2 p_b) between two half cells, p = D eps,
-/// along dp; free of divisions by p, which may be zero on one side.
-double between_cells(double area, double width_a, double p_a, double dp_a, double width_b,
-                     double p_b, double dp_b) {
-  if (dp_a == 0.0 && dp_b == 0.0) return 0.0;
-  const double sum = width_a * p_b + width_b * p_a;
-  return 2.0 * area * (width_a * p_b * p_b * dp_a + width_b * p_a * p_a * dp_b) / (sum * sum);
-}
-
-/// As above for the wall: A / (1/P + w / 2p) of a membrane, A 2p / w of a fixed concentration.
-double at_wall(space::WallKind kind, double area, double width, double p, double dp,
-               double permeability, double d_permeability) {
-  if (kind == space::WallKind::closed) return 0.0;
-  if (kind == space::WallKind::fixed) return 2.0 * area * dp / width;
-  if (dp == 0.0 && d_permeability == 0.0) return 0.0;
-  const double sum = 2.0 * p + width * permeability;
-  return area * (4.0 * p * p * d_permeability + 2.0 * width * permeability * permeability * dp) /
-         (sum * sum);
-}
 
 /// Fills every row of a register file with its constant.
 void set_constants(const LineCells& cells, const TangentModelPlan& plan) {
@@ -57,6 +40,14 @@ void for_cells(const LineCells& cells, const TangentCells& tangents, int directi
     const int count = std::min(per_block, cells.num_cells - first);
     for (int c = 0; c < count; ++c) use(first + c, from[c * W]);
   }
+}
+
+/// A state of a cell at the start of the next step.
+double value_of(const LineCells& cells, int state, int lane, std::int64_t cell) {
+  const std::int64_t per_block = cells.width / W;
+  const std::int64_t block = cell / per_block;
+  return cells.files[(block * cells.file_rows + cells.y_row + state) * cells.width +
+                     (cell % per_block) * W + lane];
 }
 
 }  // namespace
@@ -94,7 +85,9 @@ void LineTangents::place_rows() {
   const auto operators = idx(plan_.num_operators), moved = idx(plan_.num_moved_inputs);
   std::vector<std::pair<double**, std::size_t>> parts{
       {&t.conductances, operators * (cells + chains * vector)},
+      {&t.convections, b.has_velocity ? 2 * operators * (cells + chains * vector) : 0},
       {&t.relative_fractions, operators * cells},
+      {&t.relative_volumes, operators * idx(b.tissue.num_cells) * W},
       {&t.rates, moved * terms},
       {&t.amplitudes, moved * terms},
       {&t.bases, moved * inputs},
@@ -201,29 +194,61 @@ void LineTangents::load_branch(int lane, std::int64_t line, int direction, int b
   auto moved = [&](std::span<const double> values, std::int64_t size, std::int64_t position) {
     return values.empty() ? 0.0 : tangent_of(values, line, direction, d.count, size)[position];
   };
-  auto width = [&](std::int64_t c) { return faces[c + 1] - faces[c]; };
+  auto moved_face = [&](std::int64_t face) {
+    return moved(d.faces, all + branches, first + branch + face);
+  };
+  auto area = [&](std::int64_t face) {
+    return area_of(problem_.geometry, grid.areas[idx(face)], faces[face], moved_face(face));
+  };
+  // The volume between two faces changes by their areas times what they move.
+  for (std::int64_t c = 0; c < n; ++c)
+    tangent_.relative_volumes[(place * all + first + c) * W + lane] =
+        (grid.areas[idx(c + 1)] * moved_face(c + 1) - grid.areas[idx(c)] * moved_face(c)) /
+        grid.volumes[idx(c)];
   for (std::int64_t j = 0; j < m; ++j) {
     const MobileState& state = problem_.mobile[idx(j)];
-    const std::int64_t row = j * all;
-    auto p = [&](std::int64_t c) { return diffusivity[row + c] * fraction[row + c]; };
-    auto dp = [&](std::int64_t c) {
-      return moved(d.diffusivity, m * all, row + first + c) * fraction[row + c] +
-             moved(d.fraction, m * all, row + first + c) * diffusivity[row + c];
+    auto cell = [&](std::int64_t c) {
+      const std::int64_t at = j * all + c;
+      return HalfCell{.width = {faces[c + 1] - faces[c], moved_face(c + 1) - moved_face(c)},
+                      .p = {diffusivity[at] * fraction[at],
+                            moved(d.diffusivity, m * all, at + first) * fraction[at] +
+                                moved(d.fraction, m * all, at + first) * diffusivity[at]}};
     };
     for (std::int64_t c = 0; c < n; ++c)
       tangent_.relative_fractions[((place * all + first + c) * m + j) * W + lane] =
-          moved(d.fraction, m * all, row + first + c) / fraction[row + c];
+          moved(d.fraction, m * all, j * all + first + c) / fraction[j * all + c];
     double* conductance =
         tangent_.conductances + ((place * (all + branches) + first + branch) * m + j) * W + lane;
     for (std::int64_t face = 1; face < n; ++face)
-      conductance[face * m * W] = between_cells(grid.areas[idx(face)], width(face - 1), p(face - 1),
-                                                dp(face - 1), width(face), p(face), dp(face));
+      conductance[face * m * W] = between_cells(area(face), cell(face - 1), cell(face));
+    std::array<bool, 2> is_open{};
     for (std::int64_t w = 0; w < 2; ++w) {
-      const std::int64_t face = w == 0 ? 0 : n, cell = w == 0 ? 0 : n - 1;
+      const std::int64_t face = w == 0 ? 0 : n;
+      is_open[idx(w)] = state.walls[idx(w)] != space::WallKind::closed;
       conductance[face * m * W] =
-          at_wall(state.walls[idx(w)], grid.areas[idx(face)], width(cell), p(cell), dp(cell),
-                  permeability[2 * j + w],
-                  moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w));
+          at_wall(state.walls[idx(w)], area(face), cell(w == 0 ? 0 : n - 1),
+                  {permeability[2 * j + w],
+                   moved(d.permeability, branches * m * 2, (branch * m + j) * 2 + w)});
+    }
+    if (!block_.has_velocity) continue;
+    const space::DiffusionOperator still = space::diffusion_operator(
+        grid, {diffusivity + j * all, idx(n)}, {fraction + j * all, idx(n)},
+        {state.walls[0], permeability[2 * j]}, {state.walls[1], permeability[2 * j + 1]});
+    const std::int64_t row = j * (all + branches) + first + branch;
+    const double* velocity = tangent_of(problem_.velocity, line, 0, 1, m * (all + branches)) + row;
+    const std::int64_t size = (all + branches) * m * W;
+    for (std::int64_t face = 0; face <= n; ++face) {
+      double* outward =
+          tangent_.convections + 2 * place * size + ((first + branch + face) * m + j) * W + lane;
+      outward[0] = outward[size] = 0.0;
+      if ((face == 0 && !is_open[0]) || (face == n && !is_open[1])) continue;
+      const Moved across = area(face);
+      const Moved flow{across.value * velocity[face],
+                       across.tangent * velocity[face] +
+                           across.value * moved(d.velocity, m * (all + branches), row + face)};
+      double& here = conductance[face * m * W];
+      here = beside_flow(still.conductance[idx(face)], here, flow);
+      outward[flow.value < 0.0 ? size : 0] = flow.value < 0.0 ? -flow.tangent : flow.tangent;
     }
   }
 }
@@ -379,6 +404,7 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
   };
   for (int k = 0; k < plan_.num_directions; ++k) {
     const std::int64_t at = (line * num_records + record) * plan_.num_directions + k;
+    const std::int64_t operator_place = plan_.operators[idx(k)];
     for (std::int64_t r = 0; r < count; ++r) {
       double* target = output.sensitivities.data() + (at * count + r) * n;
       for_cells(c, tissue, k, recorded[idx(r)], lane,
@@ -393,7 +419,12 @@ void LineTangents::record(int lane, std::int64_t line, std::int64_t record,
         while (q >= b.transport.starts[branch + 1]) ++branch;
         double& sum =
             output.content_sensitivities[idx((at * branches + branch) * c.num_states + i)];
-        sum += b.volume[q * W + lane] * value;
+        double moved = value;
+        if (operator_place >= 0) {  // a cell that grows holds more
+          const std::int64_t cell = operator_place * n + q;
+          moved += tangent_.relative_volumes[cell * W + lane] * value_of(c, i, lane, q);
+        }
+        sum += b.volume[q * W + lane] * moved;
         sums += value;
       });
       if (!std::isfinite(sums))

@@ -74,7 +74,9 @@ struct LineTangentBlock {
   const int* operators = nullptr;        ///< (directions)
   const int* inputs = nullptr;           ///< (directions)
   double* conductances = nullptr;        ///< (operators, cells + chains, mobile, lanes)
+  double* convections = nullptr;         ///< (operators, 2, cells + chains, mobile, lanes), or none
   double* relative_fractions = nullptr;  ///< d eps / eps, (operators, cells, mobile, lanes)
+  double* relative_volumes = nullptr;    ///< dV / V, (operators, cells, lanes)
   double* rates = nullptr;               ///< (moved inputs, inputs, terms, lanes)
   double* amplitudes = nullptr;          ///< (moved inputs, inputs, terms, lanes)
   double* bases = nullptr;               ///< (moved inputs, inputs, lanes)

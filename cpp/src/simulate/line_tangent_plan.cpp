@@ -107,13 +107,8 @@ void require_tangents_of(const LineProblem& p) {
   if (d.count == 0) return;
   if (!p.vessel.flow.empty())
     throw InvalidInput("directions: a line with capillary segments (axial_flow) has no tangents");
-  if (p.velocity.empty()) return;
-  for (const auto& [values, name] :
-       {std::pair{d.diffusivity, "d_diffusivity"}, std::pair{d.fraction, "d_fraction"},
-        std::pair{d.permeability, "d_permeability"}})
-    if (std::any_of(values.begin(), values.end(), [](double v) { return v != 0.0; }))
-      throw InvalidInput(std::string(name) +
-                         ": a line with a velocity has no tangents along its transport");
+  if (p.velocity.empty() && !d.velocity.empty())
+    throw InvalidInput("d_velocity needs a velocity, which may be zero");
 }
 
 MovedParameters of_tissue(const model::Program& program, const LineProblem& p) {
@@ -162,10 +157,12 @@ void validate_directions(const model::Program& program, const LineProblem& p,
   require_tangents(d.fields, "d_fields", d.count,
                    static_cast<std::int64_t>(p.field_parameters.size()) * n, lines);
   require_tangents(d.initial, "d_initial", d.count, program.num_states() * n, lines);
+  require_tangents(d.faces, "d_faces", d.count, n + branches_of(p), lines);
   require_tangents(d.diffusivity, "d_diffusivity", d.count, m * n, lines);
   require_tangents(d.fraction, "d_fraction", d.count, m * n, lines);
   const std::int64_t branches = branches_of(p);
   require_tangents(d.permeability, "d_permeability", d.count, branches * m * 2, lines);
+  require_tangents(d.velocity, "d_velocity", d.count, m * (n + branches), lines);
   require_tangents(d.rates, "d_rates", d.count, terms, lines);
   require_tangents(d.pulse_amplitudes, "d_pulse_amplitudes", d.count, p.num_pulses * terms, lines);
   require_tangents(d.table_values, "d_table_values", d.count,
@@ -258,7 +255,9 @@ LineTangentPlan::LineTangentPlan(const model::Program& program,
   const auto points = static_cast<std::int64_t>(p.table_times.size());
   const auto exchanges = static_cast<std::int64_t>(p.plasma.exchange.size());
   for (int k = 0; k < num_directions; ++k) {
-    const bool moves_operator = moves_any(d.diffusivity, k, d.count, m * n) ||
+    const bool moves_operator = moves_any(d.faces, k, d.count, n + branches_of(p)) ||
+                                moves_any(d.velocity, k, d.count, m * (n + branches_of(p))) ||
+                                moves_any(d.diffusivity, k, d.count, m * n) ||
                                 moves_any(d.fraction, k, d.count, m * n) ||
                                 moves_any(d.permeability, k, d.count, branches_of(p) * m * 2);
     const bool moves_input = moves_any(d.rates, k, d.count, terms) ||

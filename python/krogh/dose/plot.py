@@ -5,7 +5,6 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +16,7 @@ from krogh.dose.probability import wilson
 from krogh.dose.sample import LIMITS
 from krogh.dose.space import Axis
 from krogh.errors import SpecError, did_you_mean
-from krogh.plot import COLORS
-from krogh.table import require_extra
+from krogh.plot import COLORS, new_figure
 from krogh.units import format_number
 
 if TYPE_CHECKING:
@@ -33,13 +31,7 @@ _LINES: Final = ("-", "--", "-.", ":")
 
 
 def _figure(width: float, height: float) -> Any:
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
-        import matplotlib.pyplot  # noqa: F401
-
-    figure = Figure(figsize=(width, height))
+    figure = new_figure(width, height)
     figure.set_layout_engine("constrained")
     return figure
 
@@ -315,14 +307,16 @@ def _draw_curve(axes: Any, plan: Plan, free: int, held: dict[int, int]) -> None:
 
 
 def _asked_for(axes: Any, wanted: float) -> None:
+    """Draw the confidence asked for; its words stand beside the axes, where nothing is drawn."""
     axes.axhline(wanted, color="0.35", lw=1.0, ls=(0, (6, 3)))
     axes.annotate(
-        f"{wanted:g} % asked for",
+        f"{wanted:g} %\nasked for",
         (1.0, wanted),
-        (-2, 3),
+        (5, 0),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
-        ha="right",
+        ha="left",
+        va="center",
         fontsize=8,
     )
 
@@ -398,6 +392,8 @@ def plot_tradeoff(plan: Plan, path: str | Path | None = None) -> Any:
     if positive.size and positive.min() > 0.0 and positive.max() / positive.min() > 4.0:
         axes.set_xscale("log")
         _plain_numbers(axes)
+    if positive.size and np.ptp(positive) < 0.01 * positive.max():  # all the same, to rounding
+        axes.set_xlim(0.5 * positive.max(), 1.5 * positive.max())
     axes.set_ylim(-3.0, 103.0)
     axes.set_xlabel(f"median {plan.settings.exposure} ({plan.settings.exposure_unit})")
     axes.set_ylabel("joint attainment (% of tumours)")

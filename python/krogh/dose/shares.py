@@ -4,13 +4,16 @@ SPDX-License-Identifier: BSD-3-Clause
 
 Between the centers of neighboring cells, and between neighboring times, values are straight lines;
 a share is the exact share of that broken line, so it changes smoothly with the threshold.  The
-first and the last half cell hold the value of their center.
+first and the last half cell hold the value of their center.  What lines themselves need of it is
+`krogh.line.weighing`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from krogh.line.weighing import quantile_of_cells, share_above, share_of_cells, total
 
 __all__ = [
     "area",
@@ -26,74 +29,11 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-def _total(x: Floats) -> Floats:
-    """Sum over the last axis, in an order that does not depend on the other axes."""
-    total: Floats = np.ascontiguousarray(x).sum(axis=-1)
-    return total
-
-
-def _above(d: Floats) -> Floats:
-    """Share of each piece of a broken line (last axis) that is not below zero."""
-    left, right = d[..., :-1], d[..., 1:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        length = np.abs(left) + np.abs(right)
-        part = np.maximum(left, 0.0) + np.maximum(right, 0.0)
-        mixed = np.where(length > 0.0, part / length, 1.0)
-        crossing = np.where((left >= 0.0) == (right >= 0.0), left >= 0.0, mixed)
-    result: Floats = np.where(np.isnan(d[..., :-1] + d[..., 1:]), np.nan, crossing)
-    return result
-
-
-def share_of_cells(excess: Floats, weights: Floats) -> Floats:
-    """Return the share of the weight where `excess` is not negative, over the last axis.
-
-    Parameters
-    ----------
-    excess
-        Shape (..., cells): value minus threshold; NaN makes the share NaN.
-    weights
-        Shape broadcastable to it: volumes of the cells, or volumes times viable fraction.
-
-    Returns
-    -------
-    ndarray
-        Shape (...), 0 to 1; 1 where all weights are zero (no cell is left that lacks anything).
-    """
-    w = np.broadcast_to(weights, excess.shape)
-    total = _total(w)
-    with np.errstate(invalid="ignore"):
-        ends = np.where(np.isnan(excess), np.nan, excess >= 0.0)
-    met = 0.5 * (w[..., 0] * ends[..., 0] + w[..., -1] * ends[..., -1])
-    if excess.shape[-1] > 1:
-        met = met + _total(0.5 * (w[..., :-1] + w[..., 1:]) * _above(excess))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share: Floats = np.where(total > 0.0, met / total, 1.0)
-    return share
-
-
 def mean_of_cells(values: Floats, weights: Floats) -> Floats:
     """Return the weighted mean over the last axis."""
     w = np.broadcast_to(weights, values.shape)
-    mean: Floats = _total(values * w) / _total(w)
+    mean: Floats = total(values * w) / total(w)
     return mean
-
-
-def quantile_of_cells(values: Floats, weights: Floats, level: float) -> Floats:
-    """Return the value that a share `level` of the weight does not exceed, over the last axis.
-
-    The value of a cell stands for the middle of its weight among the sorted cells; between them it
-    is interpolated.
-    """
-    order = np.argsort(values, axis=-1)
-    v = np.take_along_axis(values, order, axis=-1)
-    w = np.take_along_axis(np.broadcast_to(weights, values.shape), order, axis=-1)
-    middle = np.cumsum(w, axis=-1) - 0.5 * w
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = middle / w.sum(axis=-1, keepdims=True)
-    flat_v, flat_m = v.reshape(-1, v.shape[-1]), middle.reshape(-1, v.shape[-1])
-    found = [np.interp(level, m, row) for m, row in zip(flat_m, flat_v, strict=True)]
-    result: Floats = np.array(found).reshape(values.shape[:-1])
-    return result
 
 
 def share_of_time(excess: Floats, times: Floats) -> Floats:
@@ -107,7 +47,7 @@ def share_of_time(excess: Floats, times: Floats) -> Floats:
         Shape (times,), increasing; at least two.
     """
     steps = np.diff(times)
-    share: Floats = _total(_above(excess) * steps) / steps.sum()
+    share: Floats = total(share_above(excess) * steps) / steps.sum()
     return share
 
 
@@ -143,7 +83,7 @@ def area(values: Floats, times: Floats) -> Floats:
         ratio = np.log(left / right)
         falling = (right > 0.0) & (left > right) & (ratio > 1e-6)
         mean = np.where(falling, (left - right) / ratio, 0.5 * (left + right))
-    return _total(mean * np.diff(times))
+    return total(mean * np.diff(times))
 
 
 def depth_of_half(profile: Floats, distance: Floats, farthest: Floats) -> Floats:

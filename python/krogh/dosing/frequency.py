@@ -108,6 +108,7 @@ def q_form(scan: Scanner, segment: Segment, start: int) -> None:
 
 
 def put_interval(scan: Scanner, segment: Segment, seconds: Fraction, start: int) -> None:
+    """Put the interval between doses, s, into a segment; DataError KG-204 out of range."""
     if seconds <= 0:
         scan.fail("KG-204", "the interval must be positive.", start, scan.at)
     if seconds > Fraction(10) ** 11:

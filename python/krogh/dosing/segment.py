@@ -95,6 +95,7 @@ def build(scan: Scanner, segment: Segment, before: Dose | None, held: dict[str, 
 
 
 def contradictions(scan: Scanner, segment: Segment, before: Dose | None) -> None:
+    """Raise DataError, with the place in the text, for phrases that exclude each other."""
     values, places = segment.values, segment.places
     fail = scan.fail
     if "bolus" in values:
@@ -171,6 +172,7 @@ def repetitions(scan: Scanner, segment: Segment, interval: float) -> int | None:
 def start_times(
     scan: Scanner, segment: Segment, before: Dose | None, interval: float
 ) -> tuple[float, ...]:
+    """Return when the doses of a segment start, s; those after ``then`` follow the dose before."""
     values = segment.values
     if before is None:
         start = values.get("start", values.get("delay", 0.0))

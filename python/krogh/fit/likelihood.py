@@ -249,10 +249,10 @@ def likelihood_at(observations: Observations, residuals: Residuals, num_free: in
             values, vectors = np.linalg.eigh(freedom * information)
             blocks.append((vectors * np.sqrt(np.maximum(values, 0.0))).T)
             continue
-        centred = residuals.spread_slopes[mine] - residuals.spread_slopes[mine].mean(axis=0)
+        centered = residuals.spread_slopes[mine] - residuals.spread_slopes[mine].mean(axis=0)
         scale = unbiased[k] if unbiased[k] > 0.0 else 1.0
         blocks.append(residuals.slopes[mine] / (scale * residuals.spreads[mine])[:, None])
-        if np.any(centred):
-            blocks.append(math.sqrt(2.0) * centred)
+        if np.any(centered):
+            blocks.append(math.sqrt(2.0) * centered)
     whitened = np.concatenate(blocks)
     return Likelihood(objective, sigma, unbiased, whitened)

@@ -5,7 +5,6 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 
 from krogh.errors import DataError, SpecError
 from krogh.fit.parameters import groups_of
-from krogh.plot import COLORS, _plain_decades
-from krogh.table import require_extra
+from krogh.plot import COLORS, _plain_decades, new_figure
 from krogh.units import factor
 
 if TYPE_CHECKING:
@@ -73,12 +71,6 @@ def plot_fit(
     SpecError
         KG-118 for more panels than 16.
     """
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
-        import matplotlib.pyplot  # noqa: F401
-
     panels = _panels(result, by)
     compiled = result._search.predictor.compiled
     outputs = sorted({s.output for s in result._observations.strata})
@@ -92,7 +84,7 @@ def plot_fit(
     curves = _curves(result)
     height = rows * len(outputs)
     wide = 6.4 if columns == 1 else 3.2 * columns
-    figure = Figure(figsize=(wide, (3.9 if height == 1 else 2.5 * height) + 0.7))
+    figure = new_figure(wide, (3.9 if height == 1 else 2.5 * height) + 0.7)
     figure.set_layout_engine("constrained")
     handles: dict[str, Any] = {}
     for block, output in enumerate(outputs):

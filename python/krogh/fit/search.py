@@ -244,7 +244,7 @@ def starting_points(search: Search, count: int, spread: float, seed: int) -> lis
     times its magnitude (or by `spread` - 1 units at 0); bounds cut the range.  Sobol 1967, doi
     10.1016/0041-5553(67)90144-9; scrambled as in Matousek 1998, doi 10.1006/jcom.1998.0489.
     """
-    centre = np.array([e.to_search(e.start) for e in search.estimated])
+    center = np.array([e.to_search(e.start) for e in search.estimated])
     width = np.array(
         [
             math.log(spread) if e.is_log else (spread - 1.0) * (abs(e.start) or 1.0)
@@ -252,10 +252,10 @@ def starting_points(search: Search, count: int, spread: float, seed: int) -> lis
         ]
     )
     size = len(search.estimated)
-    low = np.maximum(centre - width, search.lower[:size])
-    high = np.minimum(centre + width, search.upper[:size])
+    low = np.maximum(center - width, search.lower[:size])
+    high = np.minimum(center + width, search.upper[:size])
     shares = np.full(search.num_variables - size, _HALF)
-    points = [np.concatenate([centre, shares])]
+    points = [np.concatenate([center, shares])]
     if count > 1:
         from scipy.stats import qmc
 

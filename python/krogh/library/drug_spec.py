@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.library.schema import RegimenEntry
-from krogh.library.values import Value, chosen_value, reason_of, same_unit
+from krogh.library.values import Value, chosen_value, reason_of, same_unit, table_of
 from krogh.model.vocabulary import valid_name
 from krogh.table import ResultTable
 
@@ -414,17 +414,8 @@ class Drug(_Entry):
 
     def table(self) -> ResultTable:
         """Return every value with its range, whether it was verified, and its source."""
-        rows = list(self._everything())
-        return ResultTable(
-            {
-                "value of": [name for name, _ in rows],
-                "value": [v.value for _, v in rows],
-                "range": [v.range_text for _, v in rows],
-                "verified": ["yes" if v.verified else "NO" for _, v in rows],
-                "source": [v.source for _, v in rows],
-            },
-            title=f"{self.name} ({self.kind}{f', set {self.set!r}' if self.set else ''})",
-        )
+        chosen = f", set {self.set!r}" if self.set else ""
+        return table_of(self._everything(), f"{self.name} ({self.kind}{chosen})")
 
     def __str__(self) -> str:
         head = [f"{self.name} ({self.kind}); label {self.label}", self.title]

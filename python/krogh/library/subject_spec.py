@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.library.values import Value, chosen_value
+from krogh.library.values import Value, chosen_value, table_of
 from krogh.table import ResultTable
 from krogh.units import dimension
 
@@ -98,17 +98,7 @@ class Subject(BaseModel):
 
     def table(self) -> ResultTable:
         """Return every value with its range and source."""
-        rows = list(self.values.items())
-        return ResultTable(
-            {
-                "value of": [name for name, _ in rows],
-                "value": [v.value for _, v in rows],
-                "range": [v.range for _, v in rows],
-                "verified": ["yes" if v.verified else "NO" for _, v in rows],
-                "source": [v.source for _, v in rows],
-            },
-            title=f"{self.name} ({self.species})",
-        )
+        return table_of(self.values.items(), f"{self.name} ({self.species})")
 
     def __str__(self) -> str:
         lines = [f"{self.name} ({self.species}): {self.title}"]

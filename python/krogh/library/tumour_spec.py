@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.library.drug_spec import DRUG_VALUES
-from krogh.library.values import Value, chosen_value, reason_of, same_unit
+from krogh.library.values import Value, chosen_value, reason_of, same_unit, table_of
 from krogh.model.fields import as_measure
 from krogh.model.vocabulary import valid_name
 from krogh.table import ResultTable
@@ -374,17 +374,7 @@ class Tumour(_Entry):
 
     def table(self) -> ResultTable:
         """Return every value with its range, whether it was verified, and its source."""
-        rows = list(self._everything())
-        return ResultTable(
-            {
-                "value of": [name for name, _ in rows],
-                "value": [v.value for _, v in rows],
-                "range": [v.range_text for _, v in rows],
-                "verified": ["yes" if v.verified else "NO" for _, v in rows],
-                "source": [v.source for _, v in rows],
-            },
-            title=f"{self.name} ({self.geometry}, {self.cells} cells)",
-        )
+        return table_of(self._everything(), f"{self.name} ({self.geometry}, {self.cells} cells)")
 
     def __str__(self) -> str:
         lines = [f"{self.name} ({self.geometry}, {self.cells} cells)", self.title, ""]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -23,9 +24,18 @@ from krogh.library.ranges import ASSUMED_FACTOR, NORMAL_95
 from krogh.library.schema import NO_RANGE, PublishedRange
 from krogh.model.components import Parameter
 from krogh.model.fields import as_measure, require_unit
+from krogh.table import ResultTable
 from krogh.units import Quantity, convert, format_number
 
-__all__ = ["CHOSEN", "Value", "chosen_value", "parameter_of", "reason_of", "same_unit"]
+__all__ = [
+    "CHOSEN",
+    "Value",
+    "chosen_value",
+    "parameter_of",
+    "reason_of",
+    "same_unit",
+    "table_of",
+]
 
 CHOSEN: Final = "not determined, value chosen here"
 """As `Value.range`: the value was given by the user or chosen, not found."""
@@ -272,3 +282,18 @@ def parameter_of(value: Value, name: str = "value") -> Parameter:
 def same_unit(value: Value, unit: str) -> float:
     """Return the number of a value in another unit of its dimension."""
     return convert(value.quantity.value, value.unit or "1", unit or "1")
+
+
+def table_of(values: Iterable[tuple[str, Value]], title: str) -> ResultTable:
+    """Return named values, one a row, with range, whether they were verified, and source."""
+    rows = list(values)
+    return ResultTable(
+        {
+            "value of": [name for name, _ in rows],
+            "value": [v.value for _, v in rows],
+            "range": [v.range_text for _, v in rows],
+            "verified": ["yes" if v.verified else "NO" for _, v in rows],
+            "source": [v.source for _, v in rows],
+        },
+        title=title,
+    )

@@ -29,7 +29,17 @@ from krogh.model.parts import joined
 from krogh.space import Shape
 from krogh.units import dimension, factor
 
-__all__ = ["compiled_pair", "line_count", "line_problem", "require_span"]
+__all__ = [
+    "compiled_pair",
+    "given_curves",
+    "line_count",
+    "line_problem",
+    "mobile_of",
+    "packed",
+    "require_field_names",
+    "require_span",
+    "size_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +116,7 @@ def line_count(
     """
     found: dict[int, str] = {}
     for name, value in values.items():
-        size = _size(value)
+        size = size_of(value)
         if size is not None:
             found.setdefault(size, f"values of {name!r}")
     for name, value in fields.items():
@@ -114,7 +124,7 @@ def line_count(
         if not callable(numbers) and np.ndim(numbers) == 2:
             found.setdefault(int(np.shape(numbers)[0]), f"the field {name!r}")
     for what, value in others:
-        size = value if isinstance(value, int) else _size(value)
+        size = value if isinstance(value, int) else size_of(value)
         if size is not None:
             found.setdefault(size, what)
     found.pop(1, None)
@@ -128,7 +138,8 @@ def line_count(
     return next(iter(found), 1)
 
 
-def _size(value: Any) -> int | None:
+def size_of(value: Any) -> int | None:
+    """Return how many lines an array of values speaks of; None for one value for all."""
     if value is None or isinstance(value, str):
         return None
     numbers: Any = value[0] if isinstance(value, tuple) and len(value) == 2 else value
@@ -161,7 +172,7 @@ def line_problem(
             f" or a Capillary, not {type(shape).__name__}."
         )
     of_tissue, of_plasma, of_shape = split_values(values, tissue, systemic, shape)
-    _require_fields(fields, tissue, values)
+    require_field_names(fields, tissue, values)
     lengths = shape_lengths(shape, of_shape, count)
     nominal = {
         name: 0.0 for name in fields if np.isnan(tissue.nominal[tissue.parameter_index(name)])
@@ -172,31 +183,32 @@ def line_problem(
         shape=shape,
         count=count,
         lengths=lengths,
-        parameters=_packed(tissue, nominal | of_tissue, count),
+        parameters=packed(tissue, nominal | of_tissue, count),
         plasma_parameters=(
-            np.zeros((1, 0)) if systemic is None else _packed(systemic, of_plasma, count)
+            np.zeros((1, 0)) if systemic is None else packed(systemic, of_plasma, count)
         ),
         mobiles=(),
-        curves=_curves(tissue, plasma or {}, systemic, count),
+        curves=given_curves(tissue, plasma or {}, systemic, count),
         volume=_volume(tumour_volume, systemic, count),
     )
     problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
     problem.mobiles = tuple(
-        _mobile(problem, name) for name in tissue.model.transports
+        mobile_of(problem, name) for name in tissue.model.transports
     )  # fmt: skip
     return problem, (of_tissue, of_plasma)
 
 
-def _packed(c: CompiledModel, values: Mapping[str, Any], count: int) -> Floats:
+def packed(c: CompiledModel, values: Mapping[str, Any], count: int) -> Floats:
     """Return parameters, one row where nothing differs."""
-    arrays = any(_size(v) is not None for v in values.values())
+    arrays = any(size_of(v) is not None for v in values.values())
     return c.pack(values, count if arrays and count > 1 else None)
 
 
-def _require_fields(
+def require_field_names(
     fields: Mapping[str, Any], tissue: CompiledModel, values: Mapping[str, Any]
 ) -> None:
+    """Raise SpecError KG-103 for a field that is no parameter, KG-163 for one given twice."""
     known = tissue.parameter_names[: tissue.num_model_parameters]
     for name in fields:
         if name not in known:
@@ -263,9 +275,10 @@ def _volume(given: Any, systemic: CompiledModel | None, count: int) -> Floats | 
     return volume
 
 
-def _curves(
+def given_curves(
     tissue: CompiledModel, plasma: Mapping[str, Any], systemic: CompiledModel | None, count: int
 ) -> dict[str, Curve]:
+    """Return given plasma curves; SpecError KG-162, KG-165 for what does not fit."""
     if plasma and systemic is not None:
         raise SpecError(
             "KG-162: give either plasma curves or a systemic model; the curve of a model comes from"
@@ -320,7 +333,8 @@ def require_span(problem: LineProblem, begin: float, end: float) -> None:
             )
 
 
-def _mobile(problem: LineProblem, name: str) -> Mobile:
+def mobile_of(problem: LineProblem, name: str) -> Mobile:
+    """Return a species that moves, and what is outside for it; SpecError KG-162 where it lacks."""
     tissue, systemic = problem.tissue, problem.systemic
     transport = tissue.model.transports[name]
     state = tissue.state_index(name)

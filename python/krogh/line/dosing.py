@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.basis import Basis
 from krogh.dosing import Dose, EventTable, Regimen
 from krogh.errors import DataError, SpecError
 from krogh.line.arrays import Evaluator
@@ -20,7 +21,6 @@ from krogh.schedule import (
     DOSE,
     OBSERVE,
     OTHER,
-    Basis,
     ListPlan,
     Plan,
     Records,
@@ -32,7 +32,15 @@ from krogh.simulate.cases import with_room
 from krogh.simulate.subjects import Subjects, basis_of
 from krogh.simulate.table_plan import prepare_table, table_plan
 
-__all__ = ["DoseGroup", "DoseList", "Dosing", "dose_list", "dosing_of", "lines_of_dosing"]
+__all__ = [
+    "DoseGroup",
+    "DoseList",
+    "Dosing",
+    "dose_list",
+    "dosing_of",
+    "lines_of_dosing",
+    "rows_of",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -192,7 +200,8 @@ def _part(basis: Basis, lines: Ints) -> Basis:
     def of(values: Floats | None) -> Floats | None:
         return values if values is None or values.ndim == 0 else values[lines]
 
-    return Basis(basis.ids[lines], of(basis.weight), of(basis.surface), of(basis.gfr))
+    ids = basis.ids[lines]
+    return Basis(ids, of(basis.weight), of(basis.surface), of(basis.gfr), basis.typical)
 
 
 def _regimen(dosing: Any) -> Regimen | None:
@@ -316,7 +325,7 @@ def dose_list(dosing: Dosing, values: Evaluator, count: int) -> DoseList:
     DataError
         KG-244 for an infusion whose rate or duration is not positive.
     """
-    parts = [_rows(group) for group in dosing.groups]
+    parts = [rows_of(group) for group in dosing.groups]
     columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     line, state = columns["line"], columns["target"]
     kind = columns["kind"]
@@ -404,7 +413,7 @@ def _by_line(value: Any, line: Ints) -> Any:
     return array[0] if array.size == 1 else array[line]
 
 
-def _rows(group: DoseGroup) -> dict[str, NDArray[Any]]:
+def rows_of(group: DoseGroup) -> dict[str, NDArray[Any]]:
     """Return the records of a group that are no observations, additional doses written out."""
     plan = group.plan
     if isinstance(plan, TemplatePlan):

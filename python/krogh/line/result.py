@@ -18,9 +18,10 @@ from krogh.labelled import LabelledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
+from krogh.line.overview import headline, notes, summary
 from krogh.line.parts import LineFailure, PlasmaResult, needed_states, provenance_of
 from krogh.line.problem import LineProblem
-from krogh.line.weighing import fraction_where, weighted_quantile
+from krogh.line.weighing import fraction_between, quantile_of_cells
 from krogh.model.expression import Expression, Symbol
 from krogh.provenance import Provenance, Verification
 from krogh.table import ResultTable, require_extra
@@ -221,6 +222,12 @@ class LineResult:
         return Evaluator(c.model, symbols)
 
     @property
+    def plasma_states(self) -> Floats:
+        """States of the systemic model, internal units, shape (lines, times, states)."""
+        assert self._outcome.plasma is not None
+        return self._outcome.plasma
+
+    @property
     def plasma(self) -> PlasmaResult:
         """Outputs and species of the systemic model by name."""
         return PlasmaResult(self)
@@ -302,6 +309,8 @@ class LineResult:
     ) -> LabelledArray:
         """Return the fraction of the volume whose value is at least, or at most, so much.
 
+        Between the centers of cells values are straight lines, as for targets and studies.
+
         Parameters
         ----------
         at_least, at_most
@@ -311,7 +320,8 @@ class LineResult:
         low, high = (self._limit(v, array.unit, name) for v in (at_least, at_most))
         if low is None and high is None:
             raise SpecError("KG-118: fraction_of_cells needs at_least=... or at_most=....")
-        values = fraction_where(array.values, self._weights(weights), low, high)
+        pieces = [piece.cells for piece in self.problem.shape.pieces]
+        values = fraction_between(array.values, self._weights(weights), low, high, pieces)
         return self.labelled(values, f"fraction of cells by {name}", "")
 
     def _limit(self, value: Any, unit: str, name: str) -> float | None:
@@ -326,6 +336,8 @@ class LineResult:
     def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
         """Return quantiles over the cells: what a fraction `q` of the volume does not exceed.
 
+        Interpolated between cells, as for targets and studies.
+
         Axes ("line", "time"), for several `q` ("quantile", "line", "time").
         """
         array = self[name]
@@ -333,7 +345,7 @@ class LineResult:
         if np.any((levels < 0.0) | (levels > 1.0)):
             raise SpecError(f"KG-118: quantiles lie between 0 and 1, not {q!r}.")
         w = np.broadcast_to(self._weights(weights), array.shape)
-        values = weighted_quantile(array.values, w, levels)
+        values = np.array([quantile_of_cells(array.values, w, level) for level in levels])
         if np.ndim(q) == 0:
             return self.labelled(values[0], name, array.unit)
         whole = self.labelled(values[0], name, array.unit)
@@ -473,52 +485,14 @@ class LineResult:
             f.line, when, self.time_unit, f.species, f.cell, position, f.reason, f.code
         )
 
-    def _headline(self) -> str:
-        p = self.problem
-        failed = int(np.count_nonzero(self.status))
-        lines = f"{p.count:,} line{'s' if p.count != 1 else ''}"
-        lost = f", {failed:,} {'FAILED' if self.is_complete else 'NOT DONE'}" if failed else ""
-        return f"{p.tissue.model.name} along {lines}{lost}: {p.shape!r}"
-
-    def _summary(self) -> ResultTable:
-        rows: dict[str, list[Any]] = {"output": [], "unit": [], "mean": [], "at the wall": []}
-        rows["farthest"] = []
-        far = np.argmax(np.atleast_2d(self.distance.values)[0])
-        near = np.argmin(np.atleast_2d(self.distance.values)[0])
-        good = self.status == 0
-        for name in self.outputs:
-            array = self[name]
-            last = array.values[good, -1]
-            rows["output"].append(name)
-            rows["unit"].append(array.unit or "1")
-            columns = (self.mean(name).values[good, -1], last[:, near], last[:, far])
-            for key, values in zip(("mean", "at the wall", "farthest"), columns, strict=True):
-                middle = float(np.median(values)) if values.size else float("nan")
-                rows[key].append(f"{middle:.4g}")
-        return ResultTable({k: np.array(v) for k, v in rows.items()}, {})
-
-    def _notes(self) -> list[str]:
-        end = f"{self.times.values[-1]:g} {self.time_unit}"
-        middle = "" if self.problem.count == 1 else " (medians over the lines)"
-        notes = [
-            f"dosing: {self.dosing}; values at {end}{middle}",
-            f"{self.method}, rtol {self.settings.rtol:g},"
-            f" {int(self.stats['accepted'].sum()):,} steps in {self._outcome.seconds:.3g} s",
-        ]
-        if self._outcome.reason:
-            notes.append(f"solved as cells because of {self._outcome.reason}")
-        if self.verification is not None:
-            notes.append(str(self.verification))
-        return notes + [str(f) for f in self.failures[:3]]
-
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *self._notes(), str(self._summary())])
+        return "\n".join([headline(self), *notes(self), str(summary(self))])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        notes = "<br>".join(html.escape(line) for line in self._notes())
+        lines = "<br>".join(html.escape(line) for line in notes(self))
         return (
-            f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
-            f"{self._summary()._repr_html_()}</div>"
+            f"<div><strong>{html.escape(headline(self))}</strong><br>{lines}"
+            f"{summary(self)._repr_html_()}</div>"
         )

@@ -24,13 +24,13 @@ from krogh.line.solve_cells import solve_cells
 from krogh.line.solve_line import cannot_solve, solve_line
 from krogh.line.times import record_times
 from krogh.line.tolerance import line_tolerances
-from krogh.line.verify import compared, second_engine
+from krogh.line.verify import compared, second_engine, second_settings
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space import Shape
 
-__all__ = ["METHODS", "simulate_line"]
+__all__ = ["METHODS", "recorded_of", "simulate_line"]
 
 METHODS: Final = ("auto", "line", "cells", "cells-rkc2", "cells-rodas5p")
 
@@ -117,8 +117,8 @@ def simulate_line(
         by Rodas5P; ``"cells-rkc2"`` by RKC2), or ``"auto"``: the line solver where it can, else
         cells, with the reason in the result.
     verify
-        Solve again as cells and report the largest difference: by RKC2, or by Rodas5P where a
-        stabilized explicit method would need too many stages.
+        Solve again as cells at a tenth of the tolerance and report the largest difference: by
+        RKC2, or by Rodas5P where a stabilized explicit method would need too many stages.
     num_threads
         0: as many as are granted.
     progress
@@ -188,7 +188,7 @@ def simulate_line(
     )
     begin = given.begin if given is not None else min(0.0, float(grid[0]))
     require_span(problem, begin, float(grid[-1]))
-    outputs, recorded = _recorded(own, record)
+    outputs, recorded = recorded_of(own, record)
     directions = directions_of(sensitivities, problem)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
@@ -212,7 +212,7 @@ def simulate_line(
         checked = None
         if verify and not outcome.stopped:
             engine = second_engine(problem, settings, outcome.method)
-            second = solve_cells(problem, given, settings, engine)
+            second = solve_cells(problem, given, second_settings(settings), engine)
             checked = compared(problem, settings, outcome, second)
     finally:
         if isinstance(settings.on_progress, ProgressBar):
@@ -253,7 +253,7 @@ def _lines(problem: LineProblem) -> str:
     return f"{problem.count:,} lines" if problem.count > 1 else "the line"
 
 
-def _recorded(
+def recorded_of(
     tissue: CompiledModel, record: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the outputs of the result and the states that they need."""

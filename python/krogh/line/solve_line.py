@@ -22,7 +22,7 @@ from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
 from krogh.units import BASE_NAMES
 
-__all__ = ["cannot_solve", "solve_line"]
+__all__ = ["cannot_solve", "signed_states", "solve_line", "starts_steady", "steady_cells"]
 
 Floats = NDArray[np.float64]
 
@@ -61,8 +61,8 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
         options["fields"] = _stacked(list(problem.fields.values()))
     if inputs is not None:
         options |= inputs
-    if _starts_steady(tissue):
-        options["initial"] = _steady_cells(problem)
+    if starts_steady(tissue):
+        options["initial"] = steady_cells(problem)
     if problem.systemic is not None:
         assert dosing is not None
         options |= _plasma(problem, dosing, settings)
@@ -97,7 +97,7 @@ def solve_line(problem: LineProblem, dosing: Dosing | None, settings: Settings) 
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
-            signed_states=_signed(tissue),
+            signed_states=signed_states(tissue),
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             **options,
@@ -167,7 +167,7 @@ def _failure(
     return Failure(line, code, sentence, when, species, -1 if in_plasma else cell)
 
 
-def _signed(c: CompiledModel) -> list[int]:
+def signed_states(c: CompiledModel) -> list[int]:
     """Return the states that may be negative.
 
     All but amounts, masses, cells and concentrations, and the species that say so.
@@ -232,10 +232,10 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
         "plasma": systemic.program,
         "plasma_parameters": np.ascontiguousarray(problem.plasma_parameters),
         "plasma_atol": settings.plasma_atol.tolist(),
-        "plasma_signed_states": _signed(systemic),
+        "plasma_signed_states": signed_states(systemic),
         "exchange": exchange,
     }
-    if _starts_steady(systemic):
+    if starts_steady(systemic):
         found["plasma_initial"] = _steady_states(systemic, problem.plasma_parameters)
     if exchange:
         found["outside_factor"] = _columns(outside)
@@ -251,11 +251,12 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
     return found
 
 
-def _starts_steady(c: CompiledModel) -> bool:
+def starts_steady(c: CompiledModel) -> bool:
+    """Return whether a species starts from its steady state."""
     return any(s.starts_steady for s in c.model.species.values())
 
 
-def _steady_cells(problem: LineProblem) -> Floats:
+def steady_cells(problem: LineProblem) -> Floats:
     """Return the states from which cells start, each without transport, (sets, states, cells)."""
     c, m = problem.tissue, problem.cells
     if not problem.fields:

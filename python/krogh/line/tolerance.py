@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.line.arrays import Evaluator
 from krogh.line.dosing import Dosing
 from krogh.line.problem import LineProblem
@@ -87,7 +87,7 @@ def line_tolerances(
             if dimension(unit or "1") == wanted
         }
         if not given:
-            raise SpecError("KG-121: no species has the dimension of atol.")
+            raise UnitError("KG-121: no species has the dimension of atol.")
     if not isinstance(given, Mapping):
         raise SpecError(f"KG-108: atol needs units: {{'C': '1e-6 nM'}}; found {given!r}.")
     for name, value in given.items():

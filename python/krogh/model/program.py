@@ -98,6 +98,7 @@ def build_program(c: CompiledModel) -> Any:
 
 
 def derivative_node(graph: Any, lowering: Lowering, terms: Any) -> int:
+    """Return the node of a sum of signed terms, the constant 0 where there are none."""
     total = None
     for term in terms:
         node = lowering.node(term.expression)

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.basis import Basis
 from krogh.draws import subject_keys
 from krogh.errors import DataError, SpecError, UnitError, did_you_mean
 from krogh.model.compile import CompiledModel
 from krogh.population import VirtualPopulation
-from krogh.schedule import Basis
 from krogh.units import convert, dimension, parse_quantity
 
 __all__ = ["Subjects", "basis_of", "resolve_subjects"]
@@ -206,16 +206,23 @@ def basis_of(
     """
     basis = Basis(subjects.ids)
     for what, (names, unit) in _BASIS.items():
-        value = given.get(what)
+        value, of_all = given.get(what), True
         if value is not None:
             _warn_of_unlike_covariate(subjects, compiled, what, values)
         if value is None:
             value = _from_subjects(subjects, names, unit)
+            of_all = value is None
         if value is None:
             value = _from_model(compiled, names, unit, values)
         if value is None:
             continue
         numbers = _in_unit(value, unit, what)
+        if of_all and numbers.ndim == 0:
+            basis.typical[what] = float(numbers)
+        else:
+            reference = _from_model(compiled, names, unit, {})
+            if reference is not None:
+                basis.typical[what] = float(_in_unit(reference, unit, what))
         if numbers.ndim > 0 and numbers.size not in (1, subjects.count):
             raise DataError(
                 f"KG-242: {what} has {numbers.size} values for {subjects.count} subjects."

@@ -10,10 +10,11 @@ The error of a state y is kept below ``atol + rtol |y|`` per step.  Without a st
 - otherwise the smaller of one declared unit and the smallest scale found for its dimension.
 
 So a state is followed with full relative accuracy down to a thousandth of what enters it.  The
-scales depend on the model, its nominal values and the regimen for a 70 kg, 1.8 m^2 subject, never
-on who else is simulated: a subject's bits stay the same in every batch.  Of an event table the
-median dose into each compartment counts, so a part of a table may get other scales than the whole;
-state `atol` where bits must agree.
+scales depend on the model, its nominal values and the regimen for a typical subject (`weight` and
+`surface` where one is stated for all, else the reference value of the model's covariate, else 70 kg
+and 1.8 m^2), never on who else is simulated: a subject's bits stay the same in every batch.  Of an
+event table the median dose into each compartment counts, so a part of a table may get other scales
+than the whole; state `atol` where bits must agree.
 """
 
 from __future__ import annotations

@@ -5,17 +5,25 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
 
-from krogh.errors import Error, SpecError
+from krogh.errors import Error, SpecError, did_you_mean
 from krogh.study.document import Place, Settings, _readable
 from krogh.units import format_number, parse_quantity, require_dimension
 
-__all__ = ["about", "checked_settings", "checked_targets", "checked_times", "volume_text"]
+__all__ = [
+    "about",
+    "check_options",
+    "checked_settings",
+    "checked_targets",
+    "checked_times",
+    "volume_text",
+]
 
 
 @contextmanager
@@ -115,3 +123,15 @@ def volume_text(volume: Any) -> str | None:
     if not 0.0 < quantity.value < float("inf"):
         raise SpecError(f"KG-108: tumour_volume must be positive, not {quantity}.")
     return f"{format_number(quantity.value)} {quantity.unit}"
+
+
+def check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Check keywords that are passed on; SpecError KG-103 for one that the function lacks."""
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise SpecError(
+                f"KG-103: {function.__name__} has no option {name!r}."
+                f"{did_you_mean(name, known)}  It has: {', '.join(known)}."
+            )

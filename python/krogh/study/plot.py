@@ -8,7 +8,6 @@ matplotlib is imported when a picture is drawn.  Drugs and targets have the colo
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.plot import COLORS
+from krogh.plot import COLORS, new_figure
 from krogh.study.levels import time_position
-from krogh.table import require_extra
 from krogh.units import format_number
 from krogh.whole_files import write_whole
 
@@ -56,15 +54,9 @@ def plot_levels(result: StudyResult, *, at: Any = None, path: str | Path | None 
     MissingExtra
         KG-901 without matplotlib.
     """
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    if "ipykernel" in sys.modules:  # registers the notebook's way of showing figures
-        import matplotlib.pyplot  # noqa: F401
-
     last = time_position(result, at)
     times = _times_drawn(result, last)
-    figure = Figure(figsize=(9.6, 7.4))
+    figure = new_figure(9.6, 7.4)
     figure.set_layout_engine("constrained")
     panels = figure.subplots(2, 2)
     _plasma(panels[0, 0], result, last)

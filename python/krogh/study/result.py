@@ -335,7 +335,8 @@ class StudyResult:
         steps = f"steps {p.steps_accepted:,} (rejected {p.steps_rejected:,})"
         balance = ""
         if self.kind == "line" and len(self.ledger):
-            balance = f"mass balance error {self.balance_error:.1e} of what entered · "
+            of = "the dose" if self.study.tumour_volume is not None else "what entered"
+            balance = f"mass balance error {self.balance_error:.1e} of {of} · "
         elif self.kind == "line":
             balance = "mass balance not checked: the model loses drug that it does not count · "
         lines = [balance + steps]

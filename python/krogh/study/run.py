@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from krogh.errors import SpecError
 from krogh.labelled import LabelledArray
+from krogh.study.balance import ledger_of_study, with_eliminated
 from krogh.study.levels import TargetOutcome
 from krogh.study.outputs import Outputs
 from krogh.study.result import DrugName, Mark, StudyResult
-from krogh.table import ResultTable
 from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
 if TYPE_CHECKING:
@@ -252,8 +252,11 @@ def run_line(
     arguments = line_arguments(study, until, times, lines)
     if values:
         arguments |= _split(study, arguments, values, lines)
+    groups: dict[str, tuple[str, ...]] = {}
+    if study.tumour_volume is not None and study.plasma is None:
+        arguments["systemic"], groups = with_eliminated(study)
     line = simulate_line(**arguments, progress=progress)
-    result = _result_of(study, line, values, lines)
+    result = _result_of(study, line, values, lines, groups)
     if study.settings.comparator:
         from krogh.study.comparator import no_counterpart, run_well_mixed
 
@@ -305,14 +308,23 @@ def _split(
     return {"values": kept, "lines": lines, "fields": fields}
 
 
-def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -> StudyResult:
-    """Return the result of a study from what `krogh.simulate_line` returned."""
+def _result_of(
+    study: Study,
+    line: Any,
+    values: Mapping[str, Any],
+    lines: int,
+    groups: dict[str, tuple[str, ...]],
+) -> StudyResult:
+    """Return the result of a study from what `krogh.simulate_line` returned.
+
+    `groups` are the systemic species that hold each dose, where plasma and tumour are balanced.
+    """
     from krogh.study.numbers import numbers_of
 
     systemic, tissue = study.models
     outputs = Outputs(tissue.outputs, line.__getitem__)
     plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
-    ledger = line.ledger()
+    ledger, balance_error = ledger_of_study(line, groups)
     exposures = {
         name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
         for name, array in plasma.items()
@@ -330,8 +342,8 @@ def _result_of(study: Study, line: Any, values: Mapping[str, Any], lines: int) -
         drugs=drug_names(study),
         marks=marks_of(study, outputs, values, lines),
         targets=(),
-        ledger=_ledger_table(ledger),
-        balance_error=float(ledger.largest) if ledger.imbalance else float("nan"),
+        ledger=ledger,
+        balance_error=balance_error,
         stats=dict(line.stats),
         provenance=_provenance(study, line),
         numbers=numbers_of(study, exposures),
@@ -355,18 +367,6 @@ def _per_cell(array: LabelledArray, lines: int, name: str) -> LabelledArray:
     values = np.broadcast_to(values, (lines, values.shape[1]))
     coords = {"line": np.arange(lines), "cell": np.arange(values.shape[1])}
     return LabelledArray(values, ("line", "cell"), array.unit, name, coords)
-
-
-def _ledger_table(ledger: Any) -> ResultTable:
-    sums = [
-        " + ".join(n if k == 1.0 else f"{k:g} {n}" for n, k in members.items())
-        for members in ledger.species.values()
-    ]
-    largest = [float(np.nanmax(np.abs(values))) for values in ledger.imbalance.values()]
-    return ResultTable(
-        {"amount": sums, "largest imbalance": largest},
-        title="content less what entered, of the largest content",
-    )
 
 
 def models_hash(study: Study) -> str:

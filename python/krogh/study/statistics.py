@@ -2,9 +2,9 @@
 
 SPDX-License-Identifier: BSD-3-Clause
 
-Shares, quantiles and depths are those that targets are judged by (`krogh.dose.shares`), so that the
-table and its targets never disagree: cells stand in a row by the volume in front of them, and a
-quantity is linear between the middles of neighboring cells.
+Shares, quantiles and depths are those of lines and targets (`krogh.line.weighing`,
+`krogh.dose.shares`), so that a table, its targets and its line never disagree: cells stand in a row
+by the volume in front of them, and a quantity is linear between the middles of neighboring cells.
 
 Every function takes values of shape (..., cells) and weights that broadcast to it, and works along
 the last axis.  A weight is the volume of a cell, times the share of its cells that are alive.

@@ -123,22 +123,23 @@ def _list(values: Any) -> list[Any]:
 
 
 def open_file(path: str | Path) -> Any:
-    """Open a file: a result (``.h5``), a study (``.toml``), fields or an image.
+    """Open a file: a result (``.h5``), a plan (``.json``, ``.h5``), a study (``.toml``), an image.
 
     Parameters
     ----------
     path
-        What `StudyResult.save` or `Study.save` wrote, or what `krogh.io.read` reads.
+        What `StudyResult.save`, `krogh.dose.Plan.save` or `Study.save` wrote, or what
+        `krogh.io.read` reads (fields, images).
 
     Returns
     -------
-    StudyResult, Study, Fields or Image
+    StudyResult, Plan, Study, Fields or Image
 
     Raises
     ------
     SpecError
         KG-142 for a file that is not there, is no result of krogh, or was written by a newer
-        version; as `Study.load` for a study.
+        version; as `Study.load` for a study, as `krogh.dose.load` for a plan.
     MissingExtra
         KG-901 without h5py.
 
@@ -160,14 +161,22 @@ def open_file(path: str | Path) -> Any:
         from krogh.study.document import neighbors_hint
 
         raise SpecError(f"KG-142: there is no file {str(path)!r}.{neighbors_hint(path)}")
+    if path.suffix.lower() == ".json":
+        from krogh.dose import load
+
+        return load(path)
     h5py = require_extra("h5py", "a results file")
     if not h5py.is_hdf5(path):
         raise SpecError(
             f"KG-142: {str(path)!r} is no HDF5 file; krogh.open reads what result.save('x.h5')"
-            " wrote, and studies (.toml)."
+            " wrote, plans (.json, .h5) and studies (.toml)."
         )
     try:
         with h5py.File(path, "r") as file:
+            if "krogh" in file.attrs and "format" not in file.attrs:
+                from krogh.dose import load
+
+                return load(path)
             if file.attrs.get("format") == "krogh-fields":
                 from krogh.io import read
 

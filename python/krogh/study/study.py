@@ -364,9 +364,17 @@ class Study:
         return one_at_a_time(self, measure, progress)
 
     def optimize(self, **options: Any) -> Any:
-        """Search the lowest regimen that reaches the targets; see `krogh.dose.optimize`."""
-        from krogh.dose import optimize
+        """Search the lowest regimen that reaches the targets; see `krogh.dose.optimize`.
 
+        Raises
+        ------
+        SpecError
+            KG-103 for an unknown option; the errors of `krogh.dose.optimize`.
+        """
+        from krogh.dose import optimize
+        from krogh.study.checks import check_options
+
+        check_options(optimize, options)
         return optimize(self, **options)
 
     # --- others like it ---------------------------------------------------------------------------

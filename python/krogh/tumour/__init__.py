@@ -1,4 +1,4 @@
-"""Tumours by shape: tissue around one vessel (Krogh), a spheroid, a slab.
+"""Tumours by shape: tissue around one vessel (Krogh), a spheroid, a slab, a box with vessels.
 
 SPDX-License-Identifier: BSD-3-Clause
 
@@ -15,11 +15,15 @@ from krogh.library.tumour_spec import Tumour
 from krogh.tumour.lesion_map import lesion_map
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
+from krogh.tumour.volume import Tumour3D, from_vessels, generate
 
 __all__ = [
     "LesionMap",
     "Tumour",
+    "Tumour3D",
     "VoxelFailure",
+    "from_vessels",
+    "generate",
     "krogh_cylinder",
     "lesion_map",
     "slab",

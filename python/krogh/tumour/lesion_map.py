@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from krogh.errors import SolverError, SpecError
 from krogh.simulate.progress import Callback, ProgressBar, chosen_progress
 from krogh.space.grid import Grid
+from krogh.tumour.lesion_dose import Taken
 from krogh.tumour.lesion_quantities import Quantities, quantities_of
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.voxel_values import VoxelValues, voxel_values
@@ -30,6 +31,10 @@ _LOG = logging.getLogger("krogh")
 
 _BYTES: Final = 128 * 2**20
 """Room for the states of one batch of lines; outputs of the batch take several times as much."""
+
+_MUCH: Final = 10.0
+"""Per cent of the dose in the lesions from which a warning is given: the plasma, and with it what
+the voxels get, is then too high by about as much."""
 
 _LEAST: Final = 256
 _MOST: Final = 16_384
@@ -147,6 +152,13 @@ def lesion_map(
         if isinstance(callback, ProgressBar):
             callback.close()
     result.wall_seconds = time.perf_counter() - began
+    much = [s for s in result.taken["share"] if s > _MUCH]
+    if much:
+        _LOG.warning(
+            "the lesions take %.3g %% of the dose, and the plasma does not feel it: the maps are"
+            " too high",
+            max(much),
+        )
     if result.failures:
         _LOG.warning(
             "%s of %s voxels failed; the first: %s",
@@ -230,6 +242,7 @@ def _solve(
     status = np.full(count, -1, dtype=np.int64)
     failures: list[VoxelFailure] = []
     plasma: dict[str, Any] = {}
+    taken = Taken(study, voxels.grid.voxel_volume)
     steps = 0
     stopped = False
     for start in range(0, count, size):
@@ -259,6 +272,7 @@ def _solve(
         if not plasma:
             plasma = {n: a.sel(line=0) for n, a in line.plasma.items()}
         quantities.fill(maps, line, part, start, stop)
+        taken.add(line)
         steps += int(np.sum(line.stats["accepted"]))
         failures += [VoxelFailure.of(f, voxels, start) for f in line.failures]
         if failures and on_failure == "raise":
@@ -276,4 +290,5 @@ def _solve(
         failures=tuple(failures),
         plasma=plasma,
         steps=steps,
+        taken=taken.table(),
     )

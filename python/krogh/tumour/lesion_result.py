@@ -92,6 +92,9 @@ class LesionMap(Mapping[str, LabelledArray]):
         Voxels that could not be solved.
     plasma
         Outputs and species of the plasma that all voxels share, axis ("time",).
+    taken
+        What all voxels took of the dose up to the end, with the share of it: by so much the plasma,
+        which does not feel it, is too high.
     wall_seconds
         Of the whole call.
     """
@@ -107,6 +110,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         failures: tuple[VoxelFailure, ...],
         plasma: Mapping[str, LabelledArray],
         steps: int,
+        taken: ResultTable,
     ) -> None:
         self.study = study
         self.voxels = voxels
@@ -117,6 +121,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         self.failures = failures
         self.plasma = plasma
         self.steps = steps
+        self.taken = taken
         self.wall_seconds = 0.0
 
     @property
@@ -217,6 +222,42 @@ class LesionMap(Mapping[str, LabelledArray]):
             return fields.at(time).save(path, name)
         return fields.save(path, None, time)
 
+    def plot_slices(
+        self, name: str, *, time: Any = None, at: Any = None, path: str | Path | None = None
+    ) -> Any:
+        """Draw three orthogonal slices of a map with a scale bar.
+
+        Parameters
+        ----------
+        name
+            A map.
+        time
+            One of the recorded times, with unit; the last one if left out.
+        at
+            Voxel z, y, x through which the slices go; the middle of the lesion if left out.
+        path
+            Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        SpecError
+            KG-118 for an unknown map, KG-119 for a time that was not recorded.
+        MissingExtra
+            KG-901 without matplotlib.
+        """
+        from krogh.volume.plot import plot_slices
+
+        self._require(name)
+        if at is None:  # the computed voxel that is nearest to the middle of all
+            index = np.stack(np.unravel_index(self.voxels.chosen, self.grid.shape), axis=1)
+            near = np.abs(index - index.mean(axis=0)).sum(axis=1)
+            at = tuple(index[int(np.argmin(near))].tolist())
+        return plot_slices(self, name, time=time, at=at, path=path)
+
     def lesions(self, names: Sequence[str] | None = None, time: Any = None) -> ResultTable:
         """Return a table with one row for each label of the mask.
 
@@ -278,6 +319,8 @@ class LesionMap(Mapping[str, LabelledArray]):
                     f"{values.mean():.4g} ({low:.4g} .. {high:.4g}) {q.units[item.name]}".rstrip()
                 )
                 lines.append(f"  {item.name:<24} {text:<36} {item.words}")
+        for drug, share in zip(self.taken["drug"], self.taken["share"], strict=True):
+            lines.append(f"all voxels took {share:.3g} % of the dose of {drug}")
         lines += [str(f) for f in self.failures[:3]]
         return "\n".join(lines)
 

@@ -17,6 +17,7 @@ from krogh.vessels.oxygen import (
     intravascular_resistance,
     steady_oxygen,
 )
+from krogh.vessels.oxygen_field import OxygenField, TissueOxygen, oxygen_field
 from krogh.vessels.repair import Repair, repaired
 from krogh.vessels.skeleton import MaskReport, from_mask
 from krogh.vessels.solute import SoluteCarriage, SoluteCourse, SteadySolute
@@ -29,12 +30,14 @@ __all__ = [
     "EstimateReport",
     "FlowReport",
     "MaskReport",
+    "OxygenField",
     "Repair",
     "SoluteCarriage",
     "SoluteCourse",
     "Statistics",
     "SteadyOxygen",
     "SteadySolute",
+    "TissueOxygen",
     "VesselNetwork",
     "VesselVoxels",
     "VoxelFrame",
@@ -47,6 +50,7 @@ __all__ = [
     "junction_errors",
     "line_exchange",
     "nearest_segment",
+    "oxygen_field",
     "read",
     "read_csv",
     "repaired",

@@ -92,7 +92,8 @@ def numbers(value: Any, shape: tuple[int | None, ...], what: str) -> Floats:
 def whole_numbers(value: Any, shape: tuple[int | None, ...], what: str) -> Indices:
     """Return a read-only copy as integers; KG-180 for fractions and other shapes."""
     array = numbers(value, shape, what)
-    wrong = np.flatnonzero(~(np.isfinite(array) & (array == np.floor(array))))
+    # Above 2^53 a float no longer holds every whole number.
+    wrong = np.flatnonzero(~((np.abs(array) <= 2.0**53) & (array == np.floor(array))))
     if wrong.size:
         raise DataError(
             f"KG-180: {what} must be whole numbers; {array.flat[wrong[0]]!r} is none"

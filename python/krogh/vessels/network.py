@@ -36,6 +36,10 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
+_FARTHEST = 1e12
+"""Largest coordinate, um: a thousand kilometers are a wrong unit, and squares stay finite."""
+
+
 @dataclass(frozen=True, eq=False)
 class Boundary:
     """What is known where vessels enter and leave: one pressure or one flow at each node.
@@ -174,7 +178,7 @@ class VesselNetwork:
             object.__setattr__(self, name, value)
 
         put("nodes", numbers(self.nodes, (None, 3), "nodes"))
-        check_values(self.nodes, "the place", item="node")
+        check_values(self.nodes, "the place", item="node", low=-_FARTHEST, high=_FARTHEST)
         put("segments", whole_numbers(self.segments, (None, 2), "segments"))
         check_graph(self.nodes, self.segments)
         count = len(self.segments)
@@ -320,6 +324,17 @@ class VesselNetwork:
         """Return the network of some segments (a mask or indices) and the nodes they use."""
         chosen = np.asarray(segments)
         keep = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.intp)
+        if chosen.dtype == np.bool_ and chosen.shape != (self.num_segments,):
+            raise DataError(
+                f"KG-180: the mask of segments needs the shape {self.num_segments}, not"
+                f" {chosen.shape}."
+            )
+        wrong = keep[(keep < 0) | (keep >= self.num_segments)]
+        if wrong.size:
+            raise DataError(
+                f"KG-180: there is no segment {first_few(wrong)}; there are {self.num_segments},"
+                " counted from 0."
+            )
         used, renumbered = np.unique(self.segments[keep], return_inverse=True)
         place = np.full(self.num_nodes, -1, dtype=np.intp)
         place[used] = np.arange(used.size)

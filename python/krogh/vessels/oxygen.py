@@ -150,8 +150,9 @@ class SteadyOxygen:
 
     @property
     def imbalance(self) -> float:
-        """Entered less left less exchanged, over what entered."""
-        return (self.entered - self.left - float(self.exchange.sum())) / self.entered
+        """Entered less left less exchanged, over the largest of them."""
+        size = max(self.entered, self.left, float(np.abs(self.exchange).sum()))
+        return (self.entered - self.left - float(self.exchange.sum())) / size if size else 0.0
 
 
 def steady_oxygen(

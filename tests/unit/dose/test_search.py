@@ -321,6 +321,7 @@ def test_files_read_back_number_for_number(plan: Plan, tmp_path: Path, ending: s
     path = plan.save(tmp_path / f"plan.{ending}")
     again = Plan.load(path)
     same(again, plan)
+    same(kg.open(path), plan)
     assert again.targets == plan.targets
     assert again.limits == plan.limits
 

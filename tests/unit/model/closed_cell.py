@@ -70,9 +70,7 @@ def course(model, times, unit="h", start=None, **options):
     ]
     names = {c.name for c in parts if isinstance(c, Output)}
     extra = [
-        Output(c.name, unit=c.unit)
-        for c in parts
-        if isinstance(c, Species) and c.name not in names
+        Output(c.name, unit=c.unit) for c in parts if isinstance(c, Species) and c.name not in names
     ]
     still = Model("closed cell", parts, extra)
     given = {"rtol": 1e-9} | options

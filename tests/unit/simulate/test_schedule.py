@@ -219,6 +219,33 @@ def test_default_tolerances_do_not_depend_on_who_is_simulated(oral):
     assert np.array_equal(one["Cp"].values[0], two["Cp"].values[0])
 
 
+def test_default_tolerances_follow_the_dose_that_is_given(bolus):
+    # 3.6 mg/kg: 0.072 mg for a mouse, 252 mg for an adult; decades of 0.01 and 100 mg
+    options = {"until": "1 d", "rtol": 1e-3}
+    plain = {
+        text: kg.simulate(bolus, text, **options).provenance.atol for text in ("0.072 mg", "252 mg")
+    }
+    assert plain["0.072 mg"] != plain["252 mg"]
+    for weight, dose in (("20 g", "0.072 mg"), ("70 kg", "252 mg")):
+        found = kg.simulate(bolus, "3.6 mg/kg", weight=weight, **options)
+        assert found.provenance.atol == plain[dose]
+    different = kg.simulate(bolus, "3.6 mg/kg", weight=([0.02, 0.03], "kg"), subjects=2, **options)
+    assert different.provenance.atol == plain["252 mg"]  # no subject sets that of another
+
+
+def test_default_tolerances_follow_the_reference_weight_of_the_model(oral):
+    options = {"until": "1 d", "metrics": False}
+    adult = kg.simulate(oral, "1 mg/kg iv", subjects={"WT": [40.0, 150.0]}, **options)
+    child = kg.simulate(
+        oral.replace(oral.covariates["WT"].changed(value="7 kg", lower="2 kg")),
+        "1 mg/kg iv",
+        subjects={"WT": [40.0, 150.0]},
+        **options,
+    )
+    assert adult.provenance.atol["central"] == "1e-08 mg"
+    assert child.provenance.atol["central"] == "1e-09 mg"
+
+
 def test_tolerance_of_one_species(oral):
     result = kg.simulate(oral, "1 mg/kg iv", until="1 d", atol={"depot": "1e-4 ug"})
     assert result.provenance.atol["depot"] == "1e-07 mg"

@@ -93,6 +93,21 @@ def test_numbers_of_the_table_are_those_of_the_arrays(result: StudyResult) -> No
     assert len(table) == len(result.rows())
 
 
+def test_line_table_and_target_count_cells_alike() -> None:
+    text = "occupancy of HER2 >= 90 % in 50 % of cells"
+    study = kg.Study(
+        ["T-DM1", "trastuzumab"], "NCI-N87", "T-DM1 3.6 mg/kg + trastuzumab 29 mg/kg",
+        until="24 h", targets=[text], comparator=False, ranges=False,
+    )  # fmt: skip
+    found, line = study.run(), kg.simulate_line(**study.line_arguments())
+    share = line.fraction_of_cells("occupancy_HER2", at_least="90 %").values[0, -1]
+    assert 0.0 < share < 1.0
+    assert 100.0 * share == pytest.approx(float(found.targets[0].values[0]), rel=1e-12)
+    alive = {"weights": "viable"} if "viable" in found else {}
+    median = line.quantile("occupancy_HER2", 0.5, **alive).values[0, -1]
+    assert 100.0 * median == pytest.approx(found.value("median occupancy:HER2"), rel=1e-12)
+
+
 def test_an_earlier_time_has_its_own_table(result: StudyResult) -> None:
     early, late = (result.value("depth:TDM1", at=at) for at in ("6 h", "24 h"))
     assert early != late

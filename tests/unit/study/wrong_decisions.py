@@ -255,6 +255,12 @@ DECISIONS: list[Wrong] = [
     ),
     Wrong("a main drug that is not there", lambda: decide(main="cetuximab"), "KG-103", ("T-DM1",)),
     # --- options
+    Wrong(
+        "a misspelt option",
+        lambda: decide(tumors=100),
+        "KG-103",
+        ("no option 'tumors'", "Did you mean 'tumours'"),
+    ),
     Wrong("no tumours", lambda: decide(tumours=0), "KG-156", ("tumours", "from 1")),
     Wrong("half a tumour", lambda: decide(tumours=2.5), "KG-156", ("2.5",)),
     Wrong("a confidence in per cent", lambda: decide(confidence=80), "KG-156", ("0.8 is 80 %",)),

@@ -298,6 +298,8 @@ def test_every_publication_is_complete():
         found = citation.doi.startswith("10.") or bool(citation.volume and citation.pages)
         assert found or citation.kind in ("label", "book"), key
         assert citation.bibtex.count("{") == citation.bibtex.count("}"), key
+        doubt = f"unverified: {citation.unverified}"
+        assert (doubt in citation.text) == (doubt in citation.bibtex) == bool(citation.unverified)
 
 
 def test_every_key_in_the_package_is_known():

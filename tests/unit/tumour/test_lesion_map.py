@@ -14,6 +14,7 @@ import pytest
 from krogh.errors import DataError, SolverError, SpecError, UnitError
 from krogh.io import Fields, Image, read
 from krogh.space import Grid
+from krogh.units import from_internal
 
 GRID = Grid((2, 3, 4), "2 mm", ("10 mm", "20 mm", "30 mm"))
 
@@ -206,6 +207,45 @@ def test_amount_is_concentration_times_tissue(study):
     assert np.isclose(result.of_voxels("amount_trastuzumab")[-1, 0], expected, rtol=1e-9)
 
 
+def test_what_is_taken_of_the_dose_is_told(study, caplog):
+    mass = float(study.drugs[0].molar_mass.value.split()[0])  # g/mol
+    dosed = 3.6e-3 * 0.02 / mass * 1e9  # nmol in 20 g
+    with caplog.at_level(logging.WARNING, "krogh"):
+        result = kg.tumour.lesion_map(study, vessel_density=density())
+    table = result.taken
+    assert table["drug"].tolist() == ["trastuzumab"]
+    assert np.isclose(table["dosed"][0], dosed, rtol=1e-6)
+    assert np.isclose(table["share"][0], 100.0 * table["taken"][0] / dosed)
+    # Nothing of an antibody is lost within a day but what is degraded: a little less is held.
+    held = result.of_voxels("amount_trastuzumab")[-1].sum() * 1e-3
+    assert held <= table["taken"][0] * 1.001
+    assert "% of the dose of trastuzumab" in str(result)
+    large = Grid((2, 3, 4), "8 mm")  # far more tissue than a mouse has
+    values = np.full(GRID.shape, 60.0)
+    with caplog.at_level(logging.WARNING, "krogh"):
+        kg.tumour.lesion_map(study, vessel_density=(values, "1/mm^2"), grid=large)
+    assert "the plasma does not feel it" in caplog.text
+    medium = kg.Study(
+        "trastuzumab", "NCI-N87", plasma={"trastuzumab": "10 nM"}, until="6 h", cells=4, rtol=1e-2
+    )
+    assert len(kg.tumour.lesion_map(medium, grid=GRID).taken) == 0
+
+
+def test_taken_equals_the_line_that_the_plasma_feels_where_little_is_taken(study):
+    """One voxel of a tenth of a cubic millimeter: one way and two ways agree to what is taken."""
+    grid = Grid((1, 1, 1), "0.1 mm")
+    result = kg.tumour.lesion_map(study, vessel_density="60 1/mm^2", grid=grid)
+    arguments = study.line_arguments() | {"times": ([24.0], "h"), "tumour_volume": "1e-3 mm^3"}
+    radius = str(kg.model.tissue.krogh_radius("60 1/mm^2"))
+    line = kg.simulate_line(**arguments, values={"outer_radius": radius})
+    entered = result.taken["taken"][0]
+    inner = line.problem.number[0] * line._outcome.entered[0, -1, 0].sum()
+    alone = from_internal(float(inner), "nmol")
+    assert np.isclose(entered, alone, rtol=1e-5)
+    found = result.of_voxels("occupancy_HER2")[0, 0]
+    assert np.isclose(found, line.mean("occupancy_HER2").values[0, -1], rtol=1e-4)
+
+
 def test_targets_become_maps():
     study = kg.Study(
         "trastuzumab",
@@ -253,6 +293,20 @@ def test_files_land_on_the_grid_of_the_image(study, tmp_path):
     assert np.array_equal(image.values, result["occupancy_HER2"].values[-1], equal_nan=True)
     with pytest.raises(SpecError, match=r"KG-112: a file \.nii\.gz holds one image; say which"):
         result.save(tmp_path / "all.nii.gz")
+
+
+def test_slices_are_drawn(study, tmp_path):
+    pytest.importorskip("matplotlib", reason="krogh[std] is not installed")
+    mask = np.zeros(GRID.shape, dtype=int)
+    mask[1, 1:, 1:] = 1
+    result = kg.tumour.lesion_map(study, vessel_density=density(), mask=mask)
+    figure = result.plot_slices("occupancy_HER2", path=tmp_path / "slices.png")
+    assert (tmp_path / "slices.png").stat().st_size > 5000
+    pictures = [ax.images[0].get_array() for ax in figure.axes if ax.images][:3]
+    assert pictures[0].shape == (3, 4)
+    assert pictures[0].mask.sum() == 12 - mask[1].sum()  # through the slice of the lesion
+    with pytest.raises(SpecError, match="KG-118: there is no map 'occupancy'"):
+        result.plot_slices("occupancy")
 
 
 def test_a_stopped_run_says_so(study):

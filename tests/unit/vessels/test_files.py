@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from krogh.errors import DataError, UnitError
+from krogh.errors import DataError, SpecError, UnitError
 from krogh.vessels import Boundary, VesselNetwork, read, read_csv, write
 
 SECOMB = """A small tree
@@ -291,6 +291,18 @@ def test_vtp_errors(tmp_path: Path) -> None:
             put(tmp_path, "a.vtp", text.replace('format="binary">', 'format="binary">####')),
             unit="um",
         )
+    plain = encoded("ascii")
+    own = write(full(), tmp_path / "own.vtp").read_text(encoding="utf-8")
+    for wrong, says in (
+        (plain.replace("9 1.5 -2.5", "9 1.5"), r"KG-186.*flow in CellData has 2 rows of 3"),
+        (plain.replace("9 1.5 -2.5", "9 1.5 x"), r"KG-186.*flow cannot be decoded"),
+        (plain.replace("Float64", "Float63"), r"KG-186.*Float63"),
+        (plain.replace('Components="3"', 'Components="-3"'), r"KG-186.*NumberOfComponents"),
+        (own.replace("117 109 0", "117 x 0"), r"KG-186.*length_unit"),
+        (own.replace('header_type="UInt64"', 'header_type="Int64"'), r"KG-186.*'Int64'"),
+    ):
+        with pytest.raises(DataError, match=says):
+            read(put(tmp_path, "wrong.vtp", wrong), unit="um", radius="Radius")
     with pytest.raises(DataError, match=r"KG-186.*uses point 9"):
         read(put(tmp_path, "a.vtp", text.replace("0 1 2 1 3", "0 1 2 1 9")), unit="um")
 
@@ -304,7 +316,7 @@ def test_unknown_files_and_options(tmp_path: Path) -> None:
         read(put(tmp_path, "tree.swc", SWC), unit="um")
     with pytest.raises(DataError, match=r"KG-185.*vessels are written"):
         write(full(), tmp_path / "net.obj")
-    with pytest.raises(DataError, match="KG-133"):
+    with pytest.raises(SpecError, match="KG-133"):
         write(full(), tmp_path / "absent" / "net.vtp")
     with pytest.raises(DataError, match=r"KG-185.*encoding"):
         write(full(), tmp_path / "net.vtp", encoding="raw")

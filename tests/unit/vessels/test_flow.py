@@ -215,12 +215,29 @@ def test_dead_ends_carry_nothing() -> None:
     assert report.converged
 
 
+def test_equal_pressures_drive_nothing() -> None:
+    conditions = Boundary.of({0: 30.0, 2: 30.0, 3: 30.0}, haematocrit=0.4)
+    solved, report = solve_flow(fork(), conditions)
+    assert solved.flow.tolist() == [0.0, 0.0, 0.0]
+    assert report.stagnant == 3
+    assert report.converged
+
+
+def test_cells_are_carried_by_a_fluid_of_one_viscosity_too() -> None:
+    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
+    solved, _ = solve_flow(fork(one=12.0, two=9.0), conditions, viscosity="plasma")
+    assert solved.haematocrit[2] < 0.4 < solved.haematocrit[1]
+    bare, _ = solve_flow(fork(), Boundary.of({0: 30.0, 2: 10.0, 3: 9.0}), viscosity="plasma")
+    assert bare.haematocrit is None
+
+
 @pytest.mark.parametrize(
     ("boundary", "options", "says"),
     [
         (None, {}, r"KG-184.*no pressure or flow"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"viscosity": "water"}, r"KG-185.*'water'"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"tolerance": 0.0}, "KG-185"),
+        (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {}, r"KG-184.*enters at node 0"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"on_failure": "?"}, r"KG-185.*on_failure"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"inlet_haematocrit": 2.0}, "KG-185"),
         (
@@ -243,7 +260,7 @@ def test_parts_without_conditions_are_named() -> None:
 
 def test_failure_carries_the_last_state() -> None:
     conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
-    with pytest.raises(SolverError, match="KG-320") as caught:
+    with pytest.raises(SolverError, match="KG-324") as caught:
         solve_flow(fork(one=12.0, two=9.0), conditions, max_iterations=2)
     solved, report = caught.value.result
     assert not report.converged

@@ -50,6 +50,8 @@ def test_arrays_are_read_only_copies() -> None:
         ({"diameter": [10, 6]}, "KG-180", "shape 3"),
         ({"nodes": [[0, 0, 0], [100, np.inf, 0], [150, 50, 0], [1, 2, 3]]}, "KG-181", "node 1"),
         ({"nodes": [[0, 0], [1, 1]]}, "KG-180", "n x 3"),
+        ({"nodes": [[0, 0, 0], [1e200, 0, 0], [1, 2, 3], [4, 5, 6]]}, "KG-181", "node 1"),
+        ({"segments": [[0, 1], [1, 2], [1, 1e300]]}, "KG-180", "whole"),
         ({"segments": [[0, 1], [1, 1], [1, 3]]}, "KG-182", "segment 1"),
         ({"segments": [[0, 1], [1, 2], [2, 1]]}, "KG-182", "2 joins the nodes of segment 1"),
         ({"segments": [[0, 1], [1, 2], [1, 9]]}, "KG-180", "1 and 9"),
@@ -109,6 +111,12 @@ def test_subset_keeps_what_belongs_to_it() -> None:
     assert part.boundary is not None
     assert part.boundary.nodes.tolist() == [1]
     assert part.boundary.values.tolist() == [5.0]
+    with pytest.raises(DataError, match=r"KG-180.*no segment 5"):
+        network.subset([1, 5])
+    with pytest.raises(DataError, match=r"KG-180.*mask"):
+        network.subset(np.array([True, False]))
+    with pytest.raises(DataError, match=r"KG-180.*no segment"):
+        network.subset([])
     mask = network.subset(np.array([True, False, False]))
     assert mask.kind is not None
     assert mask.kind.tolist() == [1]

@@ -111,6 +111,16 @@ def test_stagnant_segments_are_in_equilibrium() -> None:
     assert np.isnan(found.nodes[3])
 
 
+def test_nothing_flows_and_nothing_is_exchanged() -> None:
+    still = tube(0.0)
+    found = SoluteCarriage(still, 3.0).steady(5.0, 2.0)
+    assert (found.entered, found.left, found.imbalance) == (0.0, 0.0, 0.0)
+    assert found.mean.tolist() == [2.0]
+    assert steady_oxygen(still, 80.0, 20.0).imbalance == 0.0
+    course = SoluteCarriage(still, 3.0).course([0.0, 1e4], 5.0, 2.0)
+    assert course.mean[-1, 0] == pytest.approx(2.0, rel=1e-4)
+
+
 def test_in_time_a_front_arrives_and_the_steady_state_follows() -> None:
     errors = []
     for parts in ("20 um", "10 um"):

@@ -150,3 +150,29 @@ def random_case(number):
         "record": [s for d in range(1, drugs + 1) for s in (f"F{d}", f"B{d}")] + ["S"],
     }
     return Model("tissue", *parts), shape, options
+
+
+def value_of(name, tissue, body, shape):
+    """The nominal value of a parameter of either model, or a length of the shape."""
+    for model in (tissue, body):
+        if name in model.parameters:
+            return model.parameters[name].value.value
+    return shape.lengths[name]
+
+
+def sensitivity_errors(found, reference, outputs, values):
+    """Largest differences of sensitivities, relative to the largest value.
+
+    Yields (output, name, error).  The error is relative to the largest value of that sensitivity;
+    where a parameter hardly matters (its logarithmic sensitivity is below 1 % of the largest that
+    the output has to any parameter) it is relative to 1 % of that largest one: tolerances of a
+    solver that follows the states resolve no more.
+    """
+    for output in outputs:
+        exact = {n: reference.sensitivity(output, n).values for n in values}
+        largest = {n: abs(values[n]) * np.max(np.abs(exact[n])) for n in values}
+        floor = 0.01 * max(largest.values())
+        for name, value in values.items():
+            apart = np.max(np.abs(found.sensitivity(output, name).values - exact[name]))
+            scale = max(largest[name], floor)
+            yield output, name, abs(value) * apart / scale if scale > 0.0 else apart

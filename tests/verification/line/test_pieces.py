@@ -196,7 +196,7 @@ def test_sensitivities_of_several_are_those_of_cells(shape):
         for output in ("F", "RF", "A"):
             b = cells.sensitivity(output, name).values
             apart = np.max(np.abs(line.sensitivity(output, name).values - b))
-            assert apart <= 5e-6 * np.max(np.abs(b)), (output, name)
+            assert apart <= 1e-6 * np.max(np.abs(b)), (output, name)
 
 
 def test_sensitivities_in_moving_fluid():
@@ -206,7 +206,7 @@ def test_sensitivities_in_moving_fluid():
     for name in ("kon", "V"):
         b = cells.sensitivity("RF", name).values
         assert line.sensitivity("RF", name).values == pytest.approx(
-            b, rel=1e-4, abs=5e-6 * np.max(np.abs(b))
+            b, rel=1e-4, abs=1e-6 * np.max(np.abs(b))
         )
     by_cells = kg.simulate_line(
         tissue(), vessel(75), "0.1 mg", **options | {"sensitivities": ["D"], "rtol": 1e-4}

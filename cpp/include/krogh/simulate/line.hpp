@@ -64,9 +64,12 @@ struct LineDirections {
   std::span<const double> parameters;    ///< shape (sets, count, num_parameters)
   std::span<const double> fields;        ///< shape (sets, count, fields, num_cells)
   std::span<const double> initial;       ///< shape (sets, count, num_states, num_cells)
+  std::span<const double> faces;         ///< shape (sets, count, num_cells + branches)
   std::span<const double> diffusivity;   ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> fraction;      ///< shape (sets, count, num_mobile, num_cells)
   std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
+  /// shape (sets, count, num_mobile, num_cells + branches); needs a velocity
+  std::span<const double> velocity;
   std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
   /// shape (sets, count, num_pulses, num_inputs, num_terms)
   std::span<const double> pulse_amplitudes;

@@ -48,7 +48,7 @@ struct DiffusionOperator {
 /// continuous; at a wall the membrane's 1/P stands in place of the outer half cell. Convection and
 /// diffusion through the resistance of a face are those of the exact solution of the steady flow
 /// through it (Scharfetter & Gummel 1969, IEEE Trans. Electron Devices 16:64, doi
-/// 10.1109/T-ED.1969.16566; of a membrane, Patlak et al. 1963, Bull. Math. Biophys. 25:271):
+/// 10.1109/T-ED.1969.16566; of a membrane, Patlak et al. 1963, J. Theor. Biol. 5:426):
 /// positive and without oscillation at any velocity, of order 2 where diffusion dominates.
 /// @param diffusivity  D of each cell [um^2/s], shape (num_cells,).
 /// @param fraction     accessible fraction eps of each cell, shape (num_cells,).

@@ -90,9 +90,9 @@ def stein(
               \quad\text{or}\quad y/y_0 = \phi e^{-dt} + (1 - \phi) e^{gt} \text{ (fraction)}
 
     doi 10.1158/1078-0432.CCR-10-1762; the form with a sensitive fraction phi is one of those
-    compared by the same group (Wilkerson et al. 2017, doi 10.1016/S1470-2045(16)30633-7).  The two
-    exponentials are states, so that `g` and `d` may depend on exposure.  Time counts from the start
-    of treatment.
+    compared by the same group (Wilkerson et al. 2017, doi 10.1016/S1470-2045(16)30633-7,
+    unverified).  The two exponentials are states, so that `g` and `d` may depend on exposure.
+    Time counts from the start of treatment.
 
     Parameters
     ----------

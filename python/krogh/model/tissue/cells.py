@@ -40,8 +40,8 @@ def cell_uptake(
                  + \varphi V_u \frac{C_e}{K_u + C_e} - \varphi V_e \frac{C_i}{K_e + C_i},
         \qquad \dot F = \dots - \dot C
 
-    Saturable uptake and efflux of doxorubicin: El-Kareh & Secomb 2000, doi 10.1038/sj.neo.7900096;
-    Eikenberry 2009, doi 10.1186/1742-4682-6-16.
+    Saturable uptake and efflux of doxorubicin: El-Kareh & Secomb 2000, doi 10.1038/sj.neo.7900096
+    (unverified); Eikenberry 2009, doi 10.1186/1742-4682-6-16.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def free_drug(
     (`void_fraction_of`) and the diffusivity in water (`free_diffusivity`).
 
     With filtration through the wall (`peclet`) its law is that of Patlak, Goldstein & Hoffman 1963,
-    doi 10.1016/0022-5193(63)90088-2:
+    doi 10.1016/0022-5193(63)90088-2 (unverified):
 
     .. math:: P \frac{\mathrm{Pe}}{e^{\mathrm{Pe}} - 1} (e^{\mathrm{Pe}} f_u C_p - C)
 

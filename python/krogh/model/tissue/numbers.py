@@ -169,7 +169,7 @@ def thiele_modulus(
         \phi^2 = \frac{k_e R^2 [Ag]}{\varepsilon D C_0} \;\text{(sphere)}
 
     A vessel's tissue can be saturated if it is below 1, a sphere if it is below 6.  Thurber, Zajic
-    & Wittrup 2007, doi 10.2967/jnumed.106.037069 (their prefactors may differ).
+    & Wittrup 2007, doi 10.2967/jnumed.106.037069 (unverified; their prefactors may differ).
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def clearance_modulus(
         \Gamma = \frac{R^2 [Ag]}{6 \varepsilon D\,\mathrm{AUC}} \;\text{(sphere)}
 
     Below 1 the dose suffices to reach every cell.  Thurber, Zajic & Wittrup 2007, doi
-    10.2967/jnumed.106.037069 (their prefactors may differ).
+    10.2967/jnumed.106.037069 (unverified; their prefactors may differ).
 
     Parameters
     ----------
@@ -317,8 +317,8 @@ def patlak_factor(peclet: Any) -> float:
     .. math:: \frac{\mathrm{Pe}}{1 - e^{-\mathrm{Pe}}}
 
     times :math:`P S C_p`: 1 at Pe = 0, Pe for strong filtration, and near 0 against strong flow.
-    Patlak, Goldstein & Hoffman 1963, doi 10.1016/0022-5193(63)90088-2.  The return flux has the
-    factor of -Pe.
+    Patlak, Goldstein & Hoffman 1963, doi 10.1016/0022-5193(63)90088-2 (unverified).  The return
+    flux has the factor of -Pe.
 
     Parameters
     ----------

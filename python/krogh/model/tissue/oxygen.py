@@ -35,7 +35,7 @@ def oxygen(
     .. math:: \partial_t P = D\nabla^2 P - \frac{M_0}{\alpha}\frac{P}{P + P_{cr}}
 
     State and output ``pO2``, which `krogh.model.effect.oxygen_limits` takes.  Secomb et al. 2004,
-    doi 10.1114/B:ABME.0000049036.08817.44.
+    doi 10.1114/B:ABME.0000049036.08817.44 (unverified).
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def metabolism(
 
     X per total tissue volume; the factor of oxygen is competitive inhibition of the reductases by
     oxygen, the usual form for bioreductive prodrugs (Hicks et al. 2010, doi
-    10.1158/1078-0432.CCR-10-1439).
+    10.1158/1078-0432.CCR-10-1439, unverified).
 
     Parameters
     ----------

@@ -3,8 +3,9 @@
 SPDX-License-Identifier: BSD-3-Clause
 
 The laws are those of Schmidt & Wittrup 2009, doi 10.1158/1535-7163.MCT-09-0195, with the hindrance
-in pores of Haberman & Sayre and of Paine & Scherr 1975, doi 10.1016/S0006-3495(75)85884-X.  Their
-constants were read in a public transcription (marked so below), not in the articles.
+in pores of Haberman & Sayre and of Paine & Scherr 1975, doi 10.1016/S0006-3495(75)85884-X
+(unverified).  Their constants were read in a public transcription (marked so below), not in the
+articles.
 """
 
 from __future__ import annotations
@@ -122,11 +123,11 @@ def hindrance(ratio: float) -> float:
     .. math:: 1/K = \frac{1 - 2.105\lambda + 2.0865\lambda^3 - 1.7068\lambda^5 + 0.72603\lambda^6}
                         {1 - 0.75857\lambda^5}
 
-    from 0.6 to 0.9 the table of Paine & Scherr 1975, doi 10.1016/S0006-3495(75)85884-X, straight in
-    the logarithm of K between its points (transcribed; the transcription that was read applies the
-    partition :math:`(1-\lambda)^2` twice in that range, which is corrected here; at 0.6 polynomial
-    and table differ by 5 %), and 0 above 0.9, where H is below 1.4e-5, as in Schmidt &
-    Wittrup.
+    from 0.6 to 0.9 the table of Paine & Scherr 1975, doi 10.1016/S0006-3495(75)85884-X
+    (unverified), straight in the logarithm of K between its points (transcribed; the transcription
+    that was read applies the partition :math:`(1-\lambda)^2` twice in that range, which is
+    corrected here; at 0.6 polynomial and table differ by 5 %), and 0 above 0.9, where H is below
+    1.4e-5, as in Schmidt & Wittrup.
 
     Parameters
     ----------
@@ -276,8 +277,8 @@ def pore_radius(
     .. math:: r = \sqrt{8 \eta L L_p/\gamma}
 
     Poiseuille flow through pores of area fraction :math:`\gamma` in a wall of thickness L; Deen
-    1987, doi 10.1002/aic.690330902.  The defaults are those of published tumor models of this form
-    (transcribed, unverified).
+    1987, doi 10.1002/aic.690330902 (unverified).  The defaults are those of published tumor models
+    of this form (transcribed, unverified).
 
     Parameters
     ----------
@@ -311,7 +312,7 @@ def single_pore_permeability(
 ) -> Quantity:
     r"""Return the permeability of a wall with equal pores: :math:`P = \gamma H(R/r) D_{free}/L`.
 
-    Deen 1987, doi 10.1002/aic.690330902, with `hindrance` and `free_diffusivity`.
+    Deen 1987, doi 10.1002/aic.690330902 (unverified), with `hindrance` and `free_diffusivity`.
 
     Parameters
     ----------
@@ -344,8 +345,8 @@ def pore_reflection(ratio: float) -> float:
     .. math:: W = \Phi (2 - \Phi), \qquad \Phi = (1 - \lambda)^2
 
     the steric part of hindered convection (parabolic flow, no lag of the sphere behind the fluid):
-    :math:`\sigma = (1 - \Phi)^2`; Deen 1987, doi 10.1002/aic.690330902.  It is 1 for spheres larger
-    than the pore.
+    :math:`\sigma = (1 - \Phi)^2`; Deen 1987, doi 10.1002/aic.690330902 (unverified).  It is 1 for
+    spheres larger than the pore.
 
     Parameters
     ----------

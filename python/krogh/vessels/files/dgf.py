@@ -109,9 +109,17 @@ def _rows(path: Path, blocks: dict[str, Block], key: str) -> tuple[Block, int, i
     for number, words in blocks[key]:
         word = words[0].lower()
         if word == "parameters":
-            parameters = int(field_of(path, words, 1, number, "the number of parameters"))
+            parameters = _whole(path, words, number, "the number of parameters")
         elif word == "firstindex":
-            first = int(field_of(path, words, 1, number, "the first index"))
+            first = _whole(path, words, number, "the first index")
         else:
             rows.append((number, words))
     return rows, parameters, first
+
+
+def _whole(path: Path, words: list[str], line: int, what: str) -> int:
+    """Return the second word of a line as a whole number."""
+    value = field_of(path, words, 1, line, what)
+    if not (0 <= value <= 1e9 and value == int(value)):
+        unreadable(path, f"{what} must be a whole number, not {words[1]}.", line)
+    return int(value)

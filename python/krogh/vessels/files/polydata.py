@@ -80,9 +80,11 @@ def read_vtp(
     if len(pieces) != 1:
         unreadable(path, f"it has {len(pieces)} pieces; one is needed.")
     piece = pieces[0]
-    stated = _stated_unit(root)
+    stated = _stated_unit(path, root)
     factor = length_factor(unit or stated, path, ".vtp")
-    places = reader.only(piece, "Points").reshape(-1, 3)
+    places = reader.only(piece, "Points")
+    if places.ndim != 2 or places.shape[1] != 3:
+        unreadable(path, "the points need three components.")
     connectivity = reader.named(piece, "Lines", "connectivity").astype(np.intp)
     offsets = reader.named(piece, "Lines", "offsets").astype(np.intp)
     if offsets.size and (np.any(np.diff(offsets) < 0) or offsets[-1] != connectivity.size):
@@ -93,9 +95,9 @@ def read_vtp(
     if pairs.size and (pairs.min() < 0 or pairs.max() >= len(places)):
         unreadable(path, f"a line uses point {pairs.max()} of {len(places)}.")
     first_line = reader.first_line(piece)
-    cells = {name: reader.values(a) for name, a in reader.arrays(piece, "CellData").items()}
+    cells = _of_rows(path, reader, piece, "CellData", first_line + len(lines))
     cells = {name: values[first_line:][: len(lines)][owner] for name, values in cells.items()}
-    points = {name: reader.values(a) for name, a in reader.arrays(piece, "PointData").items()}
+    points = _of_rows(path, reader, piece, "PointData", len(places))
     width = _width(path, cells, points, pairs, radius, diameter)
     return assemble(
         path,
@@ -110,12 +112,25 @@ def read_vtp(
     )
 
 
-def _stated_unit(root: ElementTree.Element) -> str | None:
+def _of_rows(
+    path: Path, reader: ArrayReader, piece: ElementTree.Element, section: str, rows: int
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a section, each checked to have a row for each point or line."""
+    found = {name: reader.values(array) for name, array in reader.arrays(piece, section).items()}
+    for name, values in found.items():
+        if len(values) < rows:
+            unreadable(path, f"the array {name} in {section} has {len(values)} rows of {rows}.")
+    return found
+
+
+def _stated_unit(path: Path, root: ElementTree.Element) -> str | None:
     """Return the unit in the field array, a string of character codes, if there is one."""
     for array in root.iterfind("./PolyData/FieldData/"):
         if array.get("Name") == _UNIT_ARRAY and array.get("format") == "ascii":
-            codes = [int(word) for word in (array.text or "").split()]
-            return "".join(chr(code) for code in codes if code)
+            words = (array.text or "").split()
+            if not all(word.isascii() and word.isdigit() and int(word) < 128 for word in words):
+                unreadable(path, f"the field array {_UNIT_ARRAY} holds no character codes.")
+            return "".join(chr(int(word)) for word in words if int(word))
     return None
 
 

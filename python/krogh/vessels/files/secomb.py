@@ -3,7 +3,8 @@
 SPDX-License-Identifier: BSD-3-Clause
 
 Format of the networks that accompany Secomb, Hsu, Park and Dewhirst 2004 (Ann Biomed Eng 32:1519,
-doi:10.1114/B:ABME.0000049036.08817.44): lengths in um, flow in nl/min, pressure in mmHg.
+doi:10.1114/B:ABME.0000049036.08817.44, unverified): lengths in um, flow in nl/min, pressure in
+mmHg.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _Lines:
     def count(self, what: str) -> int:
         words = self.take_filled(what)
         value = self.number_at(words, 0, what)
-        if not (value >= 1 and value == int(value)):
+        if not (1 <= value <= 1e9 and value == int(value)):
             unreadable(
                 self.path, f"{what} must be a whole number from 1, not {words[0]}.", self.number
             )

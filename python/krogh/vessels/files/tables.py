@@ -190,7 +190,7 @@ def write_csv(network: VesselNetwork, nodes: str | Path, segments: str | Path) -
 
     Raises
     ------
-    DataError
+    SpecError
         KG-133 if a file cannot be written.
     """
     node_names = network.names.get("nodes") or tuple(str(i) for i in range(network.num_nodes))

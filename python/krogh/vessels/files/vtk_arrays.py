@@ -40,7 +40,7 @@ class ArrayReader:
         self.path = path
         order = "<" if root.get("byte_order", "LittleEndian") == "LittleEndian" else ">"
         self.order = order
-        self.header = np.dtype(order + _TYPES[root.get("header_type", "UInt32")])
+        self.header = self._dtype(root.get("header_type", "UInt32"), ["UInt32", "UInt64"])
         compressor = root.get("compressor")
         if compressor not in (None, "vtkZLibDataCompressor"):
             unreadable(path, f"data compressed by {compressor} cannot be read; use zlib or none.")
@@ -51,14 +51,14 @@ class ArrayReader:
             if appended.get("encoding") != "base64":
                 unreadable(path, "appended data must be in base64.")
             text = (appended.text or "").strip()
-            self.appended = text.removeprefix("_").encode("ascii")
+            self.appended = self._ascii(text.removeprefix("_"), "the appended data")
 
     def arrays(self, piece: ElementTree.Element, section: str) -> dict[str, ElementTree.Element]:
         """Return the numeric arrays of a section of the piece by name."""
         return {
             array.get("Name", ""): array
             for array in piece.iterfind(f"./{section}/DataArray")
-            if array.get("type") in _TYPES
+            if array.get("type") != "String"
         }
 
     def only(self, piece: ElementTree.Element, section: str) -> NDArray[np.float64]:
@@ -77,12 +77,29 @@ class ArrayReader:
 
     def first_line(self, piece: ElementTree.Element) -> int:
         """Return the index of the first line among the cells: vertices stand before lines."""
-        return int(piece.get("NumberOfVerts", "0"))
+        return self._whole(piece, "NumberOfVerts", 0)
+
+    def _whole(self, element: ElementTree.Element, name: str, default: int) -> int:
+        """Return an attribute that is a whole number."""
+        text = element.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 16):
+            unreadable(self.path, f"{name} is {text!r}, which is no number.")
+        return int(text)
+
+    def _dtype(self, name: str, allowed: list[str]) -> np.dtype[Any]:
+        if name not in allowed:
+            unreadable(self.path, f"the type {name!r} is none of {', '.join(allowed)}.")
+        return np.dtype(self.order + _TYPES[name])
+
+    def _ascii(self, text: str, what: str) -> bytes:
+        if not text.isascii():
+            unreadable(self.path, f"{what} holds characters that are not base64.")
+        return text.encode("ascii")
 
     def values(self, array: ElementTree.Element) -> NDArray[Any]:
         """Return the values of an array, flat unless it has several components."""
         name = array.get("Name", "")
-        dtype = np.dtype(self.order + _TYPES.get(array.get("type", ""), "f8"))
+        dtype = self._dtype(array.get("type", "Float64"), list(_TYPES))
         form = array.get("format", "ascii")
         text = (array.text or "").strip()
         try:
@@ -90,15 +107,17 @@ class ArrayReader:
                 kind = np.float64 if dtype.kind == "f" else np.int64
                 values = np.array(text.split(), dtype=kind)
             elif form == "binary":
-                values = np.frombuffer(self._decoded(text.encode("ascii")), dtype=dtype)
+                values = np.frombuffer(
+                    self._decoded(self._ascii(text, f"the array {name}")), dtype=dtype
+                )
             elif form == "appended" and self.appended is not None:
-                start = int(array.get("offset", "0"))
+                start = self._whole(array, "offset", 0)
                 values = np.frombuffer(self._decoded(self.appended[start:]), dtype=dtype)
             else:
                 unreadable(self.path, f"the array {name} has the format {form!r}.")
-        except (ValueError, binascii.Error, zlib.error, IndexError) as error:
+        except (ValueError, OverflowError, binascii.Error, zlib.error, IndexError) as error:
             unreadable(self.path, f"the array {name} cannot be decoded: {error}.")
-        components = int(array.get("NumberOfComponents", "1"))
+        components = self._whole(array, "NumberOfComponents", 1)
         if components > 1:
             if values.size % components:
                 unreadable(

@@ -36,7 +36,9 @@ def write(network: VesselNetwork, path: str | Path, *, encoding: str = "base64")
     Raises
     ------
     DataError
-        KG-185 for another ending, KG-133 if a file cannot be written.
+        KG-185 for another ending.
+    SpecError
+        KG-133 if a file cannot be written.
     """
     place = Path(path)
     if place.is_dir():

@@ -1,0 +1,129 @@
+"""Everything that is to be solved in a volume, as arrays in internal units.
+
+SPDX-License-Identifier: BSD-3-Clause
+
+A volume is one line whose cells are the voxels within the tissue, in the order of the grid (x
+fastest): what `krogh.line` knows of parameters, fields, plasma, tolerances and amounts holds for
+it, and only what lies between the voxels and around them is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.errors import SpecError
+from krogh.line.problem import LineProblem, Mobile
+from krogh.space.grid import Grid
+
+__all__ = ["OUTSIDE", "SIDES", "VolumeProblem", "VoxelShape"]
+
+Floats = NDArray[np.float64]
+
+OUTSIDE: Final = 255
+"""Region of voxels that are no tissue; nothing passes into them."""
+
+SIDES: Final = ("x low", "x high", "y low", "y high", "z low", "z high")
+
+
+@dataclass(frozen=True)
+class VoxelShape:
+    """Stands where a line has its shape: voxels have no lengths that could be given as values."""
+
+    grid: Grid
+    length_names: tuple[str, ...] = ()
+    label: str = "volume"
+
+    def __repr__(self) -> str:
+        return repr(self.grid)
+
+
+@dataclass
+class VolumeProblem(LineProblem):
+    """Voxels of one tissue model; arrays over cells are arrays over the voxels inside.
+
+    Attributes
+    ----------
+    grid
+        Where the voxels lie.
+    inside
+        Flat numbers of the voxels within the tissue, ascending, shape (cells,).
+    sides
+        Kind of each of the six sides: closed, periodic, fixed or membrane.
+    rates
+        Exchange with vessels of every mobile species, 1/s, shape (mobiles, cells).
+    exchanges
+        Whether each mobile species exchanges with vessels.
+    """
+
+    grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
+    inside: NDArray[np.intp] = field(default_factory=lambda: np.zeros(1, dtype=np.intp))
+    sides: tuple[str, ...] = ("closed",) * 6
+    rates: Floats = field(default_factory=lambda: np.zeros((0, 1)))
+    exchanges: tuple[bool, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> int:
+        """Number of voxels inside."""
+        return int(self.inside.size)
+
+    @property
+    def pieces(self) -> int:
+        """One: all voxels together."""
+        return 1
+
+    @property
+    def capillary(self) -> None:
+        """Blood is not followed."""
+        return
+
+    @cached_property
+    def volumes(self) -> Floats:
+        """Volumes of the voxels inside, um^3, shape (1, cells)."""
+        return np.full((1, self.cells), self.grid.voxel_volume)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every voxel of the grid is inside."""
+        return self.cells == self.grid.num_voxels
+
+    def on_grid(self, values: Floats, outside: float = np.nan) -> Floats:
+        """Return values of the voxels inside, (..., cells), on the grid, (..., nz, ny, nx)."""
+        shape = (*values.shape[:-1], *self.grid.shape)
+        if self.whole:
+            return np.ascontiguousarray(values).reshape(shape)
+        full = np.full((*values.shape[:-1], self.grid.num_voxels), outside)
+        full[..., self.inside] = values
+        return full.reshape(shape)
+
+    def uniform(self, expression: Any, what: str, mobile: Mobile) -> float:
+        """Return a value that must be the same in all voxels.
+
+        Raises
+        ------
+        SpecError
+            KG-108 where it is not, or is negative or not finite.
+        """
+        found = np.atleast_1d(self.values.value(expression)).reshape(-1)
+        value = float(found[0])
+        if not (np.all(found == value) and np.isfinite(value) and value >= 0.0):
+            raise SpecError(
+                f"KG-108: {what} of the {mobile.transport.label} must be one number for all voxels,"
+                f" finite and not negative; found {found.min():g} to {found.max():g}."
+            )
+        return value
+
+    def free(self, mobile: Mobile, wall: int) -> Floats:
+        """Return the free fraction in plasma, shape (1,)."""
+        return np.array([self.uniform(mobile.transport.free_in_plasma, "free_in_plasma", mobile)])
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is stored with results."""
+        return {"sides": dict(zip(SIDES, self.sides, strict=True)), "voxels": self.cells}

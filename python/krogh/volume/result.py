@@ -1,0 +1,461 @@
+"""Results in a volume: outputs of every voxel and of the plasma, summaries, pictures, files.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from krogh.errors import SpecError
+from krogh.io.fields import Fields
+from krogh.labelled import LabelledArray
+from krogh.line.ledger import Ledger
+from krogh.line.outcome import Outcome, Settings
+from krogh.line.weighing import quantile_of_cells
+from krogh.provenance import Provenance
+from krogh.space.grid import Grid
+from krogh.table import ResultTable
+from krogh.units import factor
+from krogh.volume.exchange import Exchange
+from krogh.volume.parts import VolumeFailure, VolumePlasma, VoxelCells, without_line
+from krogh.volume.plasma import PlasmaCurves
+from krogh.volume.problem import VolumeProblem
+
+__all__ = ["VolumeResult"]
+
+Floats = NDArray[np.float64]
+
+
+class VolumeResult:
+    """Results of `simulate_volume`.
+
+    ``result["occupancy_HER2"]`` is a `LabelledArray` with axes ("time", "z", "y", "x"), NaN outside
+    of the tissue, computed from the recorded states when it is asked for.
+
+    Attributes
+    ----------
+    problem, settings
+        What was solved and how, internal units.
+    stats
+        Steps accepted and rejected, multigrid cycles, and the like.
+    failures : tuple of VolumeFailure
+        Empty, or where the run ended early; values from there on are NaN.
+    plasma_error
+        Largest difference between the plasma and the lines that the solver was given, relative to
+        its largest value; None where curves were given.
+    """
+
+    def __init__(
+        self,
+        problem: VolumeProblem,
+        settings: Settings,
+        outcome: Outcome,
+        *,
+        outputs: tuple[str, ...],
+        time_unit: str,
+        dosing: str,
+        stats: Mapping[str, Any],
+        curves: PlasmaCurves | None,
+        vessels: Exchange,
+        wall_seconds: float = 0.0,
+    ) -> None:
+        self.problem = problem
+        self.settings = settings
+        self.outputs = outputs
+        self.time_unit = time_unit
+        self.dosing = dosing
+        self.stats = dict(stats)
+        self.vessels = vessels
+        self.plasma_error = None if curves is None else curves.error
+        self.plasma_points = 0 if curves is None else int(curves.times.size)
+        self._outcome = outcome
+        self._cells = VoxelCells(
+            problem,
+            settings,
+            outcome,
+            outputs=outputs,
+            time_unit=time_unit,
+            dosing=dosing,
+            wall_seconds=wall_seconds,
+        )
+        self.failures = tuple(self._failure(f) for f in outcome.failures)
+
+    # --- where and when ---------------------------------------------------------------------------
+
+    @property
+    def grid(self) -> Grid:
+        """Where the voxels lie."""
+        return self.problem.grid
+
+    @property
+    def num_voxels(self) -> int:
+        """Number of voxels within the tissue."""
+        return self.problem.cells
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which voxels are tissue, (nz, ny, nx)."""
+        found = np.zeros(self.grid.num_voxels, dtype=bool)
+        found[self.problem.inside] = True
+        return found.reshape(self.grid.shape)
+
+    @property
+    def times(self) -> LabelledArray:
+        """Times of records, axis ("time",)."""
+        return self._cells.times
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end; False where `progress` stopped it."""
+        return self._cells.is_complete
+
+    @property
+    def provenance(self) -> Provenance:
+        """How it came about: versions, models, tolerances, steps, references of the models."""
+        return self._cells.provenance
+
+    @property
+    def method(self) -> str:
+        """What solved it."""
+        return self._outcome.method
+
+    @property
+    def num_threads(self) -> int:
+        """Threads that worked."""
+        return self._outcome.num_threads
+
+    # --- values -----------------------------------------------------------------------------------
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Tissue species whose voxels are kept."""
+        return self._cells.recorded
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._cells
+
+    def __getitem__(self, name: str) -> LabelledArray:
+        array = self._cells[name]
+        return self._on_grid(array.values[0], name, array.unit)
+
+    def _on_grid(self, values: Floats, name: str, unit: str) -> LabelledArray:
+        coords = {"time": self.times.values}
+        coords |= {axis: self.grid.centers(axis) for axis in ("z", "y", "x")}
+        units = {"time": self.time_unit, "z": "um", "y": "um", "x": "um"}
+        dims = ("time", "z", "y", "x")
+        return LabelledArray(self.problem.on_grid(values), dims, unit, name, coords, units)
+
+    def of_voxels(self, name: str) -> Floats:
+        """Return an output in the voxels of the tissue only, in its unit, shape (times, voxels)."""
+        found: Floats = self._cells[name].values[0]
+        return found
+
+    @cached_property
+    def plasma(self) -> VolumePlasma:
+        """Outputs and species of the systemic model by name, axis ("time",)."""
+        return VolumePlasma(self._cells)
+
+    # --- summaries over the voxels ----------------------------------------------------------------
+
+    def _weights(self, weights: Any) -> Any:
+        if weights is None or isinstance(weights, str):
+            return weights
+        array = np.asarray(weights, dtype=np.float64)
+        if array.shape[-3:] != self.grid.shape or array.ndim not in (3, 4):
+            raise SpecError(
+                f"KG-166: weights have shape {array.shape}; {self.grid.shape} (z, y, x), or with a"
+                " leading axis of times, is needed."
+            )
+        return array.reshape(*array.shape[:-3], -1)[..., self.problem.inside][None]
+
+    def mean(self, name: str, *, weights: Any = None) -> LabelledArray:
+        """Return the mean over the tissue, axis ("time",).
+
+        Parameters
+        ----------
+        name
+            An output or recorded species.
+        weights
+            A further weight: the name of an output such as ``"viable"``, or an array (z, y, x).
+        """
+        return without_line(self._cells.mean(name, weights=self._weights(weights)))
+
+    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
+        """Return what a fraction `q` of the tissue does not exceed, axis ("time",).
+
+        For several `q` the axes are ("quantile", "time").
+        """
+        return without_line(self._cells.quantile(name, q, weights=self._weights(weights)))
+
+    def fraction_of_voxels(
+        self, name: str, *, at_least: Any = None, at_most: Any = None, weights: Any = None
+    ) -> LabelledArray:
+        """Return the fraction of the tissue whose value is at least, or at most, so much.
+
+        Parameters
+        ----------
+        at_least, at_most
+            A number in the output's unit or text with a unit.
+        """
+        return without_line(
+            self._cells.fraction_of_voxels(name, at_least, at_most, self._weights(weights))
+        )
+
+    @cached_property
+    def distance(self) -> Floats:
+        """Distance of each voxel's center to the nearest vessel's center line, um, (nz, ny, nx).
+
+        Raises
+        ------
+        SpecError
+            KG-166 where no network of vessels was given.
+        """
+        if self.vessels.voxels is None:
+            raise SpecError(
+                "KG-166: the vessels were given as a surface per volume; against_distance needs"
+                " distance=(nz, ny, nx) in um."
+            )
+        return self.vessels.voxels.distance()
+
+    def against_distance(
+        self,
+        name: str,
+        distance: Any = None,
+        *,
+        time: Any = None,
+        width: Any = None,
+        level: float = 0.9,
+    ) -> ResultTable:
+        """Return an output against the distance to the nearest vessel: median and interval.
+
+        Parameters
+        ----------
+        name
+            An output or recorded species.
+        distance
+            Shape (nz, ny, nx), um; that of the network if left out.
+        time
+            One of the recorded times, with unit; the last one if left out.
+        width
+            Of the bins, with unit; the widest spacing of the grid if left out.
+        level
+            Share of the voxels of a bin between ``low`` and ``high``.
+
+        Returns
+        -------
+        ResultTable
+            Columns distance (mean of the bin), voxels, median, low, high; empty bins are left out.
+        """
+        from krogh.units import parse_quantity
+
+        given = self.distance if distance is None else np.asarray(distance, dtype=np.float64)
+        if given.shape != self.grid.shape:
+            raise SpecError(
+                f"KG-166: distance has shape {given.shape}; {self.grid.shape} (z, y, x) is needed."
+            )
+        if not 0.0 < level < 1.0:
+            raise SpecError(f"KG-118: level lies between 0 and 1, not {level!r}.")
+        step = float(self.grid.spacing.max())
+        if width is not None:
+            step = parse_quantity(width, "width").to("um")
+        if not step > 0.0:
+            raise SpecError(f"KG-118: the width of bins must be positive, not {width!r}.")
+        k = self.fields([name]).time_index(time)
+        away = given.reshape(-1)[self.problem.inside]
+        if not np.all(np.isfinite(away) & (away >= 0.0)):
+            raise SpecError("KG-166: distance must be finite and not negative in the tissue.")
+        values = self.of_voxels(name)[k]
+        number = np.floor(away / step).astype(np.intp)
+        levels = (0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level)
+        rows = []
+        for bin_ in np.unique(number):
+            mine = number == bin_
+            one = np.ones(int(mine.sum()))
+            found = [float(quantile_of_cells(values[mine], one, q)) for q in levels]
+            rows.append((float(away[mine].mean()), one.size, *found))
+        unit = self._cells[name].unit
+        columns = dict(
+            zip(
+                ("distance", "voxels", "median", "low", "high"),
+                zip(*rows, strict=True),
+                strict=True,
+            )
+        )
+        units = {"distance": "um", "median": unit, "low": unit, "high": unit}
+        at = f"{self.times.values[k]:g} {self.time_unit}"
+        title = f"{name} against the distance to the nearest vessel, {at}, {100 * level:g} % within"
+        return ResultTable(columns, units, title)
+
+    # --- amounts ----------------------------------------------------------------------------------
+
+    @property
+    def content(self) -> dict[str, LabelledArray]:
+        """Amounts in the tissue by species, axis ("time",), such as nM um^3."""
+        return {name: without_line(a) for name, a in self._cells.content.items()}
+
+    @property
+    def entered(self) -> dict[str, LabelledArray]:
+        """Amounts that have entered from vessels and sides, by mobile species."""
+        return {name: without_line(a) for name, a in self._cells.entered.items()}
+
+    def ledger(self, groups: Mapping[str, Iterable[str]] | None = None) -> Ledger:
+        """Return what does not balance: content less what was there and what has entered.
+
+        Parameters
+        ----------
+        groups
+            As of `krogh.line.LineResult.ledger`.
+        """
+        return self._cells.ledger(groups)
+
+    # --- other forms ------------------------------------------------------------------------------
+
+    def fields(self, names: Sequence[str] | None = None) -> Fields:
+        """Return outputs as `krogh.io.Fields` on the grid, for files and images.
+
+        Parameters
+        ----------
+        names
+            Which; all outputs if left out.
+        """
+        chosen = list(self.outputs if names is None else names)
+        arrays = {name: self[name] for name in chosen}
+        facts = {
+            "model": self.problem.tissue.model.name,
+            "dosing": self.dosing,
+            "rtol": self.settings.rtol,
+            "method": self.method,
+            **self.problem.facts,
+        }
+        return Fields(
+            self.grid,
+            (self.times.values, self.time_unit),
+            {name: (a.values, a.unit) for name, a in arrays.items()},
+            facts=facts,
+        )
+
+    def image(self, name: str, time: Any = None) -> Any:
+        """Return one output at one time, the last if left out, as a `krogh.io.Image`."""
+        return self.fields([name]).image(name, time)
+
+    def save(self, path: str | Path, name: str | None = None, time: Any = None) -> Path:
+        """Write outputs to a file: ``.vtkhdf``, ``.h5``, ``.vti``, ``.nii``, ``.nii.gz``.
+
+        See `krogh.io.Fields.save`.
+        """
+        return self.fields(None if name is None else [name]).save(path, name, time)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset: outputs by time, z, y, x, the plasma by time.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without xarray.
+        """
+        dataset = self.fields().to_xarray()
+        for name in self.plasma:
+            label = name if name not in dataset else f"plasma_{name}"
+            dataset[label] = self.plasma[name].to_xarray()
+        dataset.attrs.update(
+            model=self.problem.tissue.model.name,
+            dosing=self.dosing,
+            rtol=self.settings.rtol,
+            method=self.method,
+        )
+        return dataset
+
+    def plot_slices(
+        self, name: str, *, time: Any = None, at: Any = None, path: str | Path | None = None
+    ) -> Any:
+        """Draw three orthogonal slices of an output with a scale bar.
+
+        Parameters
+        ----------
+        name
+            An output or recorded species.
+        time
+            One of the recorded times, with unit; the last one if left out.
+        at
+            Voxel z, y, x through which the slices go; the middle of the grid if left out.
+        path
+            Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
+
+        Raises
+        ------
+        MissingExtra
+            KG-901 without matplotlib.
+        """
+        from krogh.volume.plot import plot_slices
+
+        return plot_slices(self, name, time=time, at=at, path=path)
+
+    def _failure(self, f: Any) -> VolumeFailure:
+        index: tuple[int, ...] = ()
+        position: tuple[float, ...] = ()
+        if f.cell >= 0:
+            flat = int(self.problem.inside[f.cell])
+            index = tuple(int(i) for i in np.unravel_index(flat, self.grid.shape))
+            position = tuple(float(p) for p in self.grid.position(index))
+        when = f.time / factor(self.time_unit)
+        return VolumeFailure(when, self.time_unit, f.species, index, position, f.reason, f.code)
+
+    def _headline(self) -> str:
+        voxels = f"{self.num_voxels:,} voxels"
+        lost = "" if not self.failures else " FAILED"
+        lost = lost if self.is_complete else " NOT DONE"
+        return f"{self.problem.tissue.model.name} in {voxels}{lost}: {self.grid!r}"
+
+    def _summary(self) -> ResultTable:
+        rows: dict[str, list[Any]] = {
+            k: [] for k in ("output", "unit", "mean", "5 % below", "median", "5 % above")
+        }
+        for name in self.outputs:
+            array = self._cells[name]
+            numbers = [float(self.mean(name).values[-1])]
+            numbers += self.quantile(name, [0.05, 0.5, 0.95]).values[:, -1].tolist()
+            rows["output"].append(name)
+            rows["unit"].append(array.unit or "1")
+            for key, value in zip(list(rows)[2:], numbers, strict=True):
+                rows[key].append(f"{value:.4g}")
+        return ResultTable({k: np.array(v) for k, v in rows.items()}, {})
+
+    def _notes(self) -> list[str]:
+        end = f"{self.times.values[-1]:g} {self.time_unit}"
+        notes = [
+            f"dosing: {self.dosing}; values at {end}",
+            f"{self.method}, rtol {self.settings.rtol:g}, {self.stats['accepted']:,} steps in"
+            f" {self._outcome.seconds:.3g} s on {self.num_threads} threads",
+        ]
+        if self.plasma_error is not None:
+            notes.append(
+                f"the plasma feels no uptake; its curve has {self.plasma_points:,} points, right to"
+                f" {self.plasma_error:.1g}"
+            )
+        return [*notes, *self.problem.notes, *(str(f) for f in self.failures)]
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), *self._notes(), str(self._summary())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        notes = "<br>".join(html.escape(line) for line in self._notes())
+        return (
+            f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
+            f"{self._summary()._repr_html_()}</div>"
+        )

@@ -1,0 +1,282 @@
+"""simulate_volume(): tissue in voxels with its vessels, fed by a plasma.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+from krogh.errors import SolverError, SpecError
+from krogh.line.assembly import compiled_pair, require_span
+from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
+from krogh.line.memory import require_line_memory
+from krogh.line.outcome import Settings
+from krogh.line.run import recorded_of
+from krogh.line.times import record_times
+from krogh.line.tolerance import line_tolerances
+from krogh.model import Model
+from krogh.model.compile import CompiledModel
+from krogh.schedule import SET_PARAMETER
+from krogh.simulate.progress import ProgressBar, chosen_progress
+from krogh.space.grid import Grid
+from krogh.volume.assembly import volume_problem
+from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.result import VolumeResult
+from krogh.volume.solve import solve_volume
+
+__all__ = ["simulate_volume"]
+
+_LOG = logging.getLogger("krogh")
+_ON_FAILURE: Final = ("raise", "return", "nan")
+
+
+def simulate_volume(
+    tissue: Model | CompiledModel,
+    grid: Grid,
+    dosing: Any = None,
+    *,
+    systemic: Model | CompiledModel | None = None,
+    exchange: Any = None,
+    regions: Any = None,
+    sides: Any = None,
+    times: Any = "24 h",
+    values: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    weight: Any = None,
+    surface: Any = None,
+    tumour_volume: Any = None,
+    plasma: Mapping[str, Any] | None = None,
+    record: Sequence[str] | None = None,
+    rtol: float = 1e-3,
+    atol: Any = None,
+    num_threads: int = 0,
+    progress: bool | Callable[[int, int, float], Any] | None = None,
+    on_failure: Literal["raise", "return", "nan"] = "raise",
+    max_steps: int = 1_000_000,
+) -> VolumeResult:
+    """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
+
+    Parameters
+    ----------
+    tissue
+        What happens in every voxel; its `Transport` components say what moves.
+    grid
+        `krogh.space.Grid`.
+    dosing
+        A sentence, a `Regimen` or an `EventTable` with one subject.
+    systemic
+        The model of the body, which takes the doses; its species feed the transports.
+    exchange
+        The vessels: surface per tissue volume, ``"0.01 1/um"`` or ``(array, "1/um")`` of shape
+        (nz, ny, nx); a `krogh.vessels.VesselNetwork`, or what its `voxelize` returns.  The rate of
+        exchange is the permeability of each `Transport` times it.  Left out, only `sides` feed.
+    regions
+        Whole numbers (nz, ny, nx) for values by region, 255 outside of the tissue; or a mask, True
+        within the tissue.
+    sides
+        Of the grid's box: ``"closed"`` (nothing passes; as left out), ``"periodic"``, ``"fixed"``
+        (the free concentration of the plasma holds), ``"membrane"`` (a wall of each transport's
+        permeability): one word for all, or ``{"x low": "membrane", "y": "periodic"}``.
+    times
+        ``"24 h"``, ``"0..24 h by 1 h"``, ``([0, 6, 24], "h")``.
+    values
+        Parameters of either model: a number in the declared unit, or text with a unit.
+    fields
+        Parameters of the tissue that vary in space: an array (nz, ny, nx), or one value for each
+        region; with a unit as ``(array, unit)``.
+    weight, surface
+        Of the subject, for doses per weight or surface: ``"20 g"``.
+    tumour_volume
+        For an uptake that the plasma feels; the volume solver does not follow it (KG-164).
+    plasma
+        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
+        their points.
+    record
+        Outputs and species of the tissue whose voxels are kept; all outputs if left out.
+    rtol
+        Relative tolerance of each step, 1e-12 to 0.1.
+    atol
+        Absolute tolerances with units; defaults in `krogh.line.tolerance`.
+    num_threads
+        0: as many as are granted.
+    progress
+        As in `krogh.simulate`.
+    on_failure
+        ``"raise"``, ``"return"`` (with a warning in the log) or ``"nan"`` (silently); what was not
+        reached is NaN.
+    max_steps
+        Of the run.
+
+    Returns
+    -------
+    VolumeResult
+        Memory: 8 bytes per time, voxel and recorded species.
+
+    Raises
+    ------
+    SpecError, UnitError, DataError
+        Wrong input, before any work is done: KG-166 for grid, exchange, regions, sides and fields.
+    SolverError
+        KG-320: the volume, or the systemic model before it, could not be solved.
+
+    Notes
+    -----
+    ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
+    is solved alone and its curve handed over as jumps and straight lines that miss it by less than
+    a quarter of the tolerance; the result says by how much.
+
+    Examples
+    --------
+    >>> import krogh as kg
+    >>> systemic, tissue = kg.library.assemble("T-DM1", "NCI-N87", "mouse 20 g")
+    >>> result = kg.simulate_volume(
+    ...     tissue, kg.space.Grid((8, 8, 8), "10 um"), "T-DM1 3.6 mg/kg", systemic=systemic,
+    ...     exchange="0.003 1/um", weight="20 g", times="24 h", progress=False,
+    ... )  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    _check(rtol, max_steps, num_threads, on_failure)
+    for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
+    if tumour_volume is not None:
+        raise SpecError(
+            "KG-164: the volume solver takes the plasma as it is; it cannot follow what the plasma"
+            " loses to the tumour.  Leave tumour_volume out, or estimate the loss with"
+            " krogh.simulate_line(..., tumour_volume=...)."
+        )
+    if lines_of_dosing(dosing) != 1:
+        raise SpecError("KG-163: dosing is for several; a volume is one tumour of one subject.")
+    own, other = compiled_pair(tissue, systemic)
+    if own.program.num_surfaces:
+        raise SpecError(
+            f"KG-164: the volume solver cannot follow conditions in the laws of {own.model.name!r}."
+        )
+    grid_times, time_unit = record_times(times)
+    given: Dosing | None = None
+    stated = dict(values or {})
+    if other is not None:
+        known = {k: v for k, v in stated.items() if k in other.parameter_names}
+        given = dosing_of(
+            other,
+            dosing,
+            1,
+            grid_times,
+            {"weight": weight, "surface": surface},
+            known,
+            includes_end=True,
+        )
+        _require_constant(given)
+        body, other = other, given.systemic
+        stated |= {k: _single(v) for k, v in given.overrides.items()}
+    elif dosing is not None:
+        raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
+    problem, split, vessels = volume_problem(
+        own,
+        other,
+        grid,
+        values=stated,
+        fields=fields or {},
+        exchange=exchange,
+        regions=regions,
+        sides=sides,
+        plasma=plasma,
+    )
+    begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
+    require_span(problem, begin, float(grid_times[-1]))
+    outputs, recorded = recorded_of(own, record)
+    tolerances = line_tolerances(problem, given, rtol, atol, split)
+    settings = Settings(
+        grid=grid_times,
+        begin=begin,
+        recorded=recorded,
+        rtol=rtol,
+        atol=tolerances[0],
+        plasma_atol=tolerances[1],
+        max_steps=max_steps,
+        num_threads=num_threads,
+        on_progress=chosen_progress(progress),
+    )
+    require_line_memory(problem, settings)
+    curves: PlasmaCurves | None = None
+    states = None
+    if given is not None:
+        sample = systemic_alone(
+            body,
+            dosing,
+            weight=weight,
+            surface=surface,
+            values=known,
+            rtol=rtol,
+            max_steps=max_steps,
+        )
+        states = sample(grid_times)[None]
+        end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
+        curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
+    try:
+        outcome, stats = solve_volume(problem, curves, states, settings)
+    finally:
+        if isinstance(settings.on_progress, ProgressBar):
+            settings.on_progress.close()
+    result = VolumeResult(
+        problem,
+        replace(settings, on_progress=None),
+        outcome,
+        outputs=outputs,
+        time_unit=time_unit,
+        dosing=given.words if given is not None else ", ".join(problem.curves) or "none",
+        stats=stats,
+        curves=curves,
+        vessels=vessels,
+        wall_seconds=time.perf_counter() - began,
+    )
+    return _handle_failure(result, on_failure)
+
+
+def _single(value: Any) -> Any:
+    """Return the value of the one subject of a table."""
+    if isinstance(value, tuple) and len(value) == 2:
+        return float(value[0][0]), value[1]
+    return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_constant(dosing: Dosing) -> None:
+    """Raise SpecError KG-164 for covariates that change during the run."""
+    for group in dosing.groups:
+        plan: Any = group.plan
+        if plan.initial_parameters or (plan.records.columns["kind"] == SET_PARAMETER).any():
+            raise SpecError(
+                "KG-164: the event table has covariates that change in time, which a volume cannot"
+                " follow; give one value for the run, or use krogh.simulate_line."
+            )
+
+
+def _check(rtol: float, max_steps: int, num_threads: int, on_failure: str) -> None:
+    if isinstance(rtol, bool) or not (isinstance(rtol, (int, float)) and 1e-12 <= rtol <= 0.1):
+        raise SpecError(f"KG-119: rtol must lie between 1e-12 and 0.1, not {rtol!r}.")
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+        raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
+        raise SpecError(
+            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
+        )
+    if on_failure not in _ON_FAILURE:
+        raise SpecError(
+            f"KG-119: on_failure must be 'raise', 'return' or 'nan', not {on_failure!r}."
+        )
+
+
+def _handle_failure(result: VolumeResult, on_failure: str) -> VolumeResult:
+    if not result.failures:
+        return result
+    first = result.failures[0]
+    if on_failure == "raise":
+        raise SolverError(f"KG-320: {first}.", result=result)
+    if on_failure == "return":
+        _LOG.warning("the volume could not be solved to its end: %s", first)
+    return result
