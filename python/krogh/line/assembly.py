@@ -39,6 +39,7 @@ __all__ = [
     "require_field_names",
     "require_span",
     "size_of",
+    "tumour_volume_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -189,7 +190,7 @@ def line_problem(
         ),
         mobiles=(),
         curves=given_curves(tissue, plasma or {}, systemic, count),
-        volume=_volume(tumour_volume, systemic, count),
+        volume=tumour_volume_of(tumour_volume, systemic, count),
     )
     problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
@@ -258,7 +259,8 @@ def _field(problem: LineProblem, name: str, given: Any) -> Floats:
     return np.ascontiguousarray(scaled)
 
 
-def _volume(given: Any, systemic: CompiledModel | None, count: int) -> Floats | None:
+def tumour_volume_of(given: Any, systemic: CompiledModel | None, count: int) -> Floats | None:
+    """Return the volume of the tumour, um^3, or None; SpecError KG-162 without a systemic model."""
     if given is None:
         return None
     if systemic is None:

@@ -22,7 +22,15 @@ from krogh.schedule import OTHER, Records
 from krogh.threads import granted_threads
 from krogh.units import BASE_NAMES
 
-__all__ = ["cannot_solve", "signed_states", "solve_line", "starts_steady", "steady_cells"]
+__all__ = [
+    "cannot_solve",
+    "signed_states",
+    "solve_line",
+    "starts_steady",
+    "steady_cells",
+    "steady_states",
+    "uptake_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -226,7 +234,7 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
             exchange.append((number, wall, m.supply.state))
             factor = np.atleast_1d(values.value(m.supply.factor)) * m.supply.per_tissue
             outside.append(problem.free(m, wall) * factor)
-            uptake.append(_uptake(problem, m))
+            uptake.append(uptake_of(problem, m))
     doses = dose_list(dosing, values, problem.count)
     found: dict[str, Any] = {
         "plasma": systemic.program,
@@ -236,7 +244,7 @@ def _plasma(problem: LineProblem, dosing: Dosing, settings: Settings) -> dict[st
         "exchange": exchange,
     }
     if starts_steady(systemic):
-        found["plasma_initial"] = _steady_states(systemic, problem.plasma_parameters)
+        found["plasma_initial"] = steady_states(systemic, problem.plasma_parameters)
     if exchange:
         found["outside_factor"] = _columns(outside)
         found["uptake_factor"] = _columns(uptake)
@@ -260,18 +268,18 @@ def steady_cells(problem: LineProblem) -> Floats:
     """Return the states from which cells start, each without transport, (sets, states, cells)."""
     c, m = problem.tissue, problem.cells
     if not problem.fields:
-        states = _steady_states(c, problem.parameters)
+        states = steady_states(c, problem.parameters)
         return np.repeat(states[:, :, None], m, axis=2)
     sets = max(problem.parameters.shape[0], *(f.shape[0] for f in problem.fields.values()))
     rows = np.empty((sets, m, len(c.parameter_names)))
     rows[:] = problem.parameters[:, None, :]
     for name, values in problem.fields.items():
         rows[:, :, c.parameter_index(name)] = values
-    states = _steady_states(c, rows.reshape(sets * m, -1))
+    states = steady_states(c, rows.reshape(sets * m, -1))
     return np.ascontiguousarray(states.reshape(sets, m, -1).transpose(0, 2, 1))
 
 
-def _steady_states(c: CompiledModel, parameters: Floats) -> Floats:
+def steady_states(c: CompiledModel, parameters: Floats) -> Floats:
     """Return the initial states of a model whose steady ones the point solver finds.
 
     Raises
@@ -298,7 +306,7 @@ def _steady_states(c: CompiledModel, parameters: Floats) -> Floats:
     return states
 
 
-def _uptake(problem: LineProblem, m: Mobile) -> Floats:
+def uptake_of(problem: LineProblem, m: Mobile) -> Floats:
     """Return by how much an amount that enters a line per time lowers the plasma state."""
     if problem.volume is None:
         return np.zeros(1)

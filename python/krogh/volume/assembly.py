@@ -18,6 +18,7 @@ from krogh.line.assembly import (
     packed,
     require_field_names,
     size_of,
+    tumour_volume_of,
 )
 from krogh.line.problem import split_values, value_and_unit
 from krogh.model.compile import CompiledModel
@@ -43,6 +44,7 @@ def volume_problem(
     exchange: Any,
     regions: Any,
     sides: Any,
+    tumour_volume: Any,
     plasma: Mapping[str, Any] | None,
 ) -> tuple[VolumeProblem, tuple[dict[str, Any], dict[str, Any]], Exchange]:
     """Return the problem, the values that concern tissue and systemic model, and the vessels.
@@ -68,6 +70,7 @@ def volume_problem(
     require_field_names(fields, tissue, values)
     labels = _regions(regions, grid)
     vessels = exchange_of(exchange, grid)
+    of_tumour = np.count_nonzero(labels != OUTSIDE)
     if vessels.lumen is not None and np.any(vessels.lumen):
         labels = np.where(vessels.lumen, np.uint8(OUTSIDE), labels)
     inside = np.flatnonzero(labels.reshape(-1) != OUTSIDE)
@@ -88,8 +91,10 @@ def volume_problem(
         ),
         mobiles=(),
         curves=given_curves(tissue, plasma or {}, systemic, 1),
+        volume=tumour_volume_of(tumour_volume, systemic, 1),
         grid=grid,
         inside=inside,
+        num_lumen=int(of_tumour - inside.size),
         sides=_sides(sides, grid),
     )
     own = labels.reshape(-1)[inside]

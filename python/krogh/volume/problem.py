@@ -59,6 +59,8 @@ class VolumeProblem(LineProblem):
         Exchange with vessels of every mobile species, 1/s, shape (mobiles, cells).
     exchanges
         Whether each mobile species exchanges with vessels.
+    num_lumen
+        Voxels within vessels: no tissue, but a part of the tumour's volume, as of a cylinder.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -67,6 +69,7 @@ class VolumeProblem(LineProblem):
     rates: Floats = field(default_factory=lambda: np.zeros((0, 1)))
     exchanges: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
+    num_lumen: int = 0
 
     @property
     def cells(self) -> int:
@@ -87,6 +90,12 @@ class VolumeProblem(LineProblem):
     def volumes(self) -> Floats:
         """Volumes of the voxels inside, um^3, shape (1, cells)."""
         return np.full((1, self.cells), self.grid.voxel_volume)
+
+    @cached_property
+    def number(self) -> Floats:
+        """How many such boxes the tumour is, shape (1,)."""
+        assert self.volume is not None
+        return self.volume / ((self.cells + self.num_lumen) * self.grid.voxel_volume)
 
     @property
     def whole(self) -> bool:

@@ -50,7 +50,7 @@ class VolumeResult:
         Empty, or where the run ended early; values from there on are NaN.
     plasma_error
         Largest difference between the plasma and the lines that the solver was given, relative to
-        its largest value; None where curves were given.
+        its largest value; None where it was solved with the tissue, or curves were given.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class VolumeResult:
         stats: Mapping[str, Any],
         curves: PlasmaCurves | None,
         vessels: Exchange,
+        reason: str = "",
+        doses: Any = None,
         wall_seconds: float = 0.0,
     ) -> None:
         self.problem = problem
@@ -76,6 +78,7 @@ class VolumeResult:
         self.vessels = vessels
         self.plasma_error = None if curves is None else curves.error
         self.plasma_points = 0 if curves is None else int(curves.times.size)
+        self._reason = reason
         self._outcome = outcome
         self._cells = VoxelCells(
             problem,
@@ -85,6 +88,7 @@ class VolumeResult:
             time_unit=time_unit,
             dosing=dosing,
             wall_seconds=wall_seconds,
+            doses=doses,
         )
         self.failures = tuple(self._failure(f) for f in outcome.failures)
 
@@ -312,15 +316,19 @@ class VolumeResult:
         """Amounts that have entered from vessels and sides, by mobile species."""
         return {name: without_line(a) for name, a in self._cells.entered.items()}
 
-    def ledger(self, groups: Mapping[str, Iterable[str]] | None = None) -> Ledger:
+    def ledger(
+        self,
+        groups: Mapping[str, Iterable[str]] | None = None,
+        plasma: Mapping[str, Iterable[str]] | None = None,
+    ) -> Ledger:
         """Return what does not balance: content less what was there and what has entered.
 
         Parameters
         ----------
-        groups
+        groups, plasma
             As of `krogh.line.LineResult.ledger`.
         """
-        return self._cells.ledger(groups)
+        return self._cells.ledger(groups, plasma)
 
     # --- other forms ------------------------------------------------------------------------------
 
@@ -443,9 +451,12 @@ class VolumeResult:
         ]
         if self.plasma_error is not None:
             notes.append(
-                f"the plasma feels no uptake; its curve has {self.plasma_points:,} points, right to"
-                f" {self.plasma_error:.1g}"
+                f"plasma solved alone because of {self._reason}; its curve has"
+                f" {self.plasma_points:,} points, right to {self.plasma_error:.1g}"
             )
+        elif self.problem.systemic is not None:
+            felt = "feels" if self.problem.volume is not None else "does not feel"
+            notes.append(f"plasma solved with the tissue, whose uptake it {felt}")
         return [*notes, *self.problem.notes, *(str(f) for f in self.failures)]
 
     def __str__(self) -> str:

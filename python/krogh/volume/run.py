@@ -25,6 +25,7 @@ from krogh.schedule import SET_PARAMETER
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
+from krogh.volume.blood import cannot_couple
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
@@ -92,7 +93,8 @@ def simulate_volume(
     weight, surface
         Of the subject, for doses per weight or surface: ``"20 g"``.
     tumour_volume
-        For an uptake that the plasma feels; the volume solver does not follow it (KG-164).
+        ``"0.2 mL"``: the plasma loses what a tumour of this volume, of which the grid is a part,
+        takes up, and gets back what it gives off; left out, the plasma feels nothing.
     plasma
         Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
         their points.
@@ -127,8 +129,9 @@ def simulate_volume(
     Notes
     -----
     ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
-    is solved alone and its curve handed over as jumps and straight lines that miss it by less than
-    a quarter of the tolerance; the result says by how much.
+    is solved within the same steps.  Where it has events or input functions, or sides feed, it is
+    solved alone and its curve handed over as jumps and straight lines that miss it by less than a
+    quarter of the tolerance; the result says why, and by how much.
 
     Examples
     --------
@@ -144,12 +147,6 @@ def simulate_volume(
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
-    if tumour_volume is not None:
-        raise SpecError(
-            "KG-164: the volume solver takes the plasma as it is; it cannot follow what the plasma"
-            " loses to the tumour.  Leave tumour_volume out, or estimate the loss with"
-            " krogh.simulate_line(..., tumour_volume=...)."
-        )
     if lines_of_dosing(dosing) != 1:
         raise SpecError("KG-163: dosing is for several; a volume is one tumour of one subject.")
     own, other = compiled_pair(tissue, systemic)
@@ -185,6 +182,7 @@ def simulate_volume(
         exchange=exchange,
         regions=regions,
         sides=sides,
+        tumour_volume=tumour_volume,
         plasma=plasma,
     )
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
@@ -205,7 +203,13 @@ def simulate_volume(
     require_line_memory(problem, settings)
     curves: PlasmaCurves | None = None
     states = None
-    if given is not None:
+    reason = "" if given is None else cannot_couple(problem, given)
+    if reason and problem.volume is not None:
+        raise SpecError(
+            f"KG-164: what the plasma loses to the tumour cannot be followed with {reason}; leave"
+            " tumour_volume out, or use krogh.simulate_line(..., tumour_volume=...)."
+        )
+    if given is not None and reason:
         sample = systemic_alone(
             body,
             dosing,
@@ -219,7 +223,7 @@ def simulate_volume(
         end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
         curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
     try:
-        outcome, stats = solve_volume(problem, curves, states, settings)
+        outcome, stats = solve_volume(problem, curves, states, None if reason else given, settings)
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -233,6 +237,8 @@ def simulate_volume(
         stats=stats,
         curves=curves,
         vessels=vessels,
+        reason=reason,
+        doses=given,
         wall_seconds=time.perf_counter() - began,
     )
     return _handle_failure(result, on_failure)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from krogh import _core
 from krogh.errors import SpecError
+from krogh.line.dosing import Dosing
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
+from krogh.volume.blood import plasma_options
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
@@ -29,6 +31,7 @@ def solve_volume(
     problem: VolumeProblem,
     curves: PlasmaCurves | None,
     plasma_states: Floats | None,
+    dosing: Dosing | None,
     settings: Settings,
 ) -> tuple[Outcome, dict[str, Any]]:
     """Return the solution in all voxels, and the solver's counters.
@@ -36,9 +39,11 @@ def solve_volume(
     Parameters
     ----------
     curves
-        The systemic model in time; None where curves are given.
+        The systemic model in time; None where curves are given, or it is solved with the tissue.
     plasma_states
         Its states at the records, shape (1, records, states).
+    dosing
+        Of a systemic model that is solved with the tissue; else None.
 
     Raises
     ------
@@ -58,6 +63,8 @@ def solve_volume(
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
         options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
+    if dosing is not None:
+        options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
         regions = np.full(grid.num_voxels, OUTSIDE, dtype=np.uint8)
         regions[problem.inside] = 0
@@ -105,7 +112,7 @@ def solve_volume(
         values=(values if problem.whole else values[..., problem.inside])[None],
         contents=np.asarray(run.contents)[None],
         entered=entered,
-        plasma=plasma_states,
+        plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],

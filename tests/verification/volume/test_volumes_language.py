@@ -8,6 +8,7 @@ from __future__ import annotations
 import krogh as kg
 import numpy as np
 import pytest
+from krogh.errors import Error
 from krogh.space import Cylinder, Grid, Slab
 from krogh.vessels import VesselNetwork
 from line_models import body, tissue
@@ -105,24 +106,85 @@ def test_what_enters_is_what_vessels_hand_over():
     np.testing.assert_allclose(found["F"].values[:, 0, 0, 0], expected, rtol=1e-5, atol=1e-9)
 
 
-def test_one_voxel_is_the_well_mixed_tumour():
-    """S/V of a cylinder in one voxel against the point model without gradients."""
+@pytest.mark.parametrize("tumour_volume", [None, "0.2 mL"])
+def test_one_voxel_is_the_well_mixed_tumour(tumour_volume):
+    """S/V of a cylinder in one voxel against the point model without gradients, both ways.
+
+    The volume of a cylinder's tumour counts the vessel's own; the voxel has none.
+    """
     vessel = Cylinder("8 um", "75 um")
     surface = vessel.surface_per_volume
-    options = {"weight": "20 g", "rtol": 1e-4, "progress": False}
+    options = {"weight": "20 g", "rtol": 1e-5, "progress": False}
     volume = kg.simulate_volume(
         tissue(),
         Grid((1, 1, 1), "10 um"),
         DOSED["dosing"],
         systemic=body(),
         exchange=(surface, "1/um"),
+        tumour_volume=tumour_volume and (0.2 * (1.0 - (8.0 / 75.0) ** 2), "mL"),
         times="0..24 h by 4 h",
         **options,
     )
-    mixed = kg.line.well_mixed(tissue(), vessel, body())
+    mixed = kg.line.well_mixed(tissue(), vessel, body(), tumour_volume)
     point = kg.simulate(mixed, DOSED["dosing"], times=(volume.times.values, "h"), **options)
     for name in ("total", "occupancy", "free"):
         expected = point[name].values[0]
-        assert np.abs(volume.mean(name).values - expected).max() < 1e-4 * expected.max()
+        assert np.abs(volume.mean(name).values - expected).max() < 1e-5 * expected.max()
     expected = point["Cp"].values[0]
-    assert np.abs(volume.plasma["Cp"].values - expected).max() < 1e-4 * expected.max()
+    assert np.abs(volume.plasma["Cp"].values - expected).max() < 1e-5 * expected.max()
+
+
+def test_what_the_tumour_takes_leaves_the_plasma():
+    draw = np.random.default_rng(2)
+    surface = np.where(draw.random((6, 6, 6)) < 0.1, 0.05, 0.0)
+    found, alone = (
+        kg.simulate_volume(
+            tissue(),
+            Grid((6, 6, 6), "10 um"),
+            systemic=body(),
+            exchange=(surface, "1/um"),
+            tumour_volume=size,
+            **DOSED,
+        )
+        for size in ("0.5 mL", None)
+    )
+    ledger = found.ledger(plasma={"dose": ["A", "gone"]})
+    assert ledger.largest < 1e-9
+    assert found.plasma["Cp"].values[-1] < 0.99 * alone.plasma["Cp"].values[-1]
+    assert "whose uptake it feels" in str(found)
+    assert "whose uptake it does not feel" in str(alone)
+
+
+def test_plasma_that_is_solved_alone_says_why():
+    found = kg.simulate_volume(
+        tissue(), Grid((1, 1, 4), "10 um"), systemic=body(), sides={"x low": "fixed"}, **DOSED
+    )
+    assert "solved alone because of the side 'x low'" in str(found)
+    with pytest.raises(Error, match=r"KG-164: what the plasma loses.*the side 'x low'"):
+        kg.simulate_volume(
+            tissue(),
+            Grid((1, 1, 4), "10 um"),
+            systemic=body(),
+            sides={"x low": "fixed"},
+            tumour_volume="0.2 mL",
+            **DOSED,
+        )
+
+
+def test_the_volume_of_vessels_is_a_part_of_the_tumour():
+    network = VesselNetwork(
+        nodes=np.array([[40.0, 40.0, 0.0], [40.0, 40.0, 8.0]]),
+        segments=np.array([[0, 1]]),
+        diameter=np.array([24.0]),
+    )
+    found = kg.simulate_volume(
+        tissue(),
+        Grid((1, 10, 10), "8 um"),
+        systemic=body(),
+        exchange=network,
+        tumour_volume="0.5 mL",
+        **DOSED,
+    )
+    assert found.num_voxels < 100
+    assert found.problem.number[0] == pytest.approx(5e11 / (100 * 512.0), rel=1e-12)
+    assert found.ledger(plasma={"dose": ["A", "gone"]}).largest < 1e-9
