@@ -27,7 +27,7 @@ REQUIRED: Final = ("numpy", "scipy", "pydantic", "pint", "typer", "rich")
 
 OPTIONAL: Final = {
     "matplotlib": "pictures",
-    "xarray": "labelled arrays",
+    "xarray": "labeled arrays",
     "h5py": "results files",
     "h5netcdf": "results files",
     "pandas": "data frames",

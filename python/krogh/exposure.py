@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.table import ResultTable
 
 __all__ = ["Exposure", "Tail"]
@@ -104,7 +104,7 @@ class Exposure:
             )
         return self.labels.index(window)
 
-    def metric(self, name: str, output: str, window: str) -> LabelledArray:
+    def metric(self, name: str, output: str, window: str) -> LabeledArray:
         """Return one metric over the subjects.
 
         Parameters
@@ -123,7 +123,7 @@ class Exposure:
                 f"  Metrics: {', '.join(columns)}."
             )
         unit = self._unit_of(name, m)
-        return LabelledArray(
+        return LabeledArray(
             columns[name], ("subject",), unit, f"{name} of {output}", {"subject": self.subjects}
         )
 

@@ -1,4 +1,4 @@
-"""Results of a simulation: labelled, immutable, with their provenance.
+"""Results of a simulation: labeled, immutable, with their provenance.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.exposure import Exposure
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.provenance import Provenance, SubjectFailure, Verification
 from krogh.table import ResultTable, require_extra
 
@@ -27,7 +27,7 @@ __all__ = ["Provenance", "SimulationResult", "SubjectFailure", "Verification"]
 class SimulationResult:
     """Outputs of every subject, with axes, units and provenance.
 
-    ``result["Cp"]`` is a `LabelledArray`.  With one time grid for all subjects its axes are
+    ``result["Cp"]`` is a `LabeledArray`.  With one time grid for all subjects its axes are
     ("subject", "time"); where an event table gives each subject times of its own they are
     ("row",), and `row_subjects` and `times` say whose and when.
 
@@ -54,7 +54,7 @@ class SimulationResult:
     """
 
     subjects: NDArray[Any]
-    times: LabelledArray
+    times: LabeledArray
     outputs: tuple[str, ...]
     output_units: tuple[str, ...]
     status: NDArray[np.int64]
@@ -65,9 +65,9 @@ class SimulationResult:
     failures: tuple[SubjectFailure, ...] = ()
     exposures: Exposure | None = None
     verification: Verification | None = None
-    parameters: Mapping[str, LabelledArray] = field(default_factory=dict)
+    parameters: Mapping[str, LabeledArray] = field(default_factory=dict)
     dose_times: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    final_states: Mapping[str, LabelledArray] = field(default_factory=dict)
+    final_states: Mapping[str, LabeledArray] = field(default_factory=dict)
     sensitivity_names: tuple[str, ...] = ()
     sensitivity_units: tuple[str, ...] = ()
     is_complete: bool = True
@@ -94,11 +94,11 @@ class SimulationResult:
             )
         return self.outputs.index(output)
 
-    def _labelled(self, values: NDArray[Any], name: str, unit: str) -> LabelledArray:
+    def _labeled(self, values: NDArray[Any], name: str, unit: str) -> LabeledArray:
         if self.row_subjects is not None:
             coords = {"row": np.arange(values.shape[0])}
-            return LabelledArray(values, ("row",), unit, name, coords)
-        return LabelledArray(
+            return LabeledArray(values, ("row",), unit, name, coords)
+        return LabeledArray(
             values,
             ("subject", "time"),
             unit,
@@ -110,9 +110,9 @@ class SimulationResult:
     def _column(self, stored: NDArray[np.float64], *last: int) -> NDArray[np.float64]:
         return stored[..., last[0]] if len(last) == 1 else stored[..., last[0], last[1]]
 
-    def __getitem__(self, output: str) -> LabelledArray:
+    def __getitem__(self, output: str) -> LabeledArray:
         position = self._position(output)
-        return self._labelled(
+        return self._labeled(
             self._column(self._values, position), output, self.output_units[position]
         )
 
@@ -125,7 +125,7 @@ class SimulationResult:
     def __len__(self) -> int:
         return len(self.outputs)
 
-    def sensitivity(self, output: str, name: str) -> LabelledArray:
+    def sensitivity(self, output: str, name: str) -> LabeledArray:
         """Return d(output)/d(name), shaped as the output, in output unit per unit of `name`.
 
         Parameters
@@ -146,7 +146,7 @@ class SimulationResult:
         k = self.sensitivity_names.index(name)
         below = self.sensitivity_units[k]
         unit = f"({self.output_units[position] or '1'})/({below or '1'})"
-        return self._labelled(
+        return self._labeled(
             self._column(self._sensitivities, position, k), f"d({output})/d({name})", unit
         )
 
@@ -188,7 +188,7 @@ class SimulationResult:
             if self._sensitivities is not None:
                 changes["_sensitivities"] = self._sensitivities[rows]
             changes["row_subjects"] = order
-            changes["times"] = LabelledArray(
+            changes["times"] = LabeledArray(
                 self.times.values[rows], ("row",), self.time_unit, "time"
             )
         return replace(self, **changes)
@@ -202,16 +202,16 @@ class SimulationResult:
                 " each its own.  Give a grid: simulate(..., times=([0, 1, 2], 'h')) or until='7 d'."
             )
 
-    def quantiles(self, output: str, levels: Sequence[float]) -> LabelledArray:
+    def quantiles(self, output: str, levels: Sequence[float]) -> LabeledArray:
         """Return quantiles over subjects, axes ("quantile", "time"); failed ones left out."""
         self._on_grid("quantiles")
         return self[output].quantiles(levels)
 
-    def median(self, output: str) -> LabelledArray:
+    def median(self, output: str) -> LabeledArray:
         """Return the median over subjects, axes ("time",)."""
         return self.quantiles(output, [0.5]).sel(quantile=0.5)
 
-    def interval(self, output: str, level: float = 0.9) -> LabelledArray:
+    def interval(self, output: str, level: float = 0.9) -> LabeledArray:
         """Return the central interval over subjects, axes ("quantile", "time")."""
         if not 0.0 < level < 1.0:
             raise SpecError(f"KG-118: level must lie between 0 and 1, not {level!r}.")
@@ -283,7 +283,7 @@ class SimulationResult:
         MissingExtra
             KG-901 without xarray.
         """
-        xarray = require_extra("xarray", "a labelled dataset")
+        xarray = require_extra("xarray", "a labeled dataset")
         data = {name: self[name].to_xarray() for name in self.outputs}
         dataset = xarray.Dataset(data)
         if self.row_subjects is not None:
@@ -364,9 +364,9 @@ class SimulationResult:
         )
 
 
-def _pick_array(array: LabelledArray, chosen: NDArray[np.int64]) -> LabelledArray:
+def _pick_array(array: LabeledArray, chosen: NDArray[np.int64]) -> LabeledArray:
     coords = {**array.coords, "subject": array.coords["subject"][chosen]}
-    return LabelledArray(array.values[chosen], array.dims, array.unit, array.name, coords)
+    return LabeledArray(array.values[chosen], array.dims, array.unit, array.name, coords)
 
 
 def _pick_exposure(exposure: Exposure | None, chosen: NDArray[np.int64]) -> Exposure | None:

@@ -79,7 +79,7 @@ def bind(target: Target, names: Names) -> Bound:
         output, place, label = _output(target, names)
         measure_unit = (names.plasma if place == "plasma" else names.tissue)[output]
     else:
-        output, label = _labelled(target, measure, names)
+        output, label = _labeled(target, measure, names)
         place = measure.place
         measure_unit = (names.plasma if place == "plasma" else names.tissue)[output]
     if place == "cells" and target.cells is None and target.statistic is None:
@@ -122,7 +122,7 @@ def _list(names: Mapping[str, str]) -> str:
 def _candidates(measure: Measure, names: Names) -> dict[str, str]:
     """Return the outputs that carry a measure, label to name."""
     known = names.plasma if measure.place == "plasma" else names.tissue
-    if measure.labelled is None:
+    if measure.labeled is None:
         return {"": measure.prefix} if measure.prefix in known else {}
     prefixes = (measure.prefix, "free_") if measure.place == "depth" else (measure.prefix,)
     for prefix in prefixes:
@@ -138,12 +138,12 @@ def _candidates(measure: Measure, names: Names) -> dict[str, str]:
     return {}
 
 
-def _labelled(target: Target, measure: Measure, names: Names) -> tuple[str, str]:
+def _labeled(target: Target, measure: Measure, names: Names) -> tuple[str, str]:
     found = _candidates(measure, names)
     where = "plasma" if measure.place == "plasma" else "tissue"
     if not found:
         known = names.plasma if where == "plasma" else names.tissue
-        label = f"<{measure.labelled}>" if measure.labelled else ""
+        label = f"<{measure.labeled}>" if measure.labeled else ""
         raise SpecError(
             f"{_CODE}: target '{target}': the {where} has no output '{measure.prefix}{label}', so"
             f" nothing says what {measure.word} is.\n  Outputs of the {where}: {_list(known)}."
@@ -153,7 +153,7 @@ def _labelled(target: Target, measure: Measure, names: Names) -> tuple[str, str]
         chosen = [label for label in found if label and names.is_called(label, target.of)]
         if len(chosen) != 1:
             raise SpecError(
-                f"{_CODE}: target '{target}': no {measure.labelled} {target.of!r} has"
+                f"{_CODE}: target '{target}': no {measure.labeled} {target.of!r} has"
                 f" {measure.word}.{did_you_mean(target.of, shown)}\n"
                 f"  There is: {', '.join(shown) or 'one without a name; leave the name out'}."
             )
@@ -165,7 +165,7 @@ def _labelled(target: Target, measure: Measure, names: Names) -> tuple[str, str]
         return found[meant[0]], meant[0]
     if len(found) > 1:
         raise SpecError(
-            f"{_CODE}: target '{target}': which {measure.labelled}?  Write '{measure.word} of"
+            f"{_CODE}: target '{target}': which {measure.labeled}?  Write '{measure.word} of"
             f" {shown[0]}'; there are {', '.join(shown)}."
         )
     label, output = next(iter(found.items()))

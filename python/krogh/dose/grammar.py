@@ -195,8 +195,8 @@ class _Parser:
         read = self.read
         if read.take("of"):
             place = read.skip()
-            self.parts["of"] = read.name(f"the name of a {measure.labelled or 'drug'}")
-            if measure.labelled is None:
+            self.parts["of"] = read.name(f"the name of a {measure.labeled or 'drug'}")
+            if measure.labeled is None:
                 read.fail(f"{measure.word} belongs to the cells, not to a drug.", place, read.at)
         return measure
 

@@ -37,7 +37,7 @@ class Measure:
         Dimensions a value may have, the output's own or convertible to it.
     example
         A value with unit, for messages.
-    labelled
+    labeled
         What the label names: ``"drug"``, ``"target"`` or None.
     largest
         Value that cannot be exceeded, None where there is none.
@@ -49,7 +49,7 @@ class Measure:
     prefix: str
     units: tuple[Dimension, ...]
     example: str
-    labelled: Literal["drug", "target"] | None = "drug"
+    labeled: Literal["drug", "target"] | None = "drug"
     largest: float | None = None
 
 

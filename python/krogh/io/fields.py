@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from krogh.errors import DataError, SpecError, did_you_mean
 from krogh.io.image import Image
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.space.grid import Grid
 from krogh.table import require_extra
 from krogh.units import convert, dimension, format_number, parse_quantity
@@ -22,7 +22,7 @@ from krogh.units import convert, dimension, format_number, parse_quantity
 __all__ = ["Fields"]
 
 
-class Fields(Mapping[str, LabelledArray]):
+class Fields(Mapping[str, LabeledArray]):
     """Quantities on one grid at several times: ``fields["occupancy_HER2"]`` is (time, z, y, x).
 
     Parameters
@@ -68,7 +68,7 @@ class Fields(Mapping[str, LabelledArray]):
         self.facts: Mapping[str, Any] = dict(facts or {})
         coords = {"time": at, **{a: grid.centers(a) for a in ("z", "y", "x")}}
         units = {"time": unit, "z": "um", "y": "um", "x": "um"}
-        self._arrays: dict[str, LabelledArray] = {}
+        self._arrays: dict[str, LabeledArray] = {}
         for name, (array, of) in values.items():
             given = np.array(array)
             if given.shape == grid.shape and at.size == 1:
@@ -81,9 +81,9 @@ class Fields(Mapping[str, LabelledArray]):
             if given.dtype.kind not in "buif":
                 raise DataError(f"KG-231: the field {name!r} holds {given.dtype}, no numbers.")
             dims = ("time", "z", "y", "x")
-            self._arrays[name] = LabelledArray(given, dims, of, name, coords, units)
+            self._arrays[name] = LabeledArray(given, dims, of, name, coords, units)
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         if name not in self._arrays:
             raise SpecError(
                 f"KG-118: there is no field {name!r}.{did_you_mean(str(name), self._arrays)}"
@@ -174,7 +174,7 @@ class Fields(Mapping[str, LabelledArray]):
         MissingExtra
             KG-901 without xarray.
         """
-        xarray = require_extra("xarray", "a labelled dataset")
+        xarray = require_extra("xarray", "a labeled dataset")
         dataset = xarray.Dataset({name: array.to_xarray() for name, array in self.items()})
         for name in self:
             dataset[name].attrs["long_name"] = self.describe(name)

@@ -197,7 +197,7 @@ class Drug(_Entry):
     target
         What it binds on cells; empty if nothing.
     family
-        Drugs of one family (the same antibody, conjugated or labelled) share random draws of the
+        Drugs of one family (the same antibody, conjugated or labeled) share random draws of the
         values that say so by ``varies_with``.
     values
         Values with unit, range and source; names as in `DRUG_VALUES`.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.outcome import Outcome
 from krogh.line.problem import LineProblem
@@ -71,9 +71,7 @@ def direction_unit(problem: LineProblem, name: str) -> str:
     return "um"
 
 
-def output_derivative(
-    result: LineResult, outcome: Outcome, output: str, name: str
-) -> LabelledArray:
+def output_derivative(result: LineResult, outcome: Outcome, output: str, name: str) -> LabeledArray:
     """See `LineResult.sensitivity`."""
     names = result.directions
     if name not in names:
@@ -118,7 +116,7 @@ def output_derivative(
     values = np.broadcast_to(np.imag(np.asarray(found)) / STEP, shape)
     scale = factor(below or "1") / factor(unit or "1")
     label = f"d({output})/d({name})"
-    return result.labelled(values * scale, label, f"({unit or '1'})/({below or '1'})")
+    return result.labeled(values * scale, label, f"({unit or '1'})/({below or '1'})")
 
 
 def _symbols(

@@ -16,7 +16,7 @@ import numpy as np
 from krogh import _core
 from krogh.citations import model_keys
 from krogh.errors import SpecError, did_you_mean
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.line.outcome import Outcome
 from krogh.model.expression import Expression, Symbol, symbols_of
 from krogh.provenance import Provenance
@@ -57,7 +57,7 @@ class LineFailure:
         return f"line {self.line} at {self.time:.6g} {self.time_unit}{what}{where}: {self.reason}"
 
 
-class PlasmaResult(Mapping[str, LabelledArray]):
+class PlasmaResult(Mapping[str, LabeledArray]):
     """Outputs and species of the systemic model, or given curves, axes ("line", "time")."""
 
     def __init__(self, result: LineResult) -> None:
@@ -77,7 +77,7 @@ class PlasmaResult(Mapping[str, LabelledArray]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         r = self._result
         problem = r.problem
         if problem.systemic is None:
@@ -86,11 +86,11 @@ class PlasmaResult(Mapping[str, LabelledArray]):
             curve = problem.curves[name]
             rows = [np.interp(r.settings.grid, curve.times, v) for v in curve.values]
             values = np.broadcast_to(np.array(rows), (problem.count, r.settings.grid.size))
-            return r.labelled(values / factor(curve.unit), name, curve.unit)
+            return r.labeled(values / factor(curve.unit), name, curve.unit)
         expression, unit = self.expression_of(name)
         values = r.plasma_evaluator.value(expression)
         shape = (problem.count, r.settings.grid.size)
-        return r.labelled(np.broadcast_to(values, shape) / factor(unit or "1"), name, unit)
+        return r.labeled(np.broadcast_to(values, shape) / factor(unit or "1"), name, unit)
 
     def expression_of(self, name: str) -> tuple[Expression, str]:
         """Return the expression and unit of an output or species; SpecError KG-118 if unknown."""

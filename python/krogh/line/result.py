@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.line.arrays import Evaluator
 from krogh.line.ledger import Ledger, ledger_of
 from krogh.line.outcome import Outcome, Settings
@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 class LineResult:
     """Results of `simulate_line`.
 
-    ``result["occupancy_HER2"]`` is a `LabelledArray` with axes ("line", "time", "cell"), computed
+    ``result["occupancy_HER2"]`` is a `LabeledArray` with axes ("line", "time", "cell"), computed
     from the recorded states when it is asked for.
 
     Attributes
@@ -101,26 +101,26 @@ class LineResult:
         return self.problem.count
 
     @property
-    def times(self) -> LabelledArray:
+    def times(self) -> LabeledArray:
         """Times of records, axis ("time",)."""
         values = self.settings.grid / factor(self.time_unit)
-        return LabelledArray(values, ("time",), self.time_unit, "time")
+        return LabeledArray(values, ("time",), self.time_unit, "time")
 
-    def _per_cell(self, values: Floats, unit: str, name: str) -> LabelledArray:
+    def _per_cell(self, values: Floats, unit: str, name: str) -> LabeledArray:
         if values.shape[0] == 1:
-            return LabelledArray(values[0], ("cell",), unit, name)
-        return LabelledArray(values, ("line", "cell"), unit, name)
+            return LabeledArray(values[0], ("cell",), unit, name)
+        return LabeledArray(values, ("line", "cell"), unit, name)
 
     @property
-    def faces(self) -> LabelledArray:
+    def faces(self) -> LabeledArray:
         """Faces of the cells, um, axes ("face",), or ("line", "face") where lines differ."""
         faces = self.problem.faces
         if faces.shape[0] == 1:
-            return LabelledArray(faces[0], ("face",), "um", "faces")
-        return LabelledArray(faces, ("line", "face"), "um", "faces")
+            return LabeledArray(faces[0], ("face",), "um", "faces")
+        return LabeledArray(faces, ("line", "face"), "um", "faces")
 
     @property
-    def positions(self) -> LabelledArray:
+    def positions(self) -> LabeledArray:
         """Centers of the cells, um, axes ("cell",), or ("line", "cell") where lines differ."""
         return self._per_cell(self._centers, "um", "position")
 
@@ -135,7 +135,7 @@ class LineResult:
         return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
-    def vessel(self) -> dict[str, LabelledArray]:
+    def vessel(self) -> dict[str, LabeledArray]:
         """Concentrations in the blood of a capillary by mobile species, per free volume.
 
         Axes ("line", "time", "segment"); empty for other shapes.
@@ -150,21 +150,21 @@ class LineResult:
                 continue
             name, unit = c.state_names[m.state], c.state_units[m.state]
             values = blood[:, :, :, k] * c.state_factors[m.state]
-            whole = self.labelled(values, name, unit)
+            whole = self.labeled(values, name, unit)
             coords = {n: whole.coords[n] for n in ("line", "time")}
             coords["segment"] = np.arange(values.shape[2])
             dims = ("line", "time", "segment")
-            found[name] = LabelledArray(values, dims, unit, name, coords, {"time": self.time_unit})
+            found[name] = LabeledArray(values, dims, unit, name, coords, {"time": self.time_unit})
         return found
 
     @property
-    def distance(self) -> LabelledArray:
+    def distance(self) -> LabeledArray:
         """Distance of the centers from the supplying wall, um."""
         values = self.problem.shape.distance_of(self.problem.faces)
         return self._per_cell(values, "um", "distance")
 
     @property
-    def volumes(self) -> LabelledArray:
+    def volumes(self) -> LabeledArray:
         """Volumes of the cells: um^2 (per um of a cylinder), um^3 (sphere) or um (slab).
 
         Of several pieces, each weighted by how much of it is in one unit of all together.
@@ -260,14 +260,14 @@ class LineResult:
             )
         return expression, unit
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         expression, unit = self.expression_of(name)
         shape = (self.problem.count, self.settings.grid.size, self.problem.cells)
         values = np.broadcast_to(self.evaluator.value(expression), shape)
         scale = factor(unit or "1")
-        return self.labelled(values if scale == 1.0 else values / scale, name, unit)
+        return self.labeled(values if scale == 1.0 else values / scale, name, unit)
 
-    def labelled(self, values: Floats, name: str, unit: str) -> LabelledArray:
+    def labeled(self, values: Floats, name: str, unit: str) -> LabeledArray:
         """Return numbers with axes of lines, times and, where there is a third one, cells."""
         coords: dict[str, Any] = {
             "line": np.arange(self.problem.count),
@@ -276,7 +276,7 @@ class LineResult:
         dims = ("line", "time", "cell")[: values.ndim]
         if values.ndim == 3:
             coords["cell"] = np.arange(self.problem.cells)
-        return LabelledArray(values, dims, unit, name, coords, {"time": self.time_unit})
+        return LabeledArray(values, dims, unit, name, coords, {"time": self.time_unit})
 
     # --- summaries, weighted by volume ------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class LineResult:
         result: Floats = volumes * more
         return result
 
-    def mean(self, name: str, *, weights: Any = None) -> LabelledArray:
+    def mean(self, name: str, *, weights: Any = None) -> LabeledArray:
         """Return the mean over the cells, weighted by volume, axes ("line", "time").
 
         Parameters
@@ -302,11 +302,11 @@ class LineResult:
         """
         array, w = self[name], self._weights(weights)
         values = (array.values * w).sum(axis=2) / np.broadcast_to(w, array.shape).sum(axis=2)
-        return self.labelled(values, name, array.unit)
+        return self.labeled(values, name, array.unit)
 
     def fraction_of_cells(
         self, name: str, *, at_least: Any = None, at_most: Any = None, weights: Any = None
-    ) -> LabelledArray:
+    ) -> LabeledArray:
         """Return the fraction of the volume whose value is at least, or at most, so much.
 
         Between the centers of cells values are straight lines, as for targets and studies.
@@ -322,7 +322,7 @@ class LineResult:
             raise SpecError("KG-118: fraction_of_cells needs at_least=... or at_most=....")
         pieces = [piece.cells for piece in self.problem.shape.pieces]
         values = fraction_between(array.values, self._weights(weights), low, high, pieces)
-        return self.labelled(values, f"fraction of cells by {name}", "")
+        return self.labeled(values, f"fraction of cells by {name}", "")
 
     def _limit(self, value: Any, unit: str, name: str) -> float | None:
         if value is None:
@@ -333,7 +333,7 @@ class LineResult:
         require_dimension(quantity.unit, unit or "1", f"the limit of {name}")
         return float(quantity.to(unit or "1"))
 
-    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
+    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabeledArray:
         """Return quantiles over the cells: what a fraction `q` of the volume does not exceed.
 
         Interpolated between cells, as for targets and studies.
@@ -347,9 +347,9 @@ class LineResult:
         w = np.broadcast_to(self._weights(weights), array.shape)
         values = np.array([quantile_of_cells(array.values, w, level) for level in levels])
         if np.ndim(q) == 0:
-            return self.labelled(values[0], name, array.unit)
-        whole = self.labelled(values[0], name, array.unit)
-        return LabelledArray(
+            return self.labeled(values[0], name, array.unit)
+        whole = self.labeled(values[0], name, array.unit)
+        return LabeledArray(
             values,
             ("quantile", "line", "time"),
             array.unit,
@@ -361,11 +361,11 @@ class LineResult:
     # --- amounts ----------------------------------------------------------------------------------
 
     @property
-    def content(self) -> dict[str, LabelledArray]:
+    def content(self) -> dict[str, LabeledArray]:
         """Amounts in one line by species, sum of volume times concentration."""
         c = self.problem.tissue
         return {
-            name: self.labelled(
+            name: self.labeled(
                 self._outcome.contents[:, :, i] * c.state_factors[i],
                 f"content of {name}",
                 self._amount_unit(c.state_units[i]),
@@ -374,7 +374,7 @@ class LineResult:
         }
 
     @property
-    def entered(self) -> dict[str, LabelledArray]:
+    def entered(self) -> dict[str, LabeledArray]:
         """Amounts that have entered one line through its supplying walls, by mobile species."""
         c = self.problem.tissue
         found = {}
@@ -382,7 +382,7 @@ class LineResult:
             name = c.state_names[m.state]
             values = self._outcome.entered[:, :, k].sum(axis=-1) * c.state_factors[m.state]
             unit = self._amount_unit(c.state_units[m.state])
-            found[name] = self.labelled(values, f"entered {name}", unit)
+            found[name] = self.labeled(values, f"entered {name}", unit)
         return found
 
     def _amount_unit(self, unit: str) -> str:
@@ -409,7 +409,7 @@ class LineResult:
 
     # --- sensitivities ----------------------------------------------------------------------------
 
-    def sensitivity(self, output: str, name: str) -> LabelledArray:
+    def sensitivity(self, output: str, name: str) -> LabeledArray:
         """Return d(output)/d(name) of a tissue output, species, or output of the plasma.
 
         Axes as of the output; in its unit per unit of `name`.
@@ -460,7 +460,7 @@ class LineResult:
         MissingExtra
             KG-901 without xarray.
         """
-        xarray = require_extra("xarray", "a labelled dataset")
+        xarray = require_extra("xarray", "a labeled dataset")
         data = {name: self[name].to_xarray() for name in self.outputs}
         for name in self.plasma:
             data[name if name not in data else f"plasma_{name}"] = self.plasma[name].to_xarray()

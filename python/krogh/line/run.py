@@ -1,4 +1,4 @@
-"""simulate_line(): tissue along a line, fed by a plasma; labelled results of every cell.
+"""simulate_line(): tissue along a line, fed by a plasma; labeled results of every cell.
 
 SPDX-License-Identifier: BSD-3-Clause
 """

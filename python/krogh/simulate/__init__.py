@@ -1,4 +1,4 @@
-"""Simulation: a model, a dosing and subjects give labelled results.
+"""Simulation: a model, a dosing and subjects give labeled results.
 
 SPDX-License-Identifier: BSD-3-Clause
 

@@ -1,4 +1,4 @@
-"""From the solver's arrays to a labelled result in declared units.
+"""From the solver's arrays to a labeled result in declared units.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
@@ -28,7 +28,7 @@ from krogh.exposure import (
     Exposure,
     Tail,
 )
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.provenance import Provenance, SubjectFailure, Verification
 from krogh.result import SimulationResult
 from krogh.simulate.cases import Case
@@ -72,10 +72,10 @@ def assemble(a: Assembly) -> SimulationResult:
     if np.any(scale != 1.0):
         np.multiply(run.values, scale, out=run.values)
     if plan.grid is not None:
-        times = LabelledArray(plan.grid / unit, ("time",), case.time_unit, "time")
+        times = LabeledArray(plan.grid / unit, ("time",), case.time_unit, "time")
     else:
         assert plan.row_times is not None
-        times = LabelledArray(plan.row_times / unit, ("row",), case.time_unit, "time")
+        times = LabeledArray(plan.row_times / unit, ("row",), case.time_unit, "time")
     return SimulationResult(
         subjects=ids,
         times=times,
@@ -190,27 +190,27 @@ def _failures(a: Assembly, unit: float) -> tuple[SubjectFailure, ...]:
     )
 
 
-def _varied(a: Assembly) -> dict[str, LabelledArray]:
+def _varied(a: Assembly) -> dict[str, LabeledArray]:
     """Return the values of what was given or drawn for each subject."""
     compiled, ids = a.case.compiled, a.case.subjects.ids
-    found: dict[str, LabelledArray] = {}
+    found: dict[str, LabeledArray] = {}
     for name in a.case.overrides:
         column = compiled.parameter_index(name)
         unit = compiled.parameter_units[column]
         values = a.parameters[:, column] / factor(unit or "1")
         if values.size != ids.size:
             values = np.broadcast_to(values, ids.shape)
-        found[name] = LabelledArray(values, ("subject",), unit, name, {"subject": ids})
+        found[name] = LabeledArray(values, ("subject",), unit, name, {"subject": ids})
     return found
 
 
-def _final_states(a: Assembly) -> dict[str, LabelledArray]:
+def _final_states(a: Assembly) -> dict[str, LabeledArray]:
     states = a.run.final_states
     if states is None:
         return {}
     compiled, ids = a.case.compiled, a.case.subjects.ids
     return {
-        name: LabelledArray(
+        name: LabeledArray(
             states[:, i] * compiled.state_factors[i],
             ("subject",),
             compiled.state_units[i],

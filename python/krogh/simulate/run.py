@@ -1,4 +1,4 @@
-"""simulate(): a model, a dosing, subjects; labelled results with exposure from inside the solver.
+"""simulate(): a model, a dosing, subjects; labeled results with exposure from inside the solver.
 
 SPDX-License-Identifier: BSD-3-Clause
 """

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from krogh import _core
 from krogh.dosing import Dose, Regimen
 from krogh.errors import DataError, SolverError, SpecError
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.model import DoseInput, Model, Output
 from krogh.model.compile import CompiledModel
 from krogh.result import SimulationResult
@@ -50,7 +50,7 @@ class SteadyState:
         One dosing interval at steady state with its exposure: Cmax, trough, AUC over the interval.
     """
 
-    states: Mapping[str, LabelledArray]
+    states: Mapping[str, LabeledArray]
     residual: Floats
     floquet_radius: Floats
     result: SimulationResult
@@ -154,13 +154,13 @@ def _one_dose(regimen: Regimen) -> Dose:
 
 def _at_record(
     compiled: CompiledModel, result: SimulationResult, once: Regimen, rtol: float, options: Any
-) -> Mapping[str, LabelledArray]:
+) -> Mapping[str, LabeledArray]:
     """Return the states at the moment at which a constant infusion stops."""
     model = _with_states(compiled.model, keeps_lag=True)
     kept = {k: v for k, v in options.items() if k not in ("sensitivities", "thresholds")}
     at_start = simulate(model, once, times=([0.0], "s"), rtol=rtol, metrics=False, **kept)
     return {
-        name: LabelledArray(
+        name: LabeledArray(
             at_start[label].values[:, 0], ("subject",), unit, name, {"subject": result.subjects}
         )
         for name, label, unit in zip(

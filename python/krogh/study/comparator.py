@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.study.levels import Row
 from krogh.table import ResultTable
 from krogh.units import convert, parse_quantity
@@ -61,18 +61,18 @@ def run_well_mixed(
     at = {"time": point.times.values}
     coords, units = {**line, **at}, {"time": point.time_unit}
 
-    def of(name: str, cells: bool) -> LabelledArray:
+    def of(name: str, cells: bool) -> LabeledArray:
         array = point[name]
         if not cells:
-            return LabelledArray(array.values, ("line", "time"), array.unit, name, coords, units)
+            return LabeledArray(array.values, ("line", "time"), array.unit, name, coords, units)
         inside = {**coords, "cell": np.arange(1)}
         dims = ("line", "time", "cell")
-        return LabelledArray(array.values[:, :, None], dims, array.unit, name, inside, units)
+        return LabeledArray(array.values[:, :, None], dims, array.unit, name, inside, units)
 
-    def geometry(name: str, values: Any, unit: str) -> LabelledArray:
+    def geometry(name: str, values: Any, unit: str) -> LabeledArray:
         inside = {**line, "cell": np.arange(1)}
         column = np.broadcast_to(np.reshape(values, (-1, 1)), (lines, 1))
-        return LabelledArray(column, ("line", "cell"), unit, name, inside)
+        return LabeledArray(column, ("line", "cell"), unit, name, inside)
 
     tissue_outputs = {name: of(name, True) for name in tissue.outputs if name in point}
     plasma = {name: of(name, False) for name in systemic.outputs if name in point}

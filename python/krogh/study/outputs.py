@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 
 __all__ = ["Outputs"]
 
 
-class Outputs(Mapping[str, LabelledArray]):
+class Outputs(Mapping[str, LabeledArray]):
     """A mapping of names to arrays that computes each array once, when it is first read.
 
     Parameters
@@ -24,12 +24,12 @@ class Outputs(Mapping[str, LabelledArray]):
         Returns the array of a name.
     """
 
-    def __init__(self, names: Iterable[str], compute: Callable[[str], LabelledArray]) -> None:
+    def __init__(self, names: Iterable[str], compute: Callable[[str], LabeledArray]) -> None:
         self._names = tuple(names)
         self._compute = compute
-        self._known: dict[str, LabelledArray] = {}
+        self._known: dict[str, LabeledArray] = {}
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         if name not in self._names:
             raise KeyError(name)
         if name not in self._known:

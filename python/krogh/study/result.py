@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.provenance import Provenance
 from krogh.study.levels import (
     Row,
@@ -63,7 +63,7 @@ class Mark:
 class StudyResult:
     """What `Study.run` found, along one line or several.
 
-    ``result["occupancy_HER2"]`` is a `LabelledArray` with the axes ("line", "time", "cell");
+    ``result["occupancy_HER2"]`` is a `LabeledArray` with the axes ("line", "time", "cell");
     ``result["Cp_TDM1"]``, an output of the plasma, has ("line", "time").
 
     Attributes
@@ -101,12 +101,12 @@ class StudyResult:
 
     study: Study
     kind: Literal["line", "well-mixed"]
-    times: LabelledArray
-    distance: LabelledArray
-    positions: LabelledArray
-    volumes: LabelledArray
-    tissue: Mapping[str, LabelledArray]
-    plasma: Mapping[str, LabelledArray]
+    times: LabeledArray
+    distance: LabeledArray
+    positions: LabeledArray
+    volumes: LabeledArray
+    tissue: Mapping[str, LabeledArray]
+    plasma: Mapping[str, LabeledArray]
     drugs: tuple[DrugName, ...]
     marks: Mapping[str, Mark]
     targets: tuple[TargetOutcome, ...]
@@ -144,7 +144,7 @@ class StudyResult:
         prefix = "occupancy_"
         return tuple(n.removeprefix(prefix) for n in self.tissue if n.startswith(prefix))
 
-    def __getitem__(self, output: str) -> LabelledArray:
+    def __getitem__(self, output: str) -> LabeledArray:
         for group in (self.tissue, self.plasma):
             if output in group:
                 return group[output]
@@ -177,7 +177,7 @@ class StudyResult:
             raise SpecError(f"KG-118: no line {line}; there are 0 .. {self.num_lines - 1}.")
         k = line % self.num_lines
 
-        def one(array: LabelledArray) -> LabelledArray:
+        def one(array: LabeledArray) -> LabeledArray:
             coords = {**array.coords, "line": array.coords["line"][k : k + 1]}
             return array._with(array.values[k : k + 1], array.dims, coords=coords)
 
@@ -299,7 +299,7 @@ class StudyResult:
         MissingExtra
             KG-901 without xarray.
         """
-        xarray = require_extra("xarray", "a labelled dataset")
+        xarray = require_extra("xarray", "a labeled dataset")
         data = {name: self[name].to_xarray() for name in self}
         dataset = xarray.Dataset(data)
         for array in (self.distance, self.positions, self.volumes):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.study.balance import ledger_of_study, with_eliminated
 from krogh.study.levels import TargetOutcome
 from krogh.study.outputs import Outputs
@@ -141,7 +141,7 @@ def drug_names(study: Study) -> tuple[DrugName, ...]:
 
 
 def marks_of(
-    study: Study, tissue: Mapping[str, LabelledArray], values: Mapping[str, Any], lines: int
+    study: Study, tissue: Mapping[str, LabeledArray], values: Mapping[str, Any], lines: int
 ) -> dict[str, Mark]:
     """Return the marks of the table: Kd for free drug, the exposed count for uptake and payload."""
     found: dict[str, Mark] = {}
@@ -353,7 +353,7 @@ def _result_of(
     return replace(result, targets=outcomes(study, result))
 
 
-def _area(array: LabelledArray) -> float:
+def _area(array: LabeledArray) -> float:
     """Return the AUC of a curve, of several lines the median."""
     from krogh.study.levels import area_under
 
@@ -361,12 +361,12 @@ def _area(array: LabelledArray) -> float:
     return float(np.nanmedian(area_under(times, np.asarray(array.values))))
 
 
-def _per_cell(array: LabelledArray, lines: int, name: str) -> LabelledArray:
+def _per_cell(array: LabeledArray, lines: int, name: str) -> LabeledArray:
     """Return an array of cells with its axis of lines."""
     values = np.atleast_2d(array.values)
     values = np.broadcast_to(values, (lines, values.shape[1]))
     coords = {"line": np.arange(lines), "cell": np.arange(values.shape[1])}
-    return LabelledArray(values, ("line", "cell"), array.unit, name, coords)
+    return LabeledArray(values, ("line", "cell"), array.unit, name, coords)
 
 
 def models_hash(study: Study) -> str:

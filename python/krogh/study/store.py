@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from krogh.errors import SpecError
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.provenance import Provenance
 from krogh.study.levels import TargetOutcome
 from krogh.study.limits import Limit
@@ -77,7 +77,7 @@ def _write_group(group: Any, result: StudyResult, cell: str = "cell") -> None:
     krogh["facts"] = json.dumps(_facts(result), ensure_ascii=False)
 
 
-def _write_array(root: Any, group: Any, array: LabelledArray, cell: str) -> None:
+def _write_array(root: Any, group: Any, array: LabeledArray, cell: str) -> None:
     small = array.values.size < 1024
     options = {} if small else {"compression": "gzip", "shuffle": True}
     dataset = group.create_dataset(array.name, data=array.values, **options)
@@ -217,13 +217,13 @@ _CHANGED: Final = (
 )
 
 
-def _read_array(dataset: Any, time_unit: str) -> LabelledArray:
+def _read_array(dataset: Any, time_unit: str) -> LabeledArray:
     name = str(dataset.attrs["long_name"])
     names = (str(axis[0].name).rpartition("/")[2] for axis in dataset.dims)
     dims = tuple("cell" if name == "whole" else name for name in names)
     coords = {dim: axis[0][()] for dim, axis in zip(dims, dataset.dims, strict=True)}
     units = {"time": time_unit} if "time" in dims else {}
-    return LabelledArray(dataset[()], dims, str(dataset.attrs["units"]), name, coords, units)
+    return LabeledArray(dataset[()], dims, str(dataset.attrs["units"]), name, coords, units)
 
 
 def _read_group(group: Any) -> StudyResult:
@@ -236,7 +236,7 @@ def _read_group(group: Any) -> StudyResult:
     return StudyResult(
         study=study,
         kind=facts["kind"],
-        times=LabelledArray(group["time"][()], ("time",), unit, "time"),
+        times=LabeledArray(group["time"][()], ("time",), unit, "time"),
         tissue=_read_arrays(group["tissue"], unit),
         plasma=_read_arrays(group["plasma"], unit),
         drugs=tuple(DrugName(**drug) for drug in facts["drugs"]),
@@ -274,6 +274,6 @@ def _limit(content: Mapping[str, Any]) -> Limit:
     return Limit(**{**content, "parameters": tuple(content["parameters"])})
 
 
-def _read_arrays(group: Any, unit: str) -> Mapping[str, LabelledArray]:
+def _read_arrays(group: Any, unit: str) -> Mapping[str, LabeledArray]:
     arrays = (_read_array(dataset, unit) for dataset in group.values())
     return {array.name: array for array in arrays}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError, did_you_mean
 from krogh.io.fields import Fields
 from krogh.io.image import Image, place_of
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.space.grid import Grid
 from krogh.table import ResultTable
 from krogh.tumour.lesion_quantities import Quantities
@@ -64,10 +64,10 @@ class VoxelFailure:
         return f"{self.place} {self.reason}"
 
 
-class LesionMap(Mapping[str, LabelledArray]):
+class LesionMap(Mapping[str, LabeledArray]):
     """Results of `krogh.tumour.lesion_map`.
 
-    ``result["occupancy_HER2"]`` is a `LabelledArray` (time, z, y, x) on the grid of the images, NaN
+    ``result["occupancy_HER2"]`` is a `LabeledArray` (time, z, y, x) on the grid of the images, NaN
     outside of the mask.  Means and shares are over the living cells of a voxel, by volume:
 
     - every output of the tissue (``occupancy_<target>``, ``free_<drug>``, ``total_<drug>``,
@@ -108,7 +108,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         maps: dict[str, Floats],
         status: NDArray[np.int64],
         failures: tuple[VoxelFailure, ...],
-        plasma: Mapping[str, LabelledArray],
+        plasma: Mapping[str, LabeledArray],
         steps: int,
         taken: ResultTable,
     ) -> None:
@@ -130,10 +130,10 @@ class LesionMap(Mapping[str, LabelledArray]):
         return self.voxels.grid
 
     @property
-    def times(self) -> LabelledArray:
+    def times(self) -> LabeledArray:
         """Times of the maps."""
         q = self._quantities
-        return LabelledArray(q.times, ("time",), q.time_unit, "time")
+        return LabeledArray(q.times, ("time",), q.time_unit, "time")
 
     @property
     def is_complete(self) -> bool:
@@ -158,7 +158,7 @@ class LesionMap(Mapping[str, LabelledArray]):
         self._require(name)
         return self._maps[name]
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         return self.fields([name])[name]
 
     def describe(self, name: str) -> str:

@@ -37,7 +37,7 @@ def balanced_flow(
     -----
     Of all flows that are conserved, the ones with the least sum of ``(change/size)^2`` (size: the
     measured flow, or a thousandth of the largest).  Boundary conditions that are flows are set to
-    what now enters; haematocrit stays.
+    what now enters; hematocrit stays.
 
     Raises
     ------

@@ -102,12 +102,12 @@ def estimate_flow(
     shear_weight
         Weight of relative deviations of shear stress against those of pressure.
     tolerance
-        Change of the estimated pressures, over the target, at which the rounds end.  Haematocrit
+        Change of the estimated pressures, over the target, at which the rounds end.  Hematocrit
         jumps where a flow turns, so the change may not fall below some 1e-3.
     max_rounds
         After which it fails.
     options
-        Of `solve_flow`: viscosity, haematocrit and so on.
+        Of `solve_flow`: viscosity, hematocrit and so on.
 
     Notes
     -----
@@ -149,18 +149,18 @@ def estimate_flow(
     missing = np.setdiff1d(network.ends, known.nodes)
     law = options.get("viscosity", "in vivo 2005")
     plasma = options.get("plasma_viscosity", PLASMA_VISCOSITY)
-    default = options.get("inlet_haematocrit")
-    cells = known.haematocrit[~np.isnan(known.haematocrit)]
+    default = options.get("inlet_hematocrit")
+    cells = known.hematocrit[~np.isnan(known.hematocrit)]
     guess = float(cells.mean()) if cells.size else float(default or 0.0)
     entering = np.full(missing.size, np.nan if default is None and not cells.size else guess)
-    haematocrit = np.full(network.num_segments, guess)
+    hematocrit = np.full(network.num_segments, guess)
     problem = _Targets(network, known, missing, pressure, shear)
     found = np.full(missing.size, pressure)
     change, before, rounds, mixing = np.inf, np.inf, 0, 1.0
     solved, report = network, None
     while rounds < max_rounds and change > tolerance:
         rounds, before = rounds + 1, change
-        viscosity = plasma * relative_viscosity(law, network.diameter, haematocrit)
+        viscosity = plasma * relative_viscosity(law, network.diameter, hematocrit)
         new = problem.solve(conductances(network, viscosity), shear_weight, rounds <= _SEARCHES)
         new = new[missing]
         change = float(np.abs(new - found).max(initial=0.0)) / (pressure * mixing)
@@ -169,14 +169,14 @@ def estimate_flow(
             nodes=np.concatenate([known.nodes, missing]),
             is_pressure=np.concatenate([known.is_pressure, np.ones(missing.size, dtype=bool)]),
             values=np.concatenate([known.values, found]),
-            haematocrit=np.concatenate([known.haematocrit, entering]),
+            hematocrit=np.concatenate([known.hematocrit, entering]),
         )
         solved, report = solve_flow(network, complete, **options)
-        if solved.haematocrit is not None:
+        if solved.hematocrit is not None:
             # Cells and estimate may chase each other; a growing change halves the step.
             if rounds > _SEARCHES and change > 0.7 * before:
                 mixing = max(0.5 * mixing, 0.05)
-            haematocrit = haematocrit + mixing * (solved.haematocrit - haematocrit)
+            hematocrit = hematocrit + mixing * (solved.hematocrit - hematocrit)
     assert report is not None
     assert solved.pressure is not None
     assert solved.flow is not None

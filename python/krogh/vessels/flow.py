@@ -1,4 +1,4 @@
-"""Blood flow in a network: Poiseuille with viscosity and haematocrit that agree with the flow.
+"""Blood flow in a network: Poiseuille with viscosity and hematocrit that agree with the flow.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
@@ -15,7 +15,7 @@ from krogh.errors import DataError, SolverError
 from krogh.units import convert
 from krogh.vessels.checks import first_few, summed
 from krogh.vessels.fixed_point import FixedPoint
-from krogh.vessels.haematocrit import distribute_cells
+from krogh.vessels.hematocrit import distribute_cells
 from krogh.vessels.network import Boundary, VesselNetwork
 from krogh.vessels.rheology import PLASMA_VISCOSITY, relative_viscosity
 
@@ -47,7 +47,7 @@ class FlowReport:
         Whether the disagreement is below the tolerance.
     disagreement
         Largest relative difference between the viscosity with which the flow was computed and that
-        of the haematocrit which this flow carries.
+        of the hematocrit which this flow carries.
     history
         The disagreement at each iteration.
     junction_error
@@ -73,7 +73,7 @@ class FlowReport:
     def __str__(self) -> str:
         lines = [
             f"{'converged' if self.converged else 'NOT converged'} after {self.iterations}"
-            f" iterations: viscosity and the flow's haematocrit agree to {self.disagreement:.1e}"
+            f" iterations: viscosity and the flow's hematocrit agree to {self.disagreement:.1e}"
             f" ({self.viscosity})",
             f"flow conserved at junctions to {self.junction_error:.1e}",
         ]
@@ -143,13 +143,13 @@ def solve_flow(
     viscosity: str = "in vivo 2005",
     plasma_viscosity: float = PLASMA_VISCOSITY,
     phase_separation: bool = True,
-    inlet_haematocrit: float | None = None,
+    inlet_hematocrit: float | None = None,
     tolerance: float = 1e-8,
     max_iterations: int = 200,
     max_imbalance: float = 1e-3,
     on_failure: str = "raise",
 ) -> tuple[VesselNetwork, FlowReport]:
-    """Return the network with flow, haematocrit and pressures, and how they were found.
+    """Return the network with flow, hematocrit and pressures, and how they were found.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def solve_flow(
     phase_separation
         Whether red cells split unevenly where a vessel branches in two (`cell_split`); elsewhere,
         and without it, they follow the blood.
-    inlet_haematocrit
+    inlet_hematocrit
         Where blood enters and the boundary condition states none.
     tolerance
         Relative disagreement of the viscosities at which the iteration ends.
@@ -180,7 +180,7 @@ def solve_flow(
     Notes
     -----
     Pressures at nodes solve a symmetric sparse system; the flows are then corrected by the
-    imbalance they leave, so that they are conserved to round-off.  Haematocrit and viscosity follow
+    imbalance they leave, so that they are conserved to round-off.  Hematocrit and viscosity follow
     from the flow; the viscosities of the next step come from those of the last ones by Anderson's
     method (`krogh.vessels.fixed_point`).  Where flows are given at all ends of a part, its lowest
     end has the pressure 0.
@@ -188,7 +188,7 @@ def solve_flow(
     Raises
     ------
     DataError
-        KG-184 if conditions are missing, do not balance, or leave haematocrit unknown; KG-185 for
+        KG-184 if conditions are missing, do not balance, or leave hematocrit unknown; KG-185 for
         options.
     SolverError
         KG-324 if the iteration does not converge; the last state is in ``.result``.
@@ -207,20 +207,20 @@ def solve_flow(
             " positive."
         )
     system = PressureSystem(network.replace(boundary=conditions), max_imbalance)
-    cells = entering_cells(network, conditions, inlet_haematocrit)
+    cells = entering_cells(network, conditions, inlet_hematocrit)
     start = cells[~np.isnan(cells)]
     constant = viscosity == "plasma" and not start.size  # no cells are known, and none needed
-    haematocrit = np.full(network.num_segments, start.mean() if start.size else 0.0)
+    hematocrit = np.full(network.num_segments, start.mean() if start.size else 0.0)
     log_viscosity = np.log(
-        plasma_viscosity * relative_viscosity(viscosity, network.diameter, haematocrit)
+        plasma_viscosity * relative_viscosity(viscosity, network.diameter, hematocrit)
     )
     steps, history = FixedPoint(), []
     while True:
         pressure, flow = system.solve(conductances(network, np.exp(log_viscosity)))
         if not constant:
-            haematocrit = distribute_cells(network, flow, cells, phase_separation=phase_separation)
+            hematocrit = distribute_cells(network, flow, cells, phase_separation=phase_separation)
         wanted = np.log(
-            plasma_viscosity * relative_viscosity(viscosity, network.diameter, haematocrit)
+            plasma_viscosity * relative_viscosity(viscosity, network.diameter, hematocrit)
         )
         history.append(float(np.abs(wanted - log_viscosity).max()))
         if history[-1] <= tolerance or len(history) == max_iterations:
@@ -229,7 +229,7 @@ def solve_flow(
     converged = history[-1] <= tolerance
     solved = network.replace(
         flow=flow,
-        haematocrit=None if constant else haematocrit,
+        hematocrit=None if constant else hematocrit,
         pressure=pressure,
         boundary=system.boundary,
     )
@@ -246,7 +246,7 @@ def solve_flow(
     _LOG.info("flow in %d segments: %s", network.num_segments, report)
     if not converged and on_failure == "raise":
         raise SolverError(
-            f"KG-324: flow, viscosity and haematocrit do not agree after {max_iterations}"
+            f"KG-324: flow, viscosity and hematocrit do not agree after {max_iterations}"
             f" iterations: viscosities differ by {history[-1]:.1e} (tolerance {tolerance:.0e})."
             "  Raise max_iterations or tolerance; on_failure='return' gives the last state.",
             result=(solved, report),
@@ -255,13 +255,13 @@ def solve_flow(
 
 
 def entering_cells(network: VesselNetwork, boundary: Boundary, default: float | None) -> Floats:
-    """Return the haematocrit of blood that would enter at each node, NaN where none is known."""
+    """Return the hematocrit of blood that would enter at each node, NaN where none is known."""
     if default is not None and not 0.0 <= default <= 0.99:
-        raise DataError(f"KG-185: inlet_haematocrit must lie between 0 and 0.99, not {default}.")
+        raise DataError(f"KG-185: inlet_hematocrit must lie between 0 and 0.99, not {default}.")
     cells = np.full(network.num_nodes, np.nan)
-    cells[boundary.nodes] = boundary.haematocrit
+    cells[boundary.nodes] = boundary.hematocrit
     if default is not None:
-        cells[boundary.nodes[np.isnan(boundary.haematocrit)]] = default
+        cells[boundary.nodes[np.isnan(boundary.hematocrit)]] = default
     return cells
 
 
@@ -306,7 +306,7 @@ class PressureSystem:
                 values[own] -= total * np.abs(values[own]) / (2.0 * size)
             self.adjusted[int(index)] = share
         self.boundary = Boundary(
-            boundary.nodes, boundary.is_pressure, values, boundary.haematocrit, boundary.others
+            boundary.nodes, boundary.is_pressure, values, boundary.hematocrit, boundary.others
         )
         self.fixed = np.zeros(network.num_nodes, dtype=bool)
         self.pressure = np.zeros(network.num_nodes)

@@ -52,8 +52,8 @@ class Boundary:
         Whether the value is a pressure (mmHg) or a flow (nl/min, positive into the network).
     values
         Shape (b,).
-    haematocrit
-        Discharge haematocrit of what enters there, shape (b,); NaN where it is not known.
+    hematocrit
+        Discharge hematocrit of what enters there, shape (b,); NaN where it is not known.
     others
         Further columns of a file by name, shape (b,) each, such as ``"PO2"``.
     """
@@ -61,7 +61,7 @@ class Boundary:
     nodes: Indices
     is_pressure: NDArray[np.bool_]
     values: Floats
-    haematocrit: Floats
+    hematocrit: Floats
     others: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
@@ -69,7 +69,7 @@ class Boundary:
         cls,
         pressures: Mapping[int, float] | None = None,
         flows: Mapping[int, float] | None = None,
-        haematocrit: Mapping[int, float] | float | None = None,
+        hematocrit: Mapping[int, float] | float | None = None,
     ) -> Boundary:
         """Return conditions from ``{node: mmHg}`` and ``{node: nl/min into the network}``.
 
@@ -85,18 +85,18 @@ class Boundary:
         nodes = [*pressures, *flows]
         if not nodes:
             raise DataError("KG-184: no pressure and no flow is given.")
-        known = haematocrit if isinstance(haematocrit, Mapping) else {}
-        rest = np.nan if haematocrit is None or isinstance(haematocrit, Mapping) else haematocrit
+        known = hematocrit if isinstance(hematocrit, Mapping) else {}
+        rest = np.nan if hematocrit is None or isinstance(hematocrit, Mapping) else hematocrit
         strangers = sorted(set(known) - set(nodes))
         if strangers:
             raise DataError(
-                f"KG-184: node {first_few(strangers)} has a haematocrit but no pressure or flow."
+                f"KG-184: node {first_few(strangers)} has a hematocrit but no pressure or flow."
             )
         return cls(
             nodes=np.array(nodes, dtype=np.intp),
             is_pressure=np.array([True] * len(pressures) + [False] * len(flows)),
             values=np.array([*pressures.values(), *flows.values()], dtype=np.float64),
-            haematocrit=np.array([known.get(n, rest) for n in nodes], dtype=np.float64),
+            hematocrit=np.array([known.get(n, rest) for n in nodes], dtype=np.float64),
         )
 
     def __post_init__(self) -> None:
@@ -110,10 +110,10 @@ class Boundary:
         values = numbers(self.values, (count,), "boundary values")
         check_values(values, "the boundary value", item="boundary node")
         object.__setattr__(self, "values", values)
-        cells = numbers(self.haematocrit, (count,), "boundary haematocrit")
+        cells = numbers(self.hematocrit, (count,), "boundary hematocrit")
         known = cells[~np.isnan(cells)]
-        check_values(known, "the boundary haematocrit", low=0.0, high=0.99, item="boundary node")
-        object.__setattr__(self, "haematocrit", cells)
+        check_values(known, "the boundary hematocrit", low=0.0, high=0.99, item="boundary node")
+        object.__setattr__(self, "hematocrit", cells)
         others = {
             name: numbers(values, (count,), f"boundary column {name}")
             for name, values in self.others.items()
@@ -140,8 +140,8 @@ class VesselNetwork:
         Inner diameter, um, shape (m,).
     flow
         Flow from the first to the second node, nl/min, shape (m,), or None.
-    haematocrit
-        Discharge haematocrit, shape (m,), or None.
+    hematocrit
+        Discharge hematocrit, shape (m,), or None.
     pressure
         Pressure at the nodes, mmHg, shape (n,), or None.
     kind
@@ -165,7 +165,7 @@ class VesselNetwork:
     segments: Indices
     diameter: Floats
     flow: Floats | None = None
-    haematocrit: Floats | None = None
+    hematocrit: Floats | None = None
     pressure: Floats | None = None
     kind: Indices | None = None
     boundary: Boundary | None = None
@@ -187,9 +187,9 @@ class VesselNetwork:
         if self.flow is not None:
             put("flow", numbers(self.flow, (count,), "flow"))
             check_values(self.flow, "the flow")
-        if self.haematocrit is not None:
-            put("haematocrit", numbers(self.haematocrit, (count,), "haematocrit"))
-            check_values(self.haematocrit, "the haematocrit", low=0.0, high=0.99)
+        if self.hematocrit is not None:
+            put("hematocrit", numbers(self.hematocrit, (count,), "hematocrit"))
+            check_values(self.hematocrit, "the hematocrit", low=0.0, high=0.99)
         if self.pressure is not None:
             put("pressure", numbers(self.pressure, (len(self.nodes),), "pressure"))
             check_values(self.pressure, "the pressure", item="node")
@@ -350,7 +350,7 @@ class VesselNetwork:
                     place[boundary.nodes[inside]],
                     boundary.is_pressure[inside],
                     boundary.values[inside],
-                    boundary.haematocrit[inside],
+                    boundary.hematocrit[inside],
                     {name: values[inside] for name, values in boundary.others.items()},
                 )
                 if inside.size
@@ -364,7 +364,7 @@ class VesselNetwork:
             segments=renumbered.reshape(-1, 2),
             diameter=self.diameter[keep],
             flow=part(self.flow, keep),
-            haematocrit=part(self.haematocrit, keep),
+            hematocrit=part(self.hematocrit, keep),
             pressure=part(self.pressure, used),
             kind=part(self.kind, keep),
             boundary=boundary,
@@ -390,7 +390,7 @@ class VesselNetwork:
     def subdivided(self, max_length: Any) -> VesselNetwork:
         """Return the network with segments no longer than `max_length`, cut into equal parts.
 
-        The parts of a segment follow each other in its direction; flow, haematocrit, diameter and
+        The parts of a segment follow each other in its direction; flow, hematocrit, diameter and
         kind are those of the segment, pressures are linear along it.  `parents_of` says which part
         came from which segment.
         """
@@ -424,7 +424,7 @@ class VesselNetwork:
             segments=np.column_stack([start, stop]),
             diameter=self.diameter[owner],
             flow=spread(self.flow),
-            haematocrit=spread(self.haematocrit),
+            hematocrit=spread(self.hematocrit),
             kind=spread(self.kind),
             pressure=pressure,
             names={},

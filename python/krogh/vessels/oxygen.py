@@ -1,4 +1,4 @@
-"""Oxygen in blood: bound to haemoglobin, carried along vessels, through the wall to the tissue.
+"""Oxygen in blood: bound to hemoglobin, carried along vessels, through the wall to the tissue.
 
 SPDX-License-Identifier: BSD-3-Clause
 
@@ -78,31 +78,31 @@ class BloodOxygen:
                 raise DataError(f"KG-181: {name} must be positive, not {value!r}.")
 
     def saturation(self, pressure: ArrayLike) -> Floats:
-        """Return the share of haemoglobin that is bound, ``(P/P50)^n / (1 + (P/P50)^n)``."""
+        """Return the share of hemoglobin that is bound, ``(P/P50)^n / (1 + (P/P50)^n)``."""
         ratio = (np.asarray(pressure, dtype=np.float64) / self.half_pressure) ** self.exponent
         found: Floats = ratio / (1.0 + ratio)
         return found
 
-    def content(self, pressure: ArrayLike, haematocrit: ArrayLike) -> Floats:
+    def content(self, pressure: ArrayLike, hematocrit: ArrayLike) -> Floats:
         """Return um^3 of oxygen in um^3 of blood."""
-        cells = np.asarray(haematocrit, dtype=np.float64)
+        cells = np.asarray(hematocrit, dtype=np.float64)
         found: Floats = self.capacity * cells * self.saturation(
             pressure
         ) + self.solubility * np.asarray(pressure, dtype=np.float64)
         return found
 
-    def slope(self, pressure: Floats, haematocrit: Floats) -> Floats:
+    def slope(self, pressure: Floats, hematocrit: Floats) -> Floats:
         """Return the derivative of the content by the pressure."""
         bound = self.saturation(pressure)
         ratio = np.maximum(pressure / self.half_pressure, 1e-300)
         steep = self.exponent * ratio ** (self.exponent - 1.0) / self.half_pressure
-        found: Floats = self.capacity * haematocrit * steep * (1.0 - bound) ** 2 + self.solubility
+        found: Floats = self.capacity * hematocrit * steep * (1.0 - bound) ** 2 + self.solubility
         return found
 
-    def pressure(self, content: ArrayLike, haematocrit: ArrayLike) -> Floats:
+    def pressure(self, content: ArrayLike, hematocrit: ArrayLike) -> Floats:
         """Return the pressure at which blood has a content (its inverse, to round-off)."""
         wanted, cells = np.broadcast_arrays(
-            np.asarray(content, dtype=np.float64), np.asarray(haematocrit, dtype=np.float64)
+            np.asarray(content, dtype=np.float64), np.asarray(hematocrit, dtype=np.float64)
         )
         return self._solve(wanted, cells, np.zeros(wanted.shape))
 
@@ -168,7 +168,7 @@ def steady_oxygen(
     Parameters
     ----------
     network
-        With flow and haematocrit (`solve_flow`); its segments short against the length over which
+        With flow and hematocrit (`solve_flow`); its segments short against the length over which
         the pressure falls (`VesselNetwork.subdivided`).
     inlet
         Partial pressure where blood enters, mmHg: one, or one for each node (NaN elsewhere).
@@ -184,19 +184,19 @@ def steady_oxygen(
     Along a segment ``Q d content(P)/dz = -(P - outside)/K``: one implicit step for each segment,
     ``Q (content(in) - content(out)) = L (P(out) - outside)/K``, which is upwind, of first order in
     the length, and balances exactly.  Junctions are well mixed: the oxygen that arrives gives the
-    pressure at which the blood that leaves, with its own haematocrit, carries it.
+    pressure at which the blood that leaves, with its own hematocrit, carries it.
 
     Raises
     ------
     DataError
-        KG-187 without conserved flow or haematocrit, or where blood enters with no pressure; KG-181
+        KG-187 without conserved flow or hematocrit, or where blood enters with no pressure; KG-181
         for diameters without a resistance.
     """
     order, rate = carrying_flow(network)
-    if network.haematocrit is None:
-        raise DataError("KG-187: the network has no haematocrit; compute it with solve_flow.")
+    if network.hematocrit is None:
+        raise DataError("KG-187: the network has no hematocrit; compute it with solve_flow.")
     law = blood or BloodOxygen()
-    count, cells = network.num_segments, network.haematocrit
+    count, cells = network.num_segments, network.hematocrit
     given = intravascular_resistance(network.diameter) if resistance is None else resistance
     hinder = np.broadcast_to(np.asarray(given, dtype=np.float64), (count,))
     check_values(hinder, "the resistance", positive=True)
@@ -225,7 +225,7 @@ def steady_oxygen(
     source = known.flux > 0.0
     mixed_cells = np.where(source, outer, inner)
     mixed_rate = np.where(source, leaving_rate, into)
-    haematocrit = np.divide(
+    hematocrit = np.divide(
         mixed_cells, mixed_rate, out=np.zeros(network.num_nodes), where=mixed_rate > 0.0
     )
     fresh = np.maximum(mixed_rate - into, 0.0)
@@ -238,7 +238,7 @@ def steady_oxygen(
     inflow, outflow = beyond.copy(), beyond.copy()
     for group, leaving in zip(order.levels, order.leaving(), strict=True):
         wet = group[mixed_rate[group] > 0.0]
-        pressure[wet] = law.pressure(carried[wet] / mixed_rate[wet], haematocrit[wet])
+        pressure[wet] = law.pressure(carried[wet] / mixed_rate[wet], hematocrit[wet])
         start = pressure[order.upstream[leaving]]
         inflow[leaving] = start
         extra = conductance[leaving] / rate[leaving]

@@ -126,7 +126,7 @@ def oxygen_field(
     Parameters
     ----------
     network
-        With flow and haematocrit, cut into pieces of about a voxel (`VesselNetwork.subdivided`).
+        With flow and hematocrit, cut into pieces of about a voxel (`VesselNetwork.subdivided`).
     grid
         A `krogh.space.Grid` or `VoxelFrame`; its borders let nothing through.
     inlet
@@ -286,7 +286,7 @@ class _Coupled:
         from scipy.sparse.linalg import splu
 
         network, order = self.network, self.order
-        cells = network.haematocrit
+        cells = network.hematocrit
         assert cells is not None
         moving = np.flatnonzero(~order.stagnant)
         conductance = network.lengths / self.resistance

@@ -54,7 +54,7 @@ def repaired(
 
     Notes
     -----
-    Of double segments the widest is kept.  Flow, haematocrit and pressure are dropped if any node
+    Of double segments the widest is kept.  Flow, hematocrit and pressure are dropped if any node
     was joined, or any double segment removed, since they hold no longer; boundary conditions stay
     unless two of them would meet in one node (KG-184).  Diameters are never invented: a diameter
     of zero or below is the error KG-181.
@@ -123,7 +123,7 @@ def repaired(
 
     return new.replace(
         flow=None if changed else segmentwise(network.flow),
-        haematocrit=None if changed else segmentwise(network.haematocrit),
+        hematocrit=None if changed else segmentwise(network.hematocrit),
         pressure=None if changed or network.pressure is None else network.pressure[used],
         kind=segmentwise(network.kind),
         boundary=boundary,

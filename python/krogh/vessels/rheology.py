@@ -2,7 +2,7 @@
 
 SPDX-License-Identifier: BSD-3-Clause
 
-Diameters in um, discharge haematocrit as a fraction, viscosity in mPa s.
+Diameters in um, discharge hematocrit as a fraction, viscosity in mPa s.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ uses with the law of 2005; not checked in a publication."""
 
 
 def _curvature(diameter: Floats) -> Floats:
-    """Return C of Pries, Neuhaus and Gaehtgens 1992: how viscosity bends with haematocrit.
+    """Return C of Pries, Neuhaus and Gaehtgens 1992: how viscosity bends with hematocrit.
 
     doi:10.1152/ajpheart.1992.263.6.H1770
     """
@@ -42,32 +42,32 @@ def _curvature(diameter: Floats) -> Floats:
     return found
 
 
-def _haematocrit_factor(diameter: Floats, haematocrit: Floats) -> Floats:
+def _hematocrit_factor(diameter: Floats, hematocrit: Floats) -> Floats:
     """Return ((1 - H)^C - 1) / ((1 - 0.45)^C - 1), which is 1 at H = 0.45."""
     # The quotient has a finite limit where C passes zero; expm1 keeps its digits near there.
     power = _curvature(diameter)
     power = np.where(np.abs(power) < 1e-12, 1e-12, power)
-    found: Floats = np.expm1(power * np.log1p(-haematocrit)) / np.expm1(power * np.log(0.55))
+    found: Floats = np.expm1(power * np.log1p(-hematocrit)) / np.expm1(power * np.log(0.55))
     return found
 
 
-def viscosity_in_vitro(diameter: ArrayLike, haematocrit: ArrayLike) -> Floats:
+def viscosity_in_vitro(diameter: ArrayLike, hematocrit: ArrayLike) -> Floats:
     """Return the relative viscosity in glass tubes (Pries, Neuhaus and Gaehtgens 1992).
 
     doi:10.1152/ajpheart.1992.263.6.H1770
     """
-    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(haematocrit, dtype=np.float64)
+    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(hematocrit, dtype=np.float64)
     at_45 = 220.0 * np.exp(-1.3 * width) + 3.2 - 2.44 * np.exp(-0.06 * width**0.645)
-    found: Floats = 1.0 + (at_45 - 1.0) * _haematocrit_factor(width, cells)
+    found: Floats = 1.0 + (at_45 - 1.0) * _hematocrit_factor(width, cells)
     return found
 
 
-def viscosity_in_vivo_1994(diameter: ArrayLike, haematocrit: ArrayLike) -> Floats:
+def viscosity_in_vivo_1994(diameter: ArrayLike, hematocrit: ArrayLike) -> Floats:
     """Return the relative viscosity in vivo of Pries et al. 1994; diameters above 1.1 um.
 
     doi:10.1161/01.RES.75.5.904
     """
-    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(haematocrit, dtype=np.float64)
+    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(hematocrit, dtype=np.float64)
     if np.any(width <= 1.1):
         raise DataError(
             f"KG-181: the viscosity law of 1994 holds for diameters above 1.1 um, not"
@@ -75,19 +75,19 @@ def viscosity_in_vivo_1994(diameter: ArrayLike, haematocrit: ArrayLike) -> Float
         )
     at_45 = 6.0 * np.exp(-0.085 * width) + 3.2 - 2.44 * np.exp(-0.06 * width**0.645)
     layer = (width / (width - 1.1)) ** 2
-    factor = _haematocrit_factor(width, cells)
+    factor = _hematocrit_factor(width, cells)
     found: Floats = (1.0 + (at_45 - 1.0) * factor * layer) * layer
     return found
 
 
-def viscosity_in_vivo_2005(diameter: ArrayLike, haematocrit: ArrayLike) -> Floats:
+def viscosity_in_vivo_2005(diameter: ArrayLike, hematocrit: ArrayLike) -> Floats:
     """Return the relative viscosity in vivo of Pries and Secomb 2005.
 
     The law in glass tubes at the diameter less the physical layer on the endothelium, times the
     fourth power of diameter over the effective diameter; the layer's thickness depends on diameter
-    and haematocrit.  doi:10.1152/ajpheart.00297.2005
+    and hematocrit.  doi:10.1152/ajpheart.00297.2005
     """
-    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(haematocrit, dtype=np.float64)
+    width, cells = np.asarray(diameter, dtype=np.float64), np.asarray(hematocrit, dtype=np.float64)
     start, critical, half, most = 2.4, 10.5, 100.0, 2.6  # um
     peak, decay, physical, swelling = 1.1, 0.03, 0.6, 1.18
     above = np.maximum(width - start, 0.0)
@@ -103,9 +103,9 @@ def viscosity_in_vivo_2005(diameter: ArrayLike, haematocrit: ArrayLike) -> Float
     return found
 
 
-def _plasma(diameter: ArrayLike, haematocrit: ArrayLike) -> Floats:
+def _plasma(diameter: ArrayLike, hematocrit: ArrayLike) -> Floats:
     """Return 1: a fluid of the viscosity of plasma."""
-    return np.ones(np.broadcast(diameter, haematocrit).shape)
+    return np.ones(np.broadcast(diameter, hematocrit).shape)
 
 
 VISCOSITIES: Final[dict[str, Callable[[ArrayLike, ArrayLike], Floats]]] = {
@@ -117,7 +117,7 @@ VISCOSITIES: Final[dict[str, Callable[[ArrayLike, ArrayLike], Floats]]] = {
 """The laws by name."""
 
 
-def relative_viscosity(law: str, diameter: ArrayLike, haematocrit: ArrayLike) -> Floats:
+def relative_viscosity(law: str, diameter: ArrayLike, hematocrit: ArrayLike) -> Floats:
     """Return the apparent viscosity over that of plasma by the law of this name.
 
     Raises
@@ -130,11 +130,11 @@ def relative_viscosity(law: str, diameter: ArrayLike, haematocrit: ArrayLike) ->
             f"KG-185: there is no viscosity law {law!r}; laws: {', '.join(map(repr, VISCOSITIES))}."
             f"{did_you_mean(law, VISCOSITIES)}"
         )
-    return VISCOSITIES[law](diameter, haematocrit)
+    return VISCOSITIES[law](diameter, hematocrit)
 
 
 def cell_split(
-    flow_share: float, haematocrit: float, parent: float, daughter: float, sister: float
+    flow_share: float, hematocrit: float, parent: float, daughter: float, sister: float
 ) -> float:
     """Return the share of the red cells that enters a daughter vessel at a bifurcation.
 
@@ -142,8 +142,8 @@ def cell_split(
     ----------
     flow_share
         Share of the blood that enters the daughter, 0 to 1.
-    haematocrit
-        Discharge haematocrit of the parent.
+    hematocrit
+        Discharge hematocrit of the parent.
     parent, daughter, sister
         Diameters, um.
 
@@ -156,7 +156,7 @@ def cell_split(
     ``X0 = 0.964 (1 - H)/D``; no cells below the flow share X0, all above 1 - X0.  In parents so
     thin that X0 reaches 1/2 (about 1.2 um and less) all cells take the stronger flow.
     """
-    scaled = (1.0 - haematocrit) / parent
+    scaled = (1.0 - hematocrit) / parent
     least = min(0.964 * scaled, 0.5)
     if flow_share <= least and flow_share < 0.5:
         return 0.0

@@ -106,7 +106,7 @@ class SoluteCarriage:
     permeability
         Of the wall, um/s: one, or one for each segment.
     carried_fraction
-        Share of the blood that carries the solute: 1, or for example 1 minus haematocrit for what
+        Share of the blood that carries the solute: 1, or for example 1 minus hematocrit for what
         stays in the plasma; one, or one for each segment.  The concentration is that of the
         carrying part.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from krogh.errors import SpecError
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.line.result import LineResult
 
 __all__ = ["VolumeFailure", "VolumePlasma", "VoxelCells", "without_line"]
@@ -58,7 +58,7 @@ class VoxelCells(LineResult):
 
     def fraction_of_voxels(
         self, name: str, at_least: Any, at_most: Any, weights: Any
-    ) -> LabelledArray:
+    ) -> LabeledArray:
         """Return the share of the weight within limits; voxels count whole.
 
         Along a line values are straight between cells; voxels in the order of the grid are no line.
@@ -76,10 +76,10 @@ class VoxelCells(LineResult):
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (met * w).sum(axis=-1) / w.sum(axis=-1)
         share = np.where(np.isnan(array.values).any(axis=-1), np.nan, share)
-        return self.labelled(share, f"fraction of voxels by {name}", "")
+        return self.labeled(share, f"fraction of voxels by {name}", "")
 
 
-class VolumePlasma(Mapping[str, LabelledArray]):
+class VolumePlasma(Mapping[str, LabeledArray]):
     """Outputs and species of the systemic model, or given curves, axis ("time",)."""
 
     def __init__(self, cells: LineResult) -> None:
@@ -91,14 +91,14 @@ class VolumePlasma(Mapping[str, LabelledArray]):
     def __len__(self) -> int:
         return len(self._plasma)
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         return without_line(self._plasma[name])
 
 
-def without_line(array: LabelledArray) -> LabelledArray:
+def without_line(array: LabeledArray) -> LabeledArray:
     """Return the array of the one line, without its axis."""
     at = array.dims.index("line")
     coords = {k: v for k, v in array.coords.items() if k != "line"}
     dims = tuple(d for d in array.dims if d != "line")
     values = np.take(array.values, 0, axis=at)
-    return LabelledArray(values, dims, array.unit, array.name, coords, array.coord_units)
+    return LabeledArray(values, dims, array.unit, array.name, coords, array.coord_units)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from krogh.errors import SpecError
 from krogh.io.fields import Fields
-from krogh.labelled import LabelledArray
+from krogh.labeled import LabeledArray
 from krogh.line.ledger import Ledger
 from krogh.line.outcome import Outcome, Settings
 from krogh.line.weighing import quantile_of_cells
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 class VolumeResult:
     """Results of `simulate_volume`.
 
-    ``result["occupancy_HER2"]`` is a `LabelledArray` with axes ("time", "z", "y", "x"), NaN outside
+    ``result["occupancy_HER2"]`` is a `LabeledArray` with axes ("time", "z", "y", "x"), NaN outside
     of the tissue, computed from the recorded states when it is asked for.
 
     Attributes
@@ -112,7 +112,7 @@ class VolumeResult:
         return found.reshape(self.grid.shape)
 
     @property
-    def times(self) -> LabelledArray:
+    def times(self) -> LabeledArray:
         """Times of records, axis ("time",)."""
         return self._cells.times
 
@@ -152,16 +152,16 @@ class VolumeResult:
     def __contains__(self, name: object) -> bool:
         return name in self._cells
 
-    def __getitem__(self, name: str) -> LabelledArray:
+    def __getitem__(self, name: str) -> LabeledArray:
         array = self._cells[name]
         return self._on_grid(array.values[0], name, array.unit)
 
-    def _on_grid(self, values: Floats, name: str, unit: str) -> LabelledArray:
+    def _on_grid(self, values: Floats, name: str, unit: str) -> LabeledArray:
         coords = {"time": self.times.values}
         coords |= {axis: self.grid.centers(axis) for axis in ("z", "y", "x")}
         units = {"time": self.time_unit, "z": "um", "y": "um", "x": "um"}
         dims = ("time", "z", "y", "x")
-        return LabelledArray(self.problem.on_grid(values), dims, unit, name, coords, units)
+        return LabeledArray(self.problem.on_grid(values), dims, unit, name, coords, units)
 
     def of_voxels(self, name: str) -> Floats:
         """Return an output in the voxels of the tissue only, in its unit, shape (times, voxels)."""
@@ -186,7 +186,7 @@ class VolumeResult:
             )
         return array.reshape(*array.shape[:-3], -1)[..., self.problem.inside][None]
 
-    def mean(self, name: str, *, weights: Any = None) -> LabelledArray:
+    def mean(self, name: str, *, weights: Any = None) -> LabeledArray:
         """Return the mean over the tissue, axis ("time",).
 
         Parameters
@@ -198,7 +198,7 @@ class VolumeResult:
         """
         return without_line(self._cells.mean(name, weights=self._weights(weights)))
 
-    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabelledArray:
+    def quantile(self, name: str, q: Any, *, weights: Any = None) -> LabeledArray:
         """Return what a fraction `q` of the tissue does not exceed, axis ("time",).
 
         For several `q` the axes are ("quantile", "time").
@@ -207,7 +207,7 @@ class VolumeResult:
 
     def fraction_of_voxels(
         self, name: str, *, at_least: Any = None, at_most: Any = None, weights: Any = None
-    ) -> LabelledArray:
+    ) -> LabeledArray:
         """Return the fraction of the tissue whose value is at least, or at most, so much.
 
         Parameters
@@ -307,12 +307,12 @@ class VolumeResult:
     # --- amounts ----------------------------------------------------------------------------------
 
     @property
-    def content(self) -> dict[str, LabelledArray]:
+    def content(self) -> dict[str, LabeledArray]:
         """Amounts in the tissue by species, axis ("time",), such as nM um^3."""
         return {name: without_line(a) for name, a in self._cells.content.items()}
 
     @property
-    def entered(self) -> dict[str, LabelledArray]:
+    def entered(self) -> dict[str, LabeledArray]:
         """Amounts that have entered from vessels and sides, by mobile species."""
         return {name: without_line(a) for name, a in self._cells.entered.items()}
 

@@ -43,7 +43,7 @@ def result():
 # --- results --------------------------------------------------------------------------------------
 
 
-def test_outputs_are_labelled(result):
+def test_outputs_are_labeled(result):
     array = result["occupancy"]
     assert array.dims == ("line", "time", "cell")
     assert array.shape == (1, 5, 16)

@@ -172,10 +172,10 @@ def test_results_can_be_pickled(result):
 
 
 def test_quantiles_leave_failed_subjects_out():
-    from krogh.labelled import LabelledArray
+    from krogh.labeled import LabeledArray
 
     values = np.array([[1.0, np.nan], [2.0, 5.0], [4.0, np.nan], [np.nan, np.nan]])
-    array = LabelledArray(values, ("subject", "time"), "mg/L", coords={"subject": [1, 2, 3, 4]})
+    array = LabeledArray(values, ("subject", "time"), "mg/L", coords={"subject": [1, 2, 3, 4]})
     assert array.median().values.tolist() == [2.0, 5.0]
     assert np.allclose(array.quantiles([0.25]).values, [[1.5, 5.0]])
 

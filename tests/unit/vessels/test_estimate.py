@@ -56,7 +56,7 @@ def test_the_estimate_is_the_optimum_of_a_search() -> None:
 
 
 def test_with_all_ends_known_nothing_is_estimated() -> None:
-    known = Boundary.of({0: 25.0}, {2: -1.0, 3: -0.5}, haematocrit={0: 0.4})
+    known = Boundary.of({0: 25.0}, {2: -1.0, 3: -0.5}, hematocrit={0: 0.4})
     solved, report = estimate_flow(fork(), known, **TARGETS)
     plain, _ = solve_flow(fork(), known)
     assert report.estimated == ()
@@ -67,8 +67,8 @@ def test_known_flows_are_kept_and_flow_is_conserved() -> None:
     tree = generate.space_colonization("0.5 mm", "60 mm/mm^3", diameter="8 um", seed=2, join=False)
     tree = tree.largest()
     ends = tree.ends
-    known = Boundary.of({int(ends[0]): 35.0}, {int(ends[3]): -0.01}, haematocrit=0.4)
-    solved, report = estimate_flow(tree, known, **TARGETS, inlet_haematocrit=0.4)
+    known = Boundary.of({int(ends[0]): 35.0}, {int(ends[3]): -0.01}, hematocrit=0.4)
+    solved, report = estimate_flow(tree, known, **TARGETS, inlet_hematocrit=0.4)
     assert report.converged
     assert report.flow.junction_error < 1e-12
     assert solved.pressure is not None
@@ -95,7 +95,7 @@ def test_estimates_refuse(boundary: Any, options: dict[str, Any], says: str) -> 
 
 
 def test_rounds_that_run_out_are_a_failure_with_its_state() -> None:
-    known = Boundary.of({0: 25.0, 2: 18.0}, haematocrit=0.4)
+    known = Boundary.of({0: 25.0, 2: 18.0}, hematocrit=0.4)
     with pytest.raises(SolverError, match="KG-323") as caught:
-        estimate_flow(fork(), known, **TARGETS, inlet_haematocrit=0.4, max_rounds=1)
+        estimate_flow(fork(), known, **TARGETS, inlet_hematocrit=0.4, max_rounds=1)
     assert not caught.value.result[1].converged

@@ -71,16 +71,16 @@ def full() -> VesselNetwork:
         [[0, 1], [1, 2], [1, 3], [3, 4]],
         random.uniform(4, 20, 4),
         flow=random.normal(size=4),
-        haematocrit=random.uniform(0.2, 0.5, 4),
+        hematocrit=random.uniform(0.2, 0.5, 4),
         pressure=random.uniform(5, 40, 5),
         kind=[1, 2, 2, 3],
-        boundary=Boundary.of({0: 31.7}, {2: -1.25}, haematocrit={0: 0.4}),
+        boundary=Boundary.of({0: 31.7}, {2: -1.25}, hematocrit={0: 0.4}),
         names={"nodes": ("a", "b", "c", "d", "e"), "segments": ("s1", "s2", "s3", "s4")},
     )
 
 
 def same(one: VesselNetwork, two: VesselNetwork) -> None:
-    for name in ("nodes", "segments", "diameter", "flow", "haematocrit", "pressure", "kind"):
+    for name in ("nodes", "segments", "diameter", "flow", "hematocrit", "pressure", "kind"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
 
 
@@ -98,8 +98,8 @@ def test_secomb_file(tmp_path: Path) -> None:
     assert network.segments.tolist() == [[0, 1], [1, 2], [1, 3]]
     assert network.flow is not None
     assert network.flow.tolist() == [10.0, -6.0, 4.0]
-    assert network.haematocrit is not None
-    assert network.haematocrit.tolist() == [0.4, 0.35, 0.45]
+    assert network.hematocrit is not None
+    assert network.hematocrit.tolist() == [0.4, 0.35, 0.45]
     assert network.kind is not None
     assert network.kind.tolist() == [5, 4, 5]
     assert network.names["segments"] == ("1", "2", "7")
@@ -188,7 +188,7 @@ def test_csv_round_trip_keeps_every_bit_names_and_conditions(tmp_path: Path) -> 
         assert found.boundary is not None
         assert network.boundary is not None
         order = np.argsort(network.boundary.nodes)
-        for name in ("nodes", "is_pressure", "values", "haematocrit"):
+        for name in ("nodes", "is_pressure", "values", "hematocrit"):
             np.testing.assert_array_equal(
                 getattr(found.boundary, name), getattr(network.boundary, name)[order]
             )

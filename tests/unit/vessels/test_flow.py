@@ -52,7 +52,7 @@ def test_limits_of_the_viscosity_laws() -> None:
     # Without cells blood is plasma, in glass exactly, in vivo but for the layer on the wall.
     assert float(viscosity_in_vitro(8.0, 0.0)) == 1.0
     assert float(viscosity_in_vivo_2005(wide, 0.0)) == pytest.approx(1.0, abs=5e-3)
-    # In wide tubes 3.2 times plasma at a haematocrit of 0.45, in every law.
+    # In wide tubes 3.2 times plasma at a hematocrit of 0.45, in every law.
     for law in (viscosity_in_vitro, viscosity_in_vivo_2005, viscosity_in_vivo_1994):
         assert float(law(wide, 0.45)) == pytest.approx(3.2, rel=0.01)
     # The minimum in glass near 7 um, far below the value of wide tubes (Fahraeus-Lindqvist).
@@ -60,7 +60,7 @@ def test_limits_of_the_viscosity_laws() -> None:
     glass = viscosity_in_vitro(widths, 0.45)
     assert 5.0 < widths[np.argmin(glass)] < 9.0
     assert glass.min() < 1.4
-    # In vivo it is higher than in glass for thin vessels, and rises with haematocrit.
+    # In vivo it is higher than in glass for thin vessels, and rises with hematocrit.
     assert (viscosity_in_vivo_1994(widths, 0.45) > glass).all()
     assert (np.diff(viscosity_in_vivo_2005(10.0, np.linspace(0, 0.7, 20))) > 0).all()
     with pytest.raises(DataError, match="KG-181"):
@@ -118,16 +118,16 @@ def test_poiseuille_in_one_tube() -> None:
     assert report.converged
 
 
-def test_blood_in_one_tube_has_the_viscosity_of_its_haematocrit() -> None:
-    conditions = Boundary.of({0: 30.0, 1: 10.0}, haematocrit=0.3)
+def test_blood_in_one_tube_has_the_viscosity_of_its_hematocrit() -> None:
+    conditions = Boundary.of({0: 30.0, 1: 10.0}, hematocrit=0.3)
     blood, _ = solve_flow(tube(), conditions)
     plasma, _ = solve_flow(tube(), conditions, viscosity="plasma")
     assert blood.flow is not None
     assert plasma.flow is not None
     ratio = float(plasma.flow[0] / blood.flow[0])
     assert ratio == pytest.approx(by_hand_2005(20.0, 0.3), rel=1e-9)
-    assert blood.haematocrit is not None
-    assert blood.haematocrit.tolist() == [0.3]
+    assert blood.hematocrit is not None
+    assert blood.hematocrit.tolist() == [0.3]
 
 
 def fork(**widths: float) -> VesselNetwork:
@@ -137,19 +137,19 @@ def fork(**widths: float) -> VesselNetwork:
 
 
 def test_a_symmetric_bifurcation_splits_evenly() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 10.0}, haematocrit={0: 0.4})
+    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 10.0}, hematocrit={0: 0.4})
     solved, report = solve_flow(fork(), conditions)
     assert solved.flow is not None
-    assert solved.haematocrit is not None
+    assert solved.hematocrit is not None
     assert solved.flow[1] == pytest.approx(solved.flow[2], rel=1e-12)
-    np.testing.assert_allclose(solved.haematocrit, 0.4, rtol=1e-12)
+    np.testing.assert_allclose(solved.hematocrit, 0.4, rtol=1e-12)
     assert report.junction_error < 1e-14
 
 
 def test_an_uneven_bifurcation_agrees_with_its_laws() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
+    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, hematocrit={0: 0.4})
     solved, report = solve_flow(fork(one=12.0, two=9.0), conditions, tolerance=1e-12)
-    flow, cells = solved.flow, solved.haematocrit
+    flow, cells = solved.flow, solved.hematocrit
     assert flow is not None
     assert cells is not None
     share = flow[1] / flow[0]
@@ -168,7 +168,7 @@ def test_an_uneven_bifurcation_agrees_with_its_laws() -> None:
         assert flow[segment] == pytest.approx(expected, rel=1e-8)
     assert report.converged
     mixed, _ = solve_flow(fork(one=12.0, two=9.0), conditions, phase_separation=False)
-    np.testing.assert_allclose(mixed.haematocrit, 0.4, rtol=1e-12)
+    np.testing.assert_allclose(mixed.hematocrit, 0.4, rtol=1e-12)
 
 
 def test_wheatstone_bridge_of_equal_resistances() -> None:
@@ -192,22 +192,22 @@ def test_wheatstone_bridge_of_equal_resistances() -> None:
 
 
 def test_flows_at_all_ends_and_rounded_digits() -> None:
-    conditions = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -2.0}, haematocrit=0.4)
+    conditions = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -2.0}, hematocrit=0.4)
     solved, _ = solve_flow(fork(), conditions)
     np.testing.assert_allclose(solved.flow, [3.0, 1.0, 2.0], rtol=1e-13)
     assert solved.pressure.min() == 0.0
-    rounded = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -1.999}, haematocrit=0.4)
+    rounded = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -1.999}, hematocrit=0.4)
     solved, report = solve_flow(fork(), rounded)
     assert report.adjusted[0] == pytest.approx(0.001 / 2.9995)
     assert "distributed" in str(report)
     assert solved.flow[0] == pytest.approx(3.0 - 0.0005, rel=1e-6)
-    wrong = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -1.5}, haematocrit=0.4)
+    wrong = Boundary.of(flows={0: 3.0, 2: -1.0, 3: -1.5}, hematocrit=0.4)
     with pytest.raises(DataError, match=r"KG-184.*add up to 0.5"):
         solve_flow(fork(), wrong)
 
 
 def test_dead_ends_carry_nothing() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 10.0}, haematocrit=0.4)
+    conditions = Boundary.of({0: 30.0, 2: 10.0}, hematocrit=0.4)
     solved, report = solve_flow(fork(), conditions)
     assert solved.flow[2] == 0.0
     assert report.stagnant == 1
@@ -216,7 +216,7 @@ def test_dead_ends_carry_nothing() -> None:
 
 
 def test_equal_pressures_drive_nothing() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 30.0, 3: 30.0}, haematocrit=0.4)
+    conditions = Boundary.of({0: 30.0, 2: 30.0, 3: 30.0}, hematocrit=0.4)
     solved, report = solve_flow(fork(), conditions)
     assert solved.flow.tolist() == [0.0, 0.0, 0.0]
     assert report.stagnant == 3
@@ -224,11 +224,11 @@ def test_equal_pressures_drive_nothing() -> None:
 
 
 def test_cells_are_carried_by_a_fluid_of_one_viscosity_too() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
+    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, hematocrit={0: 0.4})
     solved, _ = solve_flow(fork(one=12.0, two=9.0), conditions, viscosity="plasma")
-    assert solved.haematocrit[2] < 0.4 < solved.haematocrit[1]
+    assert solved.hematocrit[2] < 0.4 < solved.hematocrit[1]
     bare, _ = solve_flow(fork(), Boundary.of({0: 30.0, 2: 10.0, 3: 9.0}), viscosity="plasma")
-    assert bare.haematocrit is None
+    assert bare.hematocrit is None
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_cells_are_carried_by_a_fluid_of_one_viscosity_too() -> None:
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"tolerance": 0.0}, "KG-185"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {}, r"KG-184.*enters at node 0"),
         (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"on_failure": "?"}, r"KG-185.*on_failure"),
-        (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"inlet_haematocrit": 2.0}, "KG-185"),
+        (Boundary.of({0: 30.0, 2: 1.0, 3: 1.0}), {"inlet_hematocrit": 2.0}, "KG-185"),
         (
-            Boundary.of({0: 30.0, 2: 10.0, 3: 1.0}, haematocrit={3: 0.4}),
+            Boundary.of({0: 30.0, 2: 10.0, 3: 1.0}, hematocrit={3: 0.4}),
             {},
             r"KG-184.*enters at node 0",
         ),
@@ -255,11 +255,11 @@ def test_flow_refuses(boundary: Any, options: dict[str, Any], says: str) -> None
 def test_parts_without_conditions_are_named() -> None:
     two = VesselNetwork([[0, 0, 0], [9, 0, 0], [0, 9, 0], [9, 9, 0]], [[0, 1], [2, 3]], [5, 5])
     with pytest.raises(DataError, match=r"KG-184.*part 1 of 2.*node 2, 3"):
-        solve_flow(two, Boundary.of({0: 10.0, 1: 5.0}, haematocrit=0.4))
+        solve_flow(two, Boundary.of({0: 10.0, 1: 5.0}, hematocrit=0.4))
 
 
 def test_failure_carries_the_last_state() -> None:
-    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, haematocrit={0: 0.4})
+    conditions = Boundary.of({0: 30.0, 2: 10.0, 3: 22.0}, hematocrit={0: 0.4})
     with pytest.raises(SolverError, match="KG-324") as caught:
         solve_flow(fork(one=12.0, two=9.0), conditions, max_iterations=2)
     solved, report = caught.value.result

@@ -60,7 +60,7 @@ def test_arrays_are_read_only_copies() -> None:
         ({"nodes": [*NODES, [1, 2, 3]]}, "KG-183", "node 4"),
         ({"segments": np.zeros((0, 2)), "diameter": []}, "KG-180", "no segment"),
         ({"flow": [1, 2, np.nan]}, "KG-181", "flow"),
-        ({"haematocrit": [0.4, 1.2, 0.4]}, "KG-181", "haematocrit"),
+        ({"hematocrit": [0.4, 1.2, 0.4]}, "KG-181", "hematocrit"),
         ({"pressure": [1, 2]}, "KG-180", "pressure"),
         ({"boundary": Boundary.of({7: 10.0})}, "KG-184", "node 7"),
         ({"box": [[0, 0, 0], [1, 0, 1]]}, "KG-180", "box"),
@@ -77,10 +77,10 @@ def test_boundary_conditions_are_checked() -> None:
         Boundary.of({1: 10.0}, {1: 2.0})
     with pytest.raises(DataError, match=r"KG-184.*no pressure"):
         Boundary.of()
-    with pytest.raises(DataError, match=r"KG-184.*node 5 has a haematocrit"):
-        Boundary.of({1: 10.0}, haematocrit={5: 0.4})
-    with pytest.raises(DataError, match=r"KG-181.*haematocrit"):
-        Boundary.of({1: 10.0}, haematocrit=1.4)
+    with pytest.raises(DataError, match=r"KG-184.*node 5 has a hematocrit"):
+        Boundary.of({1: 10.0}, hematocrit={5: 0.4})
+    with pytest.raises(DataError, match=r"KG-181.*hematocrit"):
+        Boundary.of({1: 10.0}, hematocrit=1.4)
     with pytest.raises(DataError, match=r"KG-184.*node 1 has more than one"):
         Boundary(np.array([1, 1]), np.array([True, True]), np.ones(2), np.ones(2) * 0.4)
 
@@ -97,10 +97,10 @@ def test_disconnected_networks_say_where() -> None:
 def test_subset_keeps_what_belongs_to_it() -> None:
     network = tree(
         flow=[3, 2, 1],
-        haematocrit=[0.4, 0.45, 0.3],
+        hematocrit=[0.4, 0.45, 0.3],
         pressure=[30, 20, 10, 5],
         kind=[1, 2, 3],
-        boundary=Boundary.of({0: 30.0, 2: 10.0, 3: 5.0}, haematocrit={0: 0.4}),
+        boundary=Boundary.of({0: 30.0, 2: 10.0, 3: 5.0}, hematocrit={0: 0.4}),
         names={"nodes": ("a", "b", "c", "d"), "segments": ("s", "t", "u")},
     )
     part = network.subset([2])

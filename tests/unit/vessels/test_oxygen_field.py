@@ -29,7 +29,7 @@ def one_vessel(flow: float, length: float = LENGTH) -> VesselNetwork:
         [[0, 1]],
         [2.0 * RADIUS],
         flow=[flow],
-        haematocrit=[0.4],
+        hematocrit=[0.4],
     )
 
 
@@ -85,7 +85,7 @@ def test_starving_tissue_takes_all_and_stays_positive() -> None:
 
 def test_wide_vessels_are_left_out_of_the_tissue() -> None:
     network = VesselNetwork(
-        [[52, 53, 0], [52, 53, 100]], [[0, 1]], [40], flow=[5.0], haematocrit=[0.4]
+        [[52, 53, 0], [52, 53, 100]], [[0, 1]], [40], flow=[5.0], hematocrit=[0.4]
     )
     frame = VoxelFrame.regular((10, 10, 10), 10.0)
     found = oxygen_field(network.subdivided("10 um"), frame, 60.0)

@@ -24,9 +24,9 @@ from krogh.vessels import (
 NL_MIN = 1e6 / 60.0  # um^3/s
 
 
-def tube(flow: float = 1.0, haematocrit: float = 0.4) -> VesselNetwork:
+def tube(flow: float = 1.0, hematocrit: float = 0.4) -> VesselNetwork:
     return VesselNetwork(
-        [[0, 0, 0], [1000, 0, 0]], [[0, 1]], [10], flow=[flow], haematocrit=[haematocrit]
+        [[0, 0, 0], [1000, 0, 0]], [[0, 1]], [10], flow=[flow], hematocrit=[hematocrit]
     )
 
 
@@ -38,7 +38,7 @@ def joining() -> VesselNetwork:
         [[0, 2], [2, 1], [2, 3]],
         [8, 10, 12],
         flow=[1.0, -3.0, 4.0],
-        haematocrit=[0.4, 0.4, 0.4],
+        hematocrit=[0.4, 0.4, 0.4],
     )
 
 
@@ -83,7 +83,7 @@ def test_junctions_mix_by_flow() -> None:
 def test_mass_is_balanced_in_a_large_network() -> None:
     tree = generate.space_colonization("0.6 mm", "90 mm/mm^3", diameter="8 um", seed=3)
     last = int(np.flatnonzero((tree.nodes == [300.0, 300.0, 600.0]).all(axis=1))[0])
-    ends = Boundary.of({0: 40.0, last: 10.0}, haematocrit={0: 0.4})
+    ends = Boundary.of({0: 40.0, last: 10.0}, hematocrit={0: 0.4})
     network, _ = solve_flow(tree, ends)
     outside = np.linspace(0.0, 3.0, network.num_segments)
     found = SoluteCarriage(network, 5.0).steady(2.0, outside)
@@ -124,7 +124,7 @@ def test_nothing_flows_and_nothing_is_exchanged() -> None:
 def test_in_time_a_front_arrives_and_the_steady_state_follows() -> None:
     errors = []
     for parts in ("20 um", "10 um"):
-        network = tube(haematocrit=0.0).subdivided(parts)
+        network = tube(hematocrit=0.0).subdivided(parts)
         carriage = SoluteCarriage(network, 2.0)
         transit = float(network.volumes.sum()) / NL_MIN
         course = carriage.course(np.array([0.0, 0.5, 8.0]) * transit, 4.0, 1.0, initial=1.0)
@@ -180,7 +180,7 @@ def test_resistance_at_the_table_and_beyond() -> None:
 
 
 def test_oxygen_without_cells_is_the_exponential() -> None:
-    network = tube(haematocrit=0.0).subdivided("2 um")
+    network = tube(hematocrit=0.0).subdivided("2 um")
     found = steady_oxygen(network, 90.0, 30.0, resistance=1.2)
     fall = 1000.0 / 1.2 / (NL_MIN * 3.1e-5)
     # Implicit steps of 2 um: (1 + f/n)^-n for e^-f.
@@ -215,7 +215,7 @@ def test_oxygen_at_junctions_is_conserved_where_cells_split() -> None:
         [[0, 1], [1, 2], [1, 3]],
         [20, 14, 9],
         flow=[4.0, 3.0, 1.0],
-        haematocrit=[0.4, 0.45, 0.25],
+        hematocrit=[0.4, 0.45, 0.25],
     )
     found = steady_oxygen(network, 80.0, 0.0, resistance=1e12)
     np.testing.assert_allclose(found.nodes, 80.0, rtol=1e-9)
@@ -255,8 +255,8 @@ def test_wrong_problems_are_named() -> None:
         SoluteCarriage(joining(), 1.0).steady([1.0, 2.0])
     with pytest.raises(DataError, match=r"KG-187.*times"):
         SoluteCarriage(joining(), 1.0).course([1.0], 1.0)
-    with pytest.raises(DataError, match=r"KG-187.*no haematocrit"):
-        steady_oxygen(joining().replace(haematocrit=None), 80.0, 20.0)
+    with pytest.raises(DataError, match=r"KG-187.*no hematocrit"):
+        steady_oxygen(joining().replace(hematocrit=None), 80.0, 20.0)
     loop = VesselNetwork(
         [[0, 0, 0], [50, 0, 0], [50, 50, 0], [90, 0, 0], [30, 80, 0]],
         [[0, 1], [1, 2], [2, 4], [4, 1], [1, 3]],

@@ -45,7 +45,7 @@ def test_uptake_follows_receptors_only_when_they_are_full():
 
 
 def test_cold_mass_lowers_the_signal_and_raises_the_mass():
-    """A fixed tracer with more and more unlabelled antibody.
+    """A fixed tracer with more and more unlabeled antibody.
 
     Uptake of the tracer (its SUV) falls once receptors saturate, while the mass of antibody in the
     tumor goes on rising.

@@ -334,7 +334,7 @@ def test_larger_particles_enter_less_and_spheroids_fill_by_porosity():
     )
 
 
-# --- a labelled tracer with cold drug -------------------------------------------------------------
+# --- a labeled tracer with cold drug -------------------------------------------------------------
 
 
 def _tracer(doses, subject, times="96 h"):

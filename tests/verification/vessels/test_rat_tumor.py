@@ -62,9 +62,9 @@ def test_flow_is_conserved_at_every_junction(rat: VesselNetwork, law: str) -> No
     assert report.iterations <= 30
     assert junction_errors(solved).max() < 1e-12
     assert solved.flow is not None
-    assert solved.haematocrit is not None
+    assert solved.hematocrit is not None
     start, stop = solved.segments.T
-    cells = solved.flow * solved.haematocrit
+    cells = solved.flow * solved.hematocrit
     net = np.bincount(stop, cells, 92) - np.bincount(start, cells, 92)
     through = np.bincount(stop, np.abs(cells), 92) + np.bincount(start, np.abs(cells), 92)
     inner = solved.degrees > 1
@@ -93,7 +93,7 @@ def test_flows_of_the_file_are_those_of_a_constant_viscosity(rat: VesselNetwork)
 def test_round_trips(rat: VesselNetwork, tmp_path: Path) -> None:
     for name in ("rat.vtp", "rat_segments.csv"):
         again = read(write(rat, tmp_path / name))
-        for what in ("nodes", "segments", "diameter", "flow", "haematocrit", "kind"):
+        for what in ("nodes", "segments", "diameter", "flow", "hematocrit", "kind"):
             np.testing.assert_array_equal(getattr(again, what), getattr(rat, what))
 
 

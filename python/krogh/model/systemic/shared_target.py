@@ -29,7 +29,7 @@ def shared_target(
 ) -> Model:
     """Return a target that several drugs compete for, with full binding of each.
 
-    For naked antibody and conjugate, labelled tracer and cold drug, drug and competitor.  With the
+    For naked antibody and conjugate, labeled tracer and cold drug, drug and competitor.  With the
     free drug ``C_d`` (``Cp_d``, per molar mass where that is given) of each drug d::
 
         d(central_d)/dt = ... - (kon_d*C_d*R - koff_d*RC_d)*V1_d

@@ -49,7 +49,7 @@ def read_vtp(
 
     Notes
     -----
-    Arrays ``flow`` (nl/min), ``haematocrit`` and ``kind`` of lines and ``pressure`` (mmHg) of
+    Arrays ``flow`` (nl/min), ``hematocrit`` and ``kind`` of lines and ``pressure`` (mmHg) of
     points, as `krogh.vessels.write` makes them, are read too.  Points that no line uses are an
     error (KG-183).
 
@@ -105,7 +105,7 @@ def read_vtp(
         segments=pairs,
         diameter=width * factor,
         flow=cells.get("flow"),
-        haematocrit=cells.get("haematocrit"),
+        hematocrit=cells.get("hematocrit"),
         pressure=points.get("pressure"),
         kind=cells.get("kind"),
         note=path.name,
@@ -170,8 +170,8 @@ def vtp_text(network: VesselNetwork, *, encoding: str = "base64") -> str:
     cells: dict[str, NDArray[Any]] = {"diameter": network.diameter}
     if network.flow is not None:
         cells["flow"] = network.flow
-    if network.haematocrit is not None:
-        cells["haematocrit"] = network.haematocrit
+    if network.hematocrit is not None:
+        cells["hematocrit"] = network.hematocrit
     if network.kind is not None:
         cells["kind"] = network.kind.astype(np.int64)
     points = {} if network.pressure is None else {"pressure": network.pressure}

@@ -1,4 +1,4 @@
-"""Secomb's network.dat: segments with flow and haematocrit, nodes, boundary nodes.
+"""Secomb's network.dat: segments with flow and hematocrit, nodes, boundary nodes.
 
 SPDX-License-Identifier: BSD-3-Clause
 
@@ -57,11 +57,11 @@ class _Lines:
 
 
 def read_secomb(path: Path) -> VesselNetwork:
-    """Return the network of a network.dat file, with flow, haematocrit and boundary conditions.
+    """Return the network of a network.dat file, with flow, hematocrit and boundary conditions.
 
     The flow of a segment is positive from its first to its second node.  Boundary nodes of kind 0
-    have a pressure, of kind 1 and 2 a flow into the network, of kind 3 nothing but a haematocrit;
-    the columns after the haematocrit are kept in ``boundary.others`` by the names in the header.
+    have a pressure, of kind 1 and 2 a flow into the network, of kind 3 nothing but a hematocrit;
+    the columns after the hematocrit are kept in ``boundary.others`` by the names in the header.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def read_secomb(path: Path) -> VesselNetwork:
         segment_names.append(words[0])
         kinds.append(lines.number_at(words, 1, "the type"))
         pairs.append((words[2:4], lines.number))
-        what = ("the diameter", "the flow", "the haematocrit")
+        what = ("the diameter", "the flow", "the hematocrit")
         columns.append([lines.number_at(words, 4 + i, name) for i, name in enumerate(what)])
     num_nodes = lines.count("the number of nodes")
     lines.take("the header of the nodes")
@@ -112,7 +112,7 @@ def read_secomb(path: Path) -> VesselNetwork:
         "segments": segments,
         "diameter": data[:, 0],
         "flow": data[:, 1],
-        "haematocrit": data[:, 2],
+        "hematocrit": data[:, 2],
         "kind": kinds,
         "boundary": _boundary(lines, place),
         "box": [[0.0, 0.0, 0.0], extent],
@@ -131,7 +131,7 @@ def _boundary(lines: _Lines, place: Any) -> Boundary | None:
         words = lines.take_filled(f"boundary node {index + 1} of {count}")
         kind = lines.number_at(words, 1, "the kind of boundary node")
         value = lines.number_at(words, 2, "the pressure or flow")
-        cells = lines.number_at(words, 3, "the haematocrit")
+        cells = lines.number_at(words, 3, "the hematocrit")
         node = place(words[0], lines.number)
         if kind not in (_PRESSURE, *_FLOWS, _UNKNOWN):
             unreadable(
@@ -143,7 +143,7 @@ def _boundary(lines: _Lines, place: Any) -> Boundary | None:
         others.append([lines.number_at(words, i, f"column {i + 1}") for i in range(4, len(words))])
     if not rows:
         return None
-    nodes, pressures, values, haematocrit = zip(*rows, strict=True)
+    nodes, pressures, values, hematocrit = zip(*rows, strict=True)
     widths = {len(row) for row in others}
     if len(widths) > 1:
         unreadable(lines.path, "the boundary nodes have different numbers of columns.")
@@ -158,6 +158,6 @@ def _boundary(lines: _Lines, place: Any) -> Boundary | None:
         nodes=np.array(nodes),
         is_pressure=np.array(pressures),
         values=np.array(values),
-        haematocrit=np.array(haematocrit),
+        hematocrit=np.array(hematocrit),
         others=dict(zip(titles, columns, strict=True)),
     )

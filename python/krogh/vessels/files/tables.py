@@ -3,9 +3,9 @@
 SPDX-License-Identifier: BSD-3-Clause
 
 ``nodes.csv``: ``node, x [um], y [um], z [um]`` and optionally ``pressure [mmHg]``,
-``boundary pressure [mmHg]``, ``boundary flow [nl/min]``, ``boundary haematocrit``.
+``boundary pressure [mmHg]``, ``boundary flow [nl/min]``, ``boundary hematocrit``.
 ``segments.csv``: ``from, to, diameter [um]`` (or ``radius [um]``) and optionally ``segment``,
-``flow [nl/min]``, ``haematocrit``, ``kind``.
+``flow [nl/min]``, ``hematocrit``, ``kind``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NODES: dict[str, str | None] = {
     "pressure": "mmHg",
     "boundary pressure": "mmHg",
     "boundary flow": "nl/min",
-    "boundary haematocrit": "1",
+    "boundary hematocrit": "1",
 }
 _SEGMENTS: dict[str, str | None] = {
     "segment": None,
@@ -44,7 +44,7 @@ _SEGMENTS: dict[str, str | None] = {
     "diameter": "um",
     "radius": "um",
     "flow": "nl/min",
-    "haematocrit": "1",
+    "hematocrit": "1",
     "kind": "1",
 }
 _HEADER = re.compile(r"\s*([^\[\]]*?)\s*(?:\[\s*([^\]]*?)\s*\])?\s*$")
@@ -85,7 +85,7 @@ def read_csv(nodes: str | Path, segments: str | Path) -> VesselNetwork:
     if "segment" in rows:
         known["segments"] = tuple(rows["segment"])
     for what, column in (*table.items(), *rows.items()):
-        if what not in ("boundary pressure", "boundary flow", "boundary haematocrit") and np.any(
+        if what not in ("boundary pressure", "boundary flow", "boundary hematocrit") and np.any(
             _missing(column)
         ):
             path, at = (node_path, lines) if what in table else (segment_path, numbers)
@@ -96,7 +96,7 @@ def read_csv(nodes: str | Path, segments: str | Path) -> VesselNetwork:
         segments=np.array(ends, dtype=np.intp).reshape(-1, 2),
         diameter=width,
         flow=rows.get("flow"),
-        haematocrit=rows.get("haematocrit"),
+        hematocrit=rows.get("hematocrit"),
         kind=rows.get("kind"),
         pressure=table.get("pressure"),
         boundary=_boundary(node_path, table, lines),
@@ -115,14 +115,14 @@ def _boundary(path: Path, table: dict[str, Any], lines: list[int]) -> Boundary |
     nothing = np.full(len(lines), np.nan)
     pressure = table.get("boundary pressure", nothing)
     flow = table.get("boundary flow", nothing)
-    cells = table.get("boundary haematocrit", nothing)
+    cells = table.get("boundary hematocrit", nothing)
     both = np.flatnonzero(~np.isnan(pressure) & ~np.isnan(flow))
     if both.size:
         unreadable(path, "a node has a boundary pressure and a flow; give one.", lines[both[0]])
     given = np.flatnonzero(~np.isnan(pressure) | ~np.isnan(flow))
     alone = np.flatnonzero(~np.isnan(cells) & np.isnan(pressure) & np.isnan(flow))
     if alone.size:
-        unreadable(path, "a boundary haematocrit needs a pressure or a flow.", lines[alone[0]])
+        unreadable(path, "a boundary hematocrit needs a pressure or a flow.", lines[alone[0]])
     if not given.size:
         return None
     kinds = ~np.isnan(pressure[given])
@@ -204,7 +204,7 @@ def write_csv(network: VesselNetwork, nodes: str | Path, segments: str | Path) -
         for name, chosen, values in (
             ("boundary pressure [mmHg]", boundary.is_pressure, boundary.values),
             ("boundary flow [nl/min]", ~boundary.is_pressure, boundary.values),
-            ("boundary haematocrit", ~np.isnan(boundary.haematocrit), boundary.haematocrit),
+            ("boundary hematocrit", ~np.isnan(boundary.hematocrit), boundary.hematocrit),
         ):
             if chosen.any():
                 column = np.full(network.num_nodes, np.nan)
@@ -218,8 +218,8 @@ def write_csv(network: VesselNetwork, nodes: str | Path, segments: str | Path) -
     rows["diameter [um]"] = network.diameter
     if network.flow is not None:
         rows["flow [nl/min]"] = network.flow
-    if network.haematocrit is not None:
-        rows["haematocrit"] = network.haematocrit
+    if network.hematocrit is not None:
+        rows["hematocrit"] = network.hematocrit
     if network.kind is not None:
         rows["kind"] = network.kind
     written(Path(nodes), _text(table))

@@ -335,7 +335,7 @@ def test_carriers_release_inside_and_outside():
     assert found["C_dox"] == pytest.approx(3 * k * 12000)
 
 
-def labelled(kind, **options):
+def labeled(kind, **options):
     return Model(
         kind,
         free("Ab"),
@@ -357,8 +357,8 @@ def labelled(kind, **options):
 def test_labels():
     times = np.linspace(0.0, 96.0, 9)
     start = {"F_Ab": "50[nM]"}
-    stays = course(labelled("residualizing", half_life="78.4 h"), times, start=start)
-    goes = course(labelled("non_residualizing", leaving_rate="2 1/h"), times, start=start)
+    stays = course(labeled("residualizing", half_life="78.4 h"), times, start=start)
+    goes = course(labeled("non_residualizing", leaving_rate="2 1/h"), times, start=start)
     np.testing.assert_allclose(stays["label_Ab"], 50.0, rtol=1e-9)
     np.testing.assert_allclose(stays["X_Ab"], stays["G_Ab"], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(stays["activity_Ab"], 50 * 2 ** (-times / 78.4), rtol=1e-9)

@@ -15,10 +15,10 @@ from numpy.typing import DTypeLike, NDArray
 from krogh import units
 from krogh.errors import SpecError, did_you_mean
 
-__all__ = ["LabelledArray"]
+__all__ = ["LabeledArray"]
 
 
-class LabelledArray:
+class LabeledArray:
     """Read-only numbers with the names of their axes and their unit.
 
     Parameters
@@ -105,14 +105,14 @@ class LabelledArray:
     def __reduce__(self) -> tuple[Any, ...]:
         coords, coord_units = dict(self._coords), dict(self._coord_units)
         parts = (self._values, self._dims, self._unit, self._name, coords, coord_units)
-        return LabelledArray, parts
+        return LabeledArray, parts
 
-    def to(self, unit: str) -> LabelledArray:
+    def to(self, unit: str) -> LabeledArray:
         """Return the array in another unit of the same dimension."""
         factor = units.convert(1.0, self._unit, unit)
         return self._with(self._values * factor, self._dims, unit=unit)
 
-    def sel(self, **labels: Any) -> LabelledArray:
+    def sel(self, **labels: Any) -> LabeledArray:
         """Return the part with the given coordinates: ``.sel(subject=3)``, ``.sel(time=7.0)``.
 
         One label drops the axis, a list keeps it.  Labels must match exactly.
@@ -146,7 +146,7 @@ class LabelledArray:
                 coords[axis_name] = along[positions]
         return self._with(values, tuple(dims), coords=coords)
 
-    def quantiles(self, levels: Any, dim: str = "subject") -> LabelledArray:
+    def quantiles(self, levels: Any, dim: str = "subject") -> LabeledArray:
         """Return quantiles over an axis, NaN left out; the new first axis is ``quantile``."""
         axis = self._axis(dim)
         at = np.atleast_1d(np.asarray(levels, dtype=np.float64))
@@ -156,7 +156,7 @@ class LabelledArray:
         coords = {k: v for k, v in self._coords.items() if k != dim} | {"quantile": at}
         return self._with(values, dims, coords=coords)
 
-    def median(self, dim: str = "subject") -> LabelledArray:
+    def median(self, dim: str = "subject") -> LabeledArray:
         """Return the median over an axis, NaN left out."""
         return self.quantiles([0.5], dim).sel(quantile=0.5)
 
@@ -174,10 +174,10 @@ class LabelledArray:
         dims: tuple[str, ...],
         unit: str | None = None,
         coords: Mapping[str, Any] | None = None,
-    ) -> LabelledArray:
+    ) -> LabeledArray:
         kept = self._coords if coords is None else coords
         coord_units = {k: u for k, u in self._coord_units.items() if k in kept}
-        return LabelledArray(
+        return LabeledArray(
             values, dims, self._unit if unit is None else unit, self._name, kept, coord_units
         )
 
@@ -185,7 +185,7 @@ class LabelledArray:
         """Return an xarray DataArray with units in its attributes."""
         from krogh.table import require_extra
 
-        xarray = require_extra("xarray", "a labelled array of xarray")
+        xarray = require_extra("xarray", "a labeled array of xarray")
         array = xarray.DataArray(
             self._values,
             dims=self._dims,

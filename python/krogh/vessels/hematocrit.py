@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 def distribute_cells(
     network: VesselNetwork, flow: Floats, entering: Floats, *, phase_separation: bool = True
 ) -> Floats:
-    """Return the discharge haematocrit of each segment, shape (m,).
+    """Return the discharge hematocrit of each segment, shape (m,).
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def distribute_cells(
     flow
         Flow in each segment, shape (m,).
     entering
-        Haematocrit of blood that enters at each node, NaN where none can, shape (n,).
+        Hematocrit of blood that enters at each node, NaN where none can, shape (n,).
     phase_separation
         Whether `cell_split` holds where one vessel feeds two at a node of three segments.
 
     Notes
     -----
-    Segments without flow get the haematocrit of the node with the higher flow through it; where
+    Segments without flow get the hematocrit of the node with the higher flow through it; where
     there is none either, 0.
 
     Raises
     ------
     DataError
-        KG-184 where blood enters without a known haematocrit.
+        KG-184 where blood enters without a known hematocrit.
     SolverError
         KG-321 if the split would put more than 99 % cells into a vessel.
     """
@@ -60,7 +60,7 @@ def distribute_cells(
     if unknown.size:
         raise DataError(
             f"KG-184: blood enters at node {first_few(unknown)} (counted from 0), and no"
-            " haematocrit is given there; set it in the boundary condition or inlet_haematocrit."
+            " hematocrit is given there; set it in the boundary condition or inlet_hematocrit."
         )
     outside = np.where(source, outside, 0.0)
     fluxes = np.where(source, outside * np.where(np.isnan(entering), 0.0, entering), 0.0)
@@ -91,9 +91,9 @@ def distribute_cells(
     wrong = np.flatnonzero(cells > 0.99)
     if wrong.size:
         raise SolverError(
-            f"KG-321: the haematocrit of segment {first_few(wrong)} (counted from 0) becomes"
+            f"KG-321: the hematocrit of segment {first_few(wrong)} (counted from 0) becomes"
             f" {cells[wrong[0]]:.3f}: the split of cells at branches does not hold for these"
-            " diameters and flows.  Use phase_separation=False or a lower inlet haematocrit."
+            " diameters and flows.  Use phase_separation=False or a lower inlet hematocrit."
         )
     return cells
 
@@ -107,7 +107,7 @@ def _split(
     feeder: NDArray[np.intp],
     cells: Floats,
 ) -> None:
-    """Set the haematocrit of the pairs of segments that leave branching nodes."""
+    """Set the hematocrit of the pairs of segments that leave branching nodes."""
     chosen = leaving[branching[upstream[leaving]]]
     if not chosen.size:
         return
