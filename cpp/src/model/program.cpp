@@ -45,7 +45,8 @@ Program::~Program() = default;
 Program::Program(Program&&) noexcept = default;
 
 Program::Program(ModelSpec spec)
-    : given_(std::move(spec)), spec_(given_),
+    : given_(std::move(spec)),
+      spec_(given_),
       native_cache_(std::make_unique<NativeCache>()),
       line_cache_(std::make_unique<LineCache>()) {
   validate();

@@ -70,7 +70,7 @@ struct LineDirections {
   std::span<const double> permeability;  ///< shape (sets, count, branches, num_mobile, 2)
   /// shape (sets, count, num_mobile, num_cells + branches); needs a velocity
   std::span<const double> velocity;
-  std::span<const double> rates;         ///< shape (sets, count, num_inputs, num_terms)
+  std::span<const double> rates;  ///< shape (sets, count, num_inputs, num_terms)
   /// shape (sets, count, num_pulses, num_inputs, num_terms)
   std::span<const double> pulse_amplitudes;
   std::span<const double> table_values;  ///< shape (sets, count, num_inputs, points)
