@@ -27,6 +27,7 @@ from krogh.line.tolerance import line_tolerances
 from krogh.line.verify import compared, second_engine, second_settings
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
+from krogh.simulate.options import check_options
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space import Shape
 
@@ -142,7 +143,16 @@ def simulate_line(
         KG-320: a line could not be solved.  ``error.result`` holds the rest.
     """
     began = time.perf_counter()
-    _check(rtol, method, max_steps, num_threads, on_failure)
+    check_options(
+        rtol,
+        max_steps,
+        num_threads,
+        on_failure,
+        least_rtol=1e-12,
+        ways=("auto", "raise", "return", "nan"),
+        method=method,
+        methods=METHODS,
+    )
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
@@ -274,26 +284,6 @@ def recorded_of(
                 f" {name!r}.{did_you_mean(str(name), known)}"
             )
     return outputs, tuple(i for i, n in enumerate(tissue.state_names) if n in needed)
-
-
-def _check(rtol: float, method: str, max_steps: int, num_threads: int, on_failure: str) -> None:
-    if not (isinstance(rtol, (int, float)) and 1e-12 <= rtol <= 0.1):
-        raise SpecError(f"KG-119: rtol must lie between 1e-12 and 0.1, not {rtol!r}.")
-    if method not in METHODS:
-        raise SpecError(
-            f"KG-119: unknown method {method!r}.{did_you_mean(str(method), METHODS)}"
-            f"  Methods: {', '.join(METHODS)}."
-        )
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
-        raise SpecError(
-            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
-        )
-    if on_failure not in ("auto", "raise", "return", "nan"):
-        raise SpecError(
-            f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."
-        )
 
 
 def _handle_failures(result: LineResult, on_failure: str) -> LineResult:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from krogh.dosing import Dose, EventTable, Regimen
 from krogh.draws import require_seed
-from krogh.errors import SpecError, did_you_mean
+from krogh.errors import SpecError
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.population import ParameterUncertainty
@@ -27,6 +27,7 @@ from krogh.simulate.effects import levels_wanted
 from krogh.simulate.engine import Options, run_engine, run_exactly_with_metrics
 from krogh.simulate.failures import handle_failures
 from krogh.simulate.memory import require_memory
+from krogh.simulate.options import check_options
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.simulate.tolerance import absolute_tolerances
 from krogh.simulate.verify import verified
@@ -163,7 +164,16 @@ def simulate(
         KG-310: a subject could not be solved (see `on_failure`).  ``error.result`` holds the rest.
     """
     began = time.perf_counter()
-    _check_options(rtol, method, max_steps, num_threads, on_failure)
+    check_options(
+        rtol,
+        max_steps,
+        num_threads,
+        on_failure,
+        least_rtol=1e-13,
+        ways=("auto", "raise", "return", "nan"),
+        method=method,
+        methods=METHODS,
+    )
     _check_kinds(values, thresholds, sensitivities, uncertainty)
     require_seed(seed)
     keywords = {"weight": weight, "surface": surface, "gfr": gfr}
@@ -228,28 +238,6 @@ def simulate(
         )
     )
     return handle_failures(result, on_failure)
-
-
-def _check_options(
-    rtol: float, method: str, max_steps: int, num_threads: int, on_failure: str
-) -> None:
-    if not (isinstance(rtol, (int, float)) and 1e-13 <= rtol <= 0.1):
-        raise SpecError(f"KG-119: rtol must lie between 1e-13 and 0.1, not {rtol!r}.")
-    if method not in METHODS:
-        raise SpecError(
-            f"KG-119: unknown method {method!r}.{did_you_mean(str(method), METHODS)}"
-            f"  Methods: {', '.join(METHODS)}."
-        )
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
-        raise SpecError(
-            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
-        )
-    if on_failure not in ("auto", "raise", "return", "nan"):
-        raise SpecError(
-            f"KG-119: on_failure must be 'auto', 'raise', 'return' or 'nan', not {on_failure!r}."
-        )
 
 
 def _check_kinds(values: Any, thresholds: Any, sensitivities: Any, uncertainty: Any) -> None:

@@ -22,6 +22,7 @@ from krogh.line.tolerance import line_tolerances
 from krogh.model import Model
 from krogh.model.compile import CompiledModel
 from krogh.schedule import SET_PARAMETER
+from krogh.simulate.options import check_options
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
@@ -143,7 +144,7 @@ def simulate_volume(
     ... )  # doctest: +SKIP
     """
     began = time.perf_counter()
-    _check(rtol, max_steps, num_threads, on_failure)
+    check_options(rtol, max_steps, num_threads, on_failure, least_rtol=1e-12, ways=_ON_FAILURE)
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
@@ -260,21 +261,6 @@ def _require_constant(dosing: Dosing) -> None:
                 "KG-164: the event table has covariates that change in time, which a volume cannot"
                 " follow; give one value for the run, or use krogh.simulate_line."
             )
-
-
-def _check(rtol: float, max_steps: int, num_threads: int, on_failure: str) -> None:
-    if isinstance(rtol, bool) or not (isinstance(rtol, (int, float)) and 1e-12 <= rtol <= 0.1):
-        raise SpecError(f"KG-119: rtol must lie between 1e-12 and 0.1, not {rtol!r}.")
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise SpecError(f"KG-119: max_steps must be a positive whole number, not {max_steps!r}.")
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 0:
-        raise SpecError(
-            f"KG-119: num_threads must be 0 (as many as are granted) or more, not {num_threads!r}."
-        )
-    if on_failure not in _ON_FAILURE:
-        raise SpecError(
-            f"KG-119: on_failure must be 'raise', 'return' or 'nan', not {on_failure!r}."
-        )
 
 
 def _handle_failure(result: VolumeResult, on_failure: str) -> VolumeResult:
