@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -19,6 +20,8 @@
 #include "simulate/volume_plasma.hpp"
 
 namespace krogh::simulate {
+
+inline std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// One run. Built on one thread; `run` is called by every member of a team, each of which goes
 /// through the same decisions on numbers of its own.
@@ -133,5 +136,31 @@ class VolumeEngine {
   double peak_ = 10.0;
   VolumeResult result_;
 };
+
+/// Numbers from one piece's sums to the next: whole cache lines, one more than needed.
+inline std::int64_t sum_stride(std::int64_t count) { return (count + 7) / 8 * 8 + 8; }
+
+template <class Work>
+void VolumeEngine::each_piece(Member& self, const Work& work) {
+  const Share share =
+      share_of(static_cast<std::int64_t>(pieces_.size()), self.number, self.team.size());
+  for (std::int64_t p = share.begin; p < share.end; ++p) work(pieces_[idx(p)], p);
+}
+
+template <class Work>
+void VolumeEngine::add_up(Member& self, AlignedBuffer& sums, std::int64_t count, double* totals,
+                          const Work& work) {
+  const std::int64_t stride = sum_stride(count);
+  each_piece(self, [&](const VolumePiece& piece, std::int64_t p) {
+    double* own = sums.data() + p * stride;
+    std::fill_n(own, count, 0.0);
+    work(piece, own);
+  });
+  self.team.wait();
+  std::fill_n(totals, count, 0.0);
+  for (std::size_t p = 0; p < pieces_.size(); ++p)
+    for (std::int64_t k = 0; k < count; ++k)
+      totals[k] += sums.data()[static_cast<std::int64_t>(p) * stride + k];
+}
 
 }  // namespace krogh::simulate

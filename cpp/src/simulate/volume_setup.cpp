@@ -8,8 +8,6 @@
 namespace krogh::simulate {
 namespace {
 
-std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
-
 /// Doubles per tape row: wide rows amortize the tape, as long as the file of a block stays in the
 /// first-level cache.
 int width_of(const model::LineProgram& line, int num_states) {
