@@ -270,6 +270,8 @@ class VolumeRun:
     @property
     def plasma(self) -> Float | None: ...
     @property
+    def fed(self) -> Float: ...
+    @property
     def failures(self) -> list[tuple[int, str, float, int, int, bool]]: ...
 
 def simulate_volume(
@@ -320,4 +322,9 @@ def simulate_volume(
     dose_states: Int32 | None = None,
     dose_amounts: Float | None = None,
     dose_kinds: Int8 | None = None,
+    exchange_factors: Sequence[int] = ...,
+    plasma_feeds: Sequence[tuple[int, int, float]] = ...,
+    jump_times: Float | None = None,
+    jump_states: Sequence[int] = ...,
+    jump: Callable[[int, Float], Float] | None = None,
 ) -> VolumeRun: ...

@@ -82,6 +82,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   number_pieces();
   place_fields();
   place_states();
+  place_followed();
   if (problem.plasma.program != nullptr) place_plasma();
 }
 
@@ -180,7 +181,7 @@ void VolumeEngine::place_transport() {
     const std::vector<double> rate = spread(problem_.exchange_rates, e, num_exchanges, 0.0);
     for (std::int64_t k = 0; k < n; ++k) {
       exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
-      loss[of.mobile * b.stride + k] += rate[idx(k)] * volume[k];
+      if (of.factor_state < 0) loss[of.mobile * b.stride + k] += rate[idx(k)] * volume[k];
     }
   }
   sides_.resize(idx(m));
@@ -230,7 +231,7 @@ void VolumeEngine::place_transport() {
   b.inverse_fraction = inverse;
   b.loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
-  b.exchange = exchange;
+  b.exchange = b.exchange_now = exchange;
   b.exchange_mobile = exchange_mobile_.data();
   b.sides = side_pointers_.data();
   for (std::int64_t d = 0; d < 3; ++d) {
@@ -352,6 +353,49 @@ void VolumeEngine::place_states() {
   b.schur = next;
 }
 
+/// What follows states of the tissue: rates of exchange, feeds of the plasma.
+void VolumeEngine::place_followed() {
+  VolumeBlock& b = block_;
+  const auto place_of = [&](std::int32_t state) {
+    const auto found = std::find(followed_.begin(), followed_.end(), state);
+    const auto place = static_cast<int>(found - followed_.begin());
+    if (found == followed_.end()) followed_.push_back(state);
+    return place;
+  };
+  for (const VolumeExchange& e : problem_.exchange) {
+    factor_of_.push_back(e.factor_state < 0 ? -1 : place_of(e.factor_state));
+    b.has_factors = b.has_factors || e.factor_state >= 0;
+  }
+  for (const VolumePlasmaFeed& f : problem_.plasma.feeds) {
+    feed_of_.push_back(place_of(f.tissue_state));
+    feed_factors_.push_back(f.factor);
+  }
+  b.factor_of = factor_of_.data();
+  b.num_feeds = static_cast<int>(feed_of_.size());
+  b.feed_of = feed_of_.data();
+  b.feed_factors = feed_factors_.data();
+  b.followed = followed_.data();
+  b.num_followed = static_cast<int>(followed_.size());
+  if (followed_.empty()) return;
+  feed_sums_ = AlignedBuffer(pieces_.size() * idx(sum_stride(b.num_feeds)));
+  const std::int64_t exchanges = b.num_exchanges * b.stride, mobile = b.num_mobile * b.stride;
+  const std::int64_t moved = b.has_factors ? 2 * exchanges + mobile : 0;
+  follow_ = AlignedBuffer(idx(b.num_followed * b.stride + moved));
+  b.follow = follow_.data();
+  if (!b.has_factors) return;
+  b.rest_exchange = b.exchange;
+  b.rest_loss = b.loss;
+  b.own_exchange = b.follow + b.num_followed * b.stride;
+  b.own_exchange_now = b.own_exchange + exchanges;
+  b.own_loss = b.own_exchange_now + exchanges;
+  std::copy_n(b.exchange, exchanges, b.own_exchange);
+  std::copy_n(b.exchange, exchanges, b.own_exchange_now);
+  b.exchange = b.own_exchange;
+  b.exchange_now = b.own_exchange_now;
+  b.loss = b.own_loss;
+  b.has_loss = true;
+}
+
 void VolumeEngine::place_plasma() {
   VolumeBlock& b = block_;
   const std::int64_t m = b.num_mobile;
@@ -371,6 +415,7 @@ void VolumeEngine::place_plasma() {
       if (inside_[idx(k)] != 0)
         exchange_sums_[idx(std::int64_t{connected_[idx(k)]} * b.num_exchanges + e)] +=
             b.exchange[e * b.stride + k];
+  if (b.has_factors) rate_sums_.assign(pieces_.size() * exchange_sums_.size(), 0.0);
 }
 
 }  // namespace krogh::simulate
