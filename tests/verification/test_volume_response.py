@@ -99,7 +99,7 @@ def test_voxels_that_are_all_alike_are_one_compartment_with_its_body(uptake):
     assert exact[:, 1].max() > 0.5  # and clearance has risen by a sixth
     # without the factor, or the feed, it is another course
     steady = volume.run(times, exchange_factors=[-1])
-    assert abs(steady.values[-1, 1, 0, 0, 0] / exact[-1, 3] - 1.0) > 0.2
+    assert steady.values[0, 1, 0, 0, 0] > 1.02 * exact[0, 3]
     deaf = volume.run(times, plasma_feeds=[])
     assert abs(deaf.plasma[-1, 0] / exact[-1, 0] - 1.0) > 0.1
 
@@ -151,7 +151,7 @@ def test_bits_do_not_depend_on_threads():
         return 0.5 * states
 
     jump = {"jump_times": np.array([4.0 * HOUR]), "jump_states": [2, 1], "jump": halved}
-    runs = [volume.run([12.0 * HOUR], num_threads=n, **jump) for n in (1, 2, 3, 5)]
+    runs = [volume.run([6.0 * HOUR], num_threads=n, **jump) for n in (1, 2, 3, 5)]
     for other in runs[1:]:
         for name in ("values", "contents", "plasma", "exchanged", "fed"):
             assert np.array_equal(getattr(runs[0], name), getattr(other, name)), name
