@@ -6,7 +6,8 @@ SPDX-License-Identifier: BSD-3-Clause
 """
 
 from krogh.volume.parts import VolumeFailure, VolumePlasma
+from krogh.volume.radiation import Radiation
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
 
-__all__ = ["VolumeFailure", "VolumePlasma", "VolumeResult", "simulate_volume"]
+__all__ = ["Radiation", "VolumeFailure", "VolumePlasma", "VolumeResult", "simulate_volume"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError
 from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
+
+if TYPE_CHECKING:
+    from krogh.volume.feed import Feed
+    from krogh.volume.radiation import Fractions
 
 __all__ = ["OUTSIDE", "SIDES", "VolumeProblem", "VoxelShape"]
 
@@ -61,6 +65,10 @@ class VolumeProblem(LineProblem):
         Whether each mobile species exchanges with vessels.
     num_lumen
         Voxels within vessels: no tissue, but a part of the tumour's volume, as of a cylinder.
+    feeds
+        What the plasma hears of the tissue.
+    fractions
+        Fractions of radiation, or None.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -70,6 +78,8 @@ class VolumeProblem(LineProblem):
     exchanges: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     num_lumen: int = 0
+    feeds: tuple[Feed, ...] = ()
+    fractions: Fractions | None = None
 
     @property
     def cells(self) -> int:

@@ -316,6 +316,39 @@ class VolumeResult:
         """Amounts that have entered from vessels and sides, by mobile species."""
         return {name: without_line(a) for name, a in self._cells.entered.items()}
 
+    @property
+    def fed(self) -> dict[str, LabeledArray]:
+        """What species of the plasma have gained by `feed`, in their units, axis ("time",)."""
+        c = self.problem.systemic
+        found = {}
+        for f in self.problem.feeds:
+            assert c is not None
+            unit = c.state_units[f.state]
+            values = self._outcome.fed[f.state] * c.state_factors[f.state]
+            coords = {"time": self.times.values}
+            found[f.species] = LabeledArray(
+                values, ("time",), unit, f"fed {f.species}", coords, {"time": self.time_unit}
+            )
+        return found
+
+    @property
+    def fractions(self) -> ResultTable:
+        """Fractions of radiation so far: time, dose, part of the living cells that survived each.
+
+        Raises
+        ------
+        SpecError
+            KG-118 where no radiation was given.
+        """
+        given = self.problem.fractions
+        if given is None:
+            raise SpecError("KG-118: no radiation was given.")
+        done = len(given.survival)
+        times = given.times[:done] / factor(self.time_unit)
+        columns = {"time": times, "dose": given.doses[:done], "survival": given.survival}
+        units = {"time": self.time_unit, "dose": "Gy"}
+        return ResultTable({k: np.asarray(v) for k, v in columns.items()}, units, "fractions")
+
     def ledger(
         self,
         groups: Mapping[str, Iterable[str]] | None = None,

@@ -27,7 +27,9 @@ from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
+from krogh.volume.feed import feeds_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
 
@@ -60,6 +62,8 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    feed: Mapping[str, Any] | None = None,
+    radiation: Radiation | None = None,
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -97,8 +101,8 @@ def simulate_volume(
         ``"0.2 mL"``: the plasma loses what a tumour of this volume, of which the grid is a part,
         takes up, and gets back what it gives off; left out, the plasma feels nothing.
     plasma
-        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
-        their points.
+        Curves ``{name: (([0, 1], "h"), values, unit)}``, straight between their points: instead of
+        `systemic`, or beside it for what it does not have (oxygen of the blood).
     record
         Outputs and species of the tissue whose voxels are kept; all outputs if left out.
     rtol
@@ -114,6 +118,14 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    feed
+        What the plasma hears of the tumour: ``{"antigen": ("living", "2 pmol/mL/d")}`` lets the
+        systemic species ``antigen`` grow by that rate times the sum of the tissue species
+        ``living`` over the volume of the whole tumour (`tumour_volume`).  The tissue loses nothing
+        by it: it is for signals and for what cells make anew.  Matter that leaves the tissue is a
+        species with a `Transport`, whose exchange keeps amounts to rounding.
+    radiation
+        `krogh.volume.Radiation`: fractions at stated times.
 
     Returns
     -------
@@ -129,7 +141,8 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps)) + v P S/V (free plasma - C/eps) + kinetics``, with the vessel
+    factor v of the `Transport` where it has one.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -188,6 +201,8 @@ def simulate_volume(
     )
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
+    problem.feeds = feeds_of(problem, feed)
+    problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(

@@ -60,9 +60,18 @@ def solve_volume(
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     exchanging = [k for k, has in enumerate(problem.exchanges) if has]
+    factors: list[int] = []
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
         options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
+        factors = [_factor(problem, k) for k in exchanging]
+        options["exchange_factors"] = factors
+    if problem.fractions is not None and problem.fractions.times.size:
+        options |= {
+            "jump_times": problem.fractions.times,
+            "jump_states": problem.fractions.states,
+            "jump": problem.fractions.apply,
+        }
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -93,7 +102,7 @@ def solve_volume(
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
-            signed_states=signed_states(tissue),
+            signed_states=[s for s in signed_states(tissue) if s not in factors],
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             **options,
@@ -113,6 +122,7 @@ def solve_volume(
         contents=np.asarray(run.contents)[None],
         entered=entered,
         plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
+        fed={f.state: np.asarray(run.fed)[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
@@ -122,6 +132,12 @@ def solve_volume(
         stopped=stopped,
     )
     return outcome, stats
+
+
+def _factor(problem: VolumeProblem, mobile: int) -> int:
+    """Return the state by which the exchange of a species is multiplied; -1: none."""
+    name = problem.mobiles[mobile].transport.vessel_factor
+    return -1 if name is None else problem.tissue.state_index(name)
 
 
 def _faces(grid: Grid, axis: int) -> Floats:
