@@ -137,7 +137,7 @@ def test_a_drain_alone_takes_what_it_takes():
 
 
 def test_a_plasma_with_two_rates_keeps_the_sum():
-    """Two mobile antibodies with different rates in and out, all of it between plasma and tissue."""
+    """Amounts only go between plasma and tissue, by an exchange and a drain that returns."""
     blood = Law(("A",), ("k",), lambda t, y, p: [-p.k * y.A])
     draw = np.random.default_rng(9)
     shape = (6, 7, 8)
