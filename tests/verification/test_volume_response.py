@@ -58,11 +58,11 @@ def patchy(cells):
     return np.where(draw.random(tuple(reversed(cells))) < 0.1, 2e-3, 0.0)
 
 
-def compartment(times, uptake, feed, volume):
+def compartment(times, uptake, feed, volume, out=2e-4):
     """The same without gradients, between the doses, by another integrator."""
 
     def law(t, y):
-        flow = 2e-4 * y[4] * (0.7 * y[0] - y[2] / 0.3)
+        flow = y[4] * (2e-4 * 0.7 * y[0] - out * y[2] / 0.3)
         tissue = TISSUE.derivative(t, y[2:], NUMBERS)
         body = BODY.derivative(t, y[:2], BODY_NUMBERS)
         return [
@@ -97,6 +97,17 @@ def test_voxels_that_are_all_alike_are_one_compartment_with_its_body(uptake):
     assert run.values[:, :, 1, 1, 2] == pytest.approx(exact[:, 2:], rel=2e-5)
     assert exact[-1, 4] < 0.4  # most vessels are lost
     assert exact[:, 1].max() > 0.5  # and clearance has risen by a sixth
+    # with another rate for what leaves
+    more = volume.run(
+        times,
+        rtol=1e-6,
+        atol=[1e-8, 1e-8, 1e-9],
+        exchange_out_rates=np.full((1, *volume.shape), 9e-4),
+    )
+    exact_more = compartment(times, uptake, FEED, volume.volumes.sum(), out=9e-4)
+    assert pytest.approx(exact_more[:, :2], rel=2e-5) == more.plasma
+    assert more.values[:, :, 1, 1, 2] == pytest.approx(exact_more[:, 2:], rel=2e-5)
+    assert exact_more[0, 2] < 0.7 * exact[0, 2]
     # without the factor, or the feed, it is another course
     steady = volume.run(times, exchange_factors=[-1])
     assert steady.values[0, 1, 0, 0, 0] > 1.02 * exact[0, 3]
@@ -121,9 +132,11 @@ def test_third_order_in_time_with_rates_that_follow_and_feeds():
 
 
 @pytest.mark.parametrize("linear_rtol", [1e-1, 1e-2])
-def test_what_vessels_bring_while_they_are_lost_is_booked(linear_rtol):
+@pytest.mark.parametrize("out", [1.0, 2.5])
+def test_what_vessels_bring_while_they_are_lost_is_booked(linear_rtol, out):
     cells = (8, 7, 6)
-    volume = tumour(cells, rate=patchy(cells), linear_rtol=linear_rtol)
+    rate = patchy(cells)
+    volume = tumour(cells, rate=rate, linear_rtol=linear_rtol, exchange_out_rates=out * rate[None])
     body = Law(("Cp", "A"), ("k", "more", "gone"), lambda t, y, p: [0.0 * y.Cp, 0.0 * y.A])
     volume = volume.but(options=volume.options | {"plasma": body.program()})
     regions = np.zeros((6, 7, 8), dtype=np.uint8)

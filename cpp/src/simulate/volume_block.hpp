@@ -42,6 +42,13 @@ struct VolumeBlock {
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
   const double* faces[3] = {};  ///< conductances, (mobile, n)
+  bool has_flow = false;
+  // Beside a flow: what carries C/eps through the faces, and its correction, (mobile, n) each.
+  const double* convection[3] = {};
+  const float* correction[3] = {};
+  /// Slope upstream of a face over that at it, per difference: flow along the axis, then against
+  /// it, (voxels along each direction) each.
+  const double* upstream[3] = {};
   bool periodic[3] = {};
   const double* zeros = nullptr;          ///< of a row
   const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
@@ -50,9 +57,13 @@ struct VolumeBlock {
   int num_exchanges = 0;
   const int* exchange_mobile = nullptr;  ///< (exchanges)
   const double* exchange = nullptr;      ///< rate V of the linear system, (exchanges, n)
+  const double* exchange_out = nullptr;  ///< of C/eps
+  bool has_two_rates = false;            ///< whether these differ
   const double* exchange_now = nullptr;  ///< the same at the stage's values
+  const double* exchange_out_now = nullptr;
   /// From boundary voxels of each side, (mobile, 6), in order of voxels; null: closed.
   const double* const* sides = nullptr;
+  const double* const* sides_out = nullptr;  ///< of C/eps
   double* outside = nullptr;  ///< concentration of the stage with its slope's part, (entries)
   /// Unknown of the stage that stands outside, from the plasma, (exchanges).
   double* change = nullptr;
@@ -63,10 +74,11 @@ struct VolumeBlock {
   double* follow = nullptr;       ///< (followed, n)
   bool has_factors = false;
   const int* factor_of = nullptr;  ///< position among the followed states; -1: none, (exchanges)
-  const double* rest_exchange = nullptr;  ///< rate V at a factor of one, (exchanges, n)
-  const double* rest_loss = nullptr;      ///< loss without the rates that follow, (mobile, n)
-  double* own_exchange = nullptr;         ///< what `exchange`, `exchange_now` and `loss` point to
-  double* own_exchange_now = nullptr;
+  /// Rate V at a factor of one, of what enters and of C/eps, (exchanges, n).
+  const double* rest_exchange[2] = {};
+  const double* rest_loss = nullptr;  ///< loss without the rates that follow, (mobile, n)
+  double* own_exchange[2] = {};       ///< what `exchange` and the like and `loss` point to
+  double* own_exchange_now[2] = {};
   double* own_loss = nullptr;
   int num_feeds = 0;
   const int* feed_of = nullptr;          ///< position among the followed states, (feeds)
@@ -142,7 +154,7 @@ struct VolumePiece {
   void volume_follow(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
                      const simulate::VolumePiece& p, int s, double* fed);                         \
   /** Sums of rate V of the linear system for each of the piece's connected regions, added to     \
-      (regions, exchanges). */                                                                    \
+      (regions, 2, exchanges). */                                                                 \
   void volume_rate_sums(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
                         double* sums);                                                            \
   /** Their transport, and amounts that enter, added to (entries) sums. */                        \

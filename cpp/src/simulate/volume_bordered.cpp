@@ -49,7 +49,7 @@ void VolumeEngine::set_change(Member& self) const {
 /// Rates of the linear system added up by connected region.
 void VolumeEngine::sum_rates(Member& self) {
   const VolumeBlock& b = self.block;
-  const std::int64_t stride = std::int64_t{num_connected_} * b.num_exchanges;
+  const std::int64_t exchanges = b.num_exchanges, stride = 2 * num_connected_ * exchanges;
   each_piece(self, [&](const VolumePiece& piece, std::int64_t p) {
     double* own = rate_sums_.data() + p * stride;
     std::fill_n(own, stride, 0.0);
@@ -61,9 +61,11 @@ void VolumeEngine::sum_rates(Member& self) {
     for (std::size_t p = 0; p < pieces_.size(); ++p)
       for (std::int64_t slot = 0; slot < pieces_[p].num_regions; ++slot) {
         const std::int64_t region = pieces_[p].regions != nullptr ? pieces_[p].regions[slot] : 0;
-        const std::int64_t from = static_cast<std::int64_t>(p) * stride + slot * b.num_exchanges;
-        for (std::int64_t e = 0; e < b.num_exchanges; ++e)
-          exchange_sums_[idx(region * b.num_exchanges + e)] += rate_sums_[idx(from + e)];
+        const std::int64_t from = static_cast<std::int64_t>(p) * stride + slot * 2 * exchanges;
+        for (std::int64_t way = 0; way < 2; ++way)
+          for (std::int64_t e = 0; e < exchanges; ++e)
+            exchange_sums_[idx((way * num_connected_ + region) * exchanges + e)] +=
+                rate_sums_[idx(from + way * exchanges + e)];
       }
   }
   self.team.wait();
@@ -155,6 +157,7 @@ void VolumeEngine::find_constants(const Member& self, int stage) {
       matrix[idx(i * size + j)] = self.plasma->matrix(static_cast<int>(i), static_cast<int>(j));
   for (std::int64_t region = 0; region < num_connected_; ++region) {
     const double* rates = exchange_sums_.data() + region * exchanges;
+    const double* out = rates + num_connected_ * exchanges;
     for (std::int64_t q = 0; q < size; ++q) {
       double* answer = answers.data() + (region * size + q) * m;
       for (std::size_t k = 0; k < count; ++k) {
@@ -167,8 +170,8 @@ void VolumeEngine::find_constants(const Member& self, int stage) {
     for (std::size_t k = 0; k < count; ++k) {
       const std::int64_t e = plasma.exchange[k].exchange, i = kept_of[k];
       const std::int64_t j = problem_.exchange[idx(e)].mobile;
-      const double taken = plasma.uptake_factor[k] * rates[e];
-      matrix[idx(i * size + i)] += taken * plasma.outside_factor[k];
+      const double taken = plasma.uptake_factor[k] * out[e];
+      matrix[idx(i * size + i)] += plasma.uptake_factor[k] * rates[e] * plasma.outside_factor[k];
       for (std::int64_t q = 0; q < size; ++q)
         matrix[idx(i * size + q)] -= taken * answers[idx((region * size + q) * m + j)];
       plasma_shift_[idx(i)] += taken * constants_[idx(region * m + j)];

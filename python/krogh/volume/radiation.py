@@ -25,6 +25,7 @@ __all__ = ["Fractions", "Radiation", "fractions_of"]
 Floats = NDArray[np.float64]
 
 _GRAY: Final = dimension("Gy")
+_CELLS: Final = ("living", "quiescent")
 _MOST: Final = 10_000
 """Most fractions of a run."""
 
@@ -61,7 +62,8 @@ class Radiation:
     OER_beta
         m of the quadratic term; that of the linear one if left out.
     cells
-        Species of living cells that are hit.
+        Species of living cells that are hit; ``living`` and ``quiescent`` of
+        `krogh.model.effect.cell_shell`, as far as the tissue has them, if left out.
     dead
         Species that receives the killed cells, None: they are gone at once.
     dose_factor
@@ -88,7 +90,7 @@ class Radiation:
     OER: float = 3.0
     K: str = "3 mmHg"
     OER_beta: float | None = None
-    cells: Sequence[str] = ("living",)
+    cells: Sequence[str] | None = None
     dead: str | None = "dying1"
     dose_factor: Any = None
     times: tuple[float, ...] = field(init=False)
@@ -99,7 +101,7 @@ class Radiation:
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value >= 1.0):
                 raise SpecError(f"KG-108: {name} is 1 or more, not {value!r}.")
-        if isinstance(self.cells, str) or not self.cells:
+        if isinstance(self.cells, str) or (self.cells is not None and not self.cells):
             raise SpecError("KG-108: cells is a list of species of living cells.")
         pressure = parse_quantity(self.K, "K")
         if dimension(pressure.unit) != dimension("mmHg") or not pressure.value > 0.0:
@@ -163,7 +165,10 @@ class Fractions:
         )
         self._oxygen = self._term("oxygen", radiation.oxygen, "mmHg")
         self._factor = self._dose_factor(radiation.dose_factor)
-        self._cells = tuple(self._species(name, "cells") for name in radiation.cells)
+        cells = radiation.cells
+        if cells is None:
+            cells = [n for n in _CELLS if n in problem.tissue.state_names] or _CELLS[:1]
+        self._cells = tuple(self._species(name, "cells") for name in cells)
         self._dead = None if radiation.dead is None else self._species(radiation.dead, "dead")
         if self._dead in self._cells:
             raise SpecError(f"KG-108: {self._dead!r} cannot be both hit and dead.")
