@@ -71,6 +71,12 @@ void require_axes(const Given& array, const char* name, py::ssize_t axes) {
     throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
 }
 
+simulate::VolumeMethod method_named(const std::string& name) {
+  if (name == "ros34pw2") return simulate::VolumeMethod::ros34pw2;
+  if (name == "rkc2") return simulate::VolumeMethod::rkc2;
+  throw InvalidInput("method must be 'ros34pw2' or 'rkc2', found '" + name + "'");
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
   stats["accepted"] = run.result.stats.accepted;
@@ -78,6 +84,8 @@ py::dict stats_of(const VolumeRun& run) {
   stats["linear_solves"] = run.result.stats.linear_solves;
   stats["linear_iterations"] = run.result.stats.linear_iterations;
   stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["evaluations"] = run.result.stats.evaluations;
+  stats["most_stages"] = run.result.stats.most_stages;
   stats["connected_regions"] = run.result.num_connected;
   return stats;
 }
@@ -123,7 +131,7 @@ void register_volume(py::module_& module) {
          Given uptake_factor, std::vector<double> plasma_atol,
          std::vector<std::int32_t> plasma_signed_states, Given dose_times,
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
-         std::optional<Array<std::int8_t>> dose_kinds) {
+         std::optional<Array<std::int8_t>> dose_kinds, const std::string& method) {
         VolumeProblem p;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
@@ -190,7 +198,8 @@ void register_volume(py::module_& module) {
                               .signed_states = std::move(signed_states),
                               .recorded = std::move(recorded),
                               .plasma_atol = std::move(plasma_atol),
-                              .plasma_signed = std::move(plasma_signed_states)};
+                              .plasma_signed = std::move(plasma_signed_states),
+                              .method = method_named(method)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -254,7 +263,7 @@ void register_volume(py::module_& module) {
       py::arg("dose_times").noconvert() = py::none(),
       py::arg("dose_states").noconvert() = py::none(),
       py::arg("dose_amounts").noconvert() = py::none(),
-      py::arg("dose_kinds").noconvert() = py::none(),
+      py::arg("dose_kinds").noconvert() = py::none(), py::arg("method") = "ros34pw2",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

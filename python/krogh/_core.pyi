@@ -320,4 +320,5 @@ def simulate_volume(
     dose_states: Int32 | None = None,
     dose_amounts: Float | None = None,
     dose_kinds: Int8 | None = None,
+    method: str = "ros34pw2",
 ) -> VolumeRun: ...
