@@ -104,7 +104,7 @@ void VolumeEngine::place_values(Member& self, double* values, double time) {
 }
 
 /// Sums over the rows of the transport's absolute values, by voxel; and what of them comes from the
-/// plasma: the largest rate, by exchange with it, and the sum of rate V.
+/// plasma: by exchange with it the largest rate, the sum of rate V, and that of what comes back.
 void VolumeEngine::measure_transport(Member& self) {
   VolumeBlock& b = self.block;
   std::fill(self.outside.begin(), self.outside.end(), 0.0);
@@ -135,20 +135,32 @@ void VolumeEngine::measure_transport(Member& self) {
   const VolumePlasmaProblem& plasma = problem_.plasma;
   self.largest_rates.assign(plasma.exchange.size(), 0.0);
   self.total_rates.assign(plasma.exchange.size(), 0.0);
+  self.returned_rates.assign(plasma.exchange.size(), 0.0);
   if (!is_two_way_) return;
-  each_piece(self, [&](const VolumePiece& piece, std::int64_t) {  // no concentration within
-    const long first = piece.first_row * b.shape[0], end = piece.end_row * b.shape[0];
-    for (int j = 0; j < b.num_mobile; ++j)
-      std::fill(b.moving + j * b.stride + first, b.moving + j * b.stride + end, 0.0);
-  });
-  self.team.wait();
-  for (std::size_t k = 0; k < plasma.exchange.size(); ++k) {
-    const std::int64_t e = plasma.exchange[k].exchange;
-    self.outside[idx(e)] = 1.0;
+  auto place = [&](double value) {
+    each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
+      const std::int64_t first = piece.first_row * b.shape[0], end = piece.end_row * b.shape[0];
+      for (int j = 0; j < b.num_mobile; ++j)
+        std::fill(b.moving + j * b.stride + first, b.moving + j * b.stride + end, value);
+    });
+    self.team.wait();
+  };
+  auto enter = [&] {
     add_up(self, entering_sums_, num_entries_, self.entering.data(),
            [&](const VolumePiece& piece, double* own) {
              KROGH_DISPATCH(volume_transport)(b, piece, own);
            });
+    self.team.wait();
+  };
+  place(1.0);
+  enter();
+  for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
+    self.returned_rates[k] = -self.entering[idx(plasma.exchange[k].exchange)];
+  place(0.0);
+  for (std::size_t k = 0; k < plasma.exchange.size(); ++k) {
+    const std::int64_t e = plasma.exchange[k].exchange;
+    self.outside[idx(e)] = 1.0;
+    enter();
     self.outside[idx(e)] = 0.0;
     self.total_rates[k] = self.entering[idx(e)];
     std::vector<double> largest(idx(b.num_mobile));
@@ -204,7 +216,7 @@ double VolumeEngine::begin_stabilized(Member& self) {
       const double brought = self.largest_rates[k] * plasma.outside_factor[k];
       const double taken = self.total_rates[k] * plasma.uptake_factor[k];
       matrix[moving * size + state] += brought;
-      matrix[state * size + moving] += taken;
+      matrix[state * size + moving] += self.returned_rates[k] * plasma.uptake_factor[k];
       matrix[state * size + state] += taken * plasma.outside_factor[k];
     }
   }

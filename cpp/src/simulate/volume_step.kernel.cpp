@@ -1,5 +1,6 @@
 // Passes of a Rosenbrock-W step over pieces of the voxels: kinetics by tape, elimination, error.
 // SPDX-License-Identifier: BSD-3-Clause
+#include "simulate/volume_convection.kernel.hpp"
 #include "simulate/volume_lanes.kernel.hpp"
 #include "simulate/volume_transport.kernel.hpp"
 
@@ -240,6 +241,7 @@ void volume_moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const
 
 void volume_transport(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   transport(b, p);
+  if (b.has_flow) convect(b, p);
   add_entering(b, p, entered);
 }
 
