@@ -99,8 +99,8 @@ def from_image(
     -------
     Tumour3D
         On the image's own grid (or its blocks), so that results lie on the patient:
-        ``result.image("occupancy_HER2").save("occupancy.nii.gz")``; `krogh.io.match` brings blocks
-        back to the image's voxels.
+        ``result.image("occupancy_HER2").save("occupancy.nii.gz")``; of blocks,
+        ``krogh.io.match(result.image("occupancy_HER2"), to=image, order=0)``.
 
     Notes
     -----
@@ -122,7 +122,7 @@ def from_image(
     UnitError
         KG-121 for a unit of another dimension.
     MissingExtra
-        KG-901 without scikit-image, for skeletons and thresholds.
+        KG-901 without scikit-image, for skeletons.
 
     Examples
     --------

@@ -5,17 +5,16 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import DataError
 from krogh.io.image import Image
-from krogh.table import require_extra
 from krogh.units import format_number
 
-__all__ = ["vessel_mask", "wall_areas"]
+__all__ = ["otsu_threshold", "vessel_mask", "wall_areas"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -42,8 +41,6 @@ def vessel_mask(image: Image, tissue: Bools, threshold: float | None) -> tuple[B
     ------
     DataError
         KG-231 for values that are not finite, KG-232 where no voxel or every voxel is a vessel.
-    MissingExtra
-        KG-901 without scikit-image, where a threshold is looked for.
     """
     image.require_finite(tissue)
     values = np.asarray(image.values)
@@ -53,13 +50,12 @@ def vessel_mask(image: Image, tissue: Bools, threshold: float | None) -> tuple[B
         found, how = values != 0, "a mask"
     else:
         if threshold is None:
-            filters = require_extra("skimage.filters", "from_image", "imaging")
             if different.size == 1:
                 raise DataError(
                     f"KG-232: the {image.name} has one value everywhere,"
                     f" {format_number(float(own[0]))}; vessels cannot be told from tissue."
                 )
-            limit, by = float(filters.threshold_otsu(own)), "Otsu's threshold"
+            limit, by = otsu_threshold(own), "Otsu's threshold"
         else:
             limit, by = float(threshold), "the threshold"
         found, how = values > limit, f"{by} {format_number(float(f'{limit:.4g}'))}"
@@ -72,6 +68,28 @@ def vessel_mask(image: Image, tissue: Bools, threshold: float | None) -> tuple[B
             " threshold=..., or give a mask of vessels."
         )
     return found, f"{how}, {100.0 * share:.3g} % of the tissue"
+
+
+def otsu_threshold(values: Any) -> float:
+    """Return the threshold that makes the variance within two classes least (Otsu 1979).
+
+    Between all distinct values, without bins: where none lies between the classes a bin's middle
+    could part the noise of one of them.
+
+    Parameters
+    ----------
+    values
+        At least two different ones.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=None)
+    count = np.arange(1, ordered.size)
+    low = np.cumsum(ordered)[:-1]
+    high = float(ordered.sum()) - low
+    rest = ordered.size - count
+    between = count * rest * (low / count - high / rest) ** 2
+    between[np.diff(ordered) == 0.0] = -1.0  # no cut between equal values
+    k = int(np.argmax(between))
+    return float(0.5 * (ordered[k] + ordered[k + 1]))
 
 
 def wall_areas(vessels: Bools, tissue: Bools, spacing: Floats) -> Floats:
