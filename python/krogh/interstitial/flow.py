@@ -100,7 +100,7 @@ def interstitial_flow(
     UnitError
         KG-121, KG-124 for units.
     SolverError
-        KG-326 where the system was not solved.
+        KG-327 where the system was not solved.
 
     Notes
     -----
@@ -171,7 +171,7 @@ def solve_fluid(
             return flow
         run.solve(0.3 * run.tolerance / off, None)
     raise SolverError(
-        f"KG-326: the interstitial pressure was not solved: single voxels are off by"
+        f"KG-327: the interstitial pressure was not solved: single voxels are off by"
         f" {flow.mismatch:.1e} of the largest filtration, {tolerance:.0e} is wanted."
     )
 
@@ -210,7 +210,7 @@ class _Run:
                 return
             self.drains = now
         raise SolverError(
-            "KG-326: the interstitial pressure was not solved: lymphatics open and close without"
+            "KG-327: the interstitial pressure was not solved: lymphatics open and close without"
             f" end ({_MOST_SWITCHES} times)."
         )
 

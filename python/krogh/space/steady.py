@@ -124,7 +124,7 @@ class SteadySolver:
             KG-167 for values that do not fit, and sources without an outlet that do not add up to
             zero.
         SolverError
-            KG-326 where the residual stays above the tolerance.
+            KG-327 where the residual stays above the tolerance.
         """
         try:
             values, status, cycles, residual, threads = self._core.solve(
@@ -139,10 +139,10 @@ class SteadySolver:
         except ValueError as error:
             raise SpecError(f"KG-167: {error}.") from None
         if status == _STOPPED:
-            raise SolverError(f"KG-326: {what} was stopped after {cycles} cycles.")
+            raise SolverError(f"KG-327: {what} was stopped after {cycles} cycles.")
         if status != _SUCCESS:
             raise SolverError(
-                f"KG-326: {what} was not solved: the residual is {residual:.1e} after {cycles}"
+                f"KG-327: {what} was not solved: the residual is {residual:.1e} after {cycles}"
                 f" cycles, {tolerance:.0e} is wanted.  Conductivities that differ by many powers of"
                 " ten between neighbors, or a tolerance near round-off, may be the reason."
             )

@@ -153,7 +153,7 @@ def test_a_network_brings_its_pressures() -> None:
 
 
 def test_a_tolerance_beyond_round_off_is_named() -> None:
-    with pytest.raises(SolverError, match="KG-326: the interstitial pressure"):
+    with pytest.raises(SolverError, match="KG-327: the interstitial pressure"):
         interstitial_flow(BAR, sides={"x": "0 mmHg"}, tolerance=1e-17)
 
 

@@ -205,9 +205,9 @@ def test_what_cannot_be_solved_is_said() -> None:
     faces = [np.linspace(0.0, 1.0, 17)] * 3
     solver = SteadySolver(faces, 1.0, sides=[("fixed", 0.0)] * 6)
     f = rng.standard_normal((16,) * 3)
-    with pytest.raises(SolverError, match=r"KG-326: the steady field.*after 3 cycles"):
+    with pytest.raises(SolverError, match=r"KG-327: the steady field.*after 3 cycles"):
         solver.solve(f, max_cycles=3)
-    with pytest.raises(SolverError, match=r"KG-326: pressure.*1e-19 is wanted"):
+    with pytest.raises(SolverError, match=r"KG-327: pressure.*1e-19 is wanted"):
         solver.solve(f, tolerance=1e-19, what="pressure")
     assert np.array_equal(solver.solve(0.0).values, np.zeros((16,) * 3))
 
