@@ -14,7 +14,7 @@ import numpy as np
 from krogh.errors import SpecError
 from krogh.model import effect
 from krogh.model import tissue as tissue_of
-from krogh.model.components import Output, Reaction, Transport
+from krogh.model.components import Output, Parameter, Reaction, Transport
 from krogh.model.expression import Symbol
 from krogh.model.network import Model
 from krogh.vessels.checks import length_um
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Living", "living_arguments", "living_tissue"]
 
-_ALIVE: Final = ("living", "quiescent")
+_STEADY: Final = 0.5
+"""Hours after which oxygen is steady: half a millimeter takes L^2/D = 3 min."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Living:
         Permeability of vessel walls for oxygen; left out it follows from the intravascular
         resistance K of the vessels' mean radius r, ``1/(2 pi r K solubility)``
         (`krogh.vessels.intravascular_resistance`).
+    kernel
+        Radius of the disc over which oxygen leaves vessels that are neither thin lines nor resolved
+        on the grid; 25 um as in `krogh.vessels.oxygen_field`.
     kg, p_growth
         Growth into room of cells with plenty: log(2) over the shortest cycle, 1600 min, half of it
         at 1.4 mmHg; Owen et al. 2011, doi 10.1158/0008-5472.CAN-10-2834 (unverified).
@@ -75,6 +79,7 @@ class Living:
     consumption: str = "5e-4 1/s"
     half_pressure: str = "1 mmHg"
     wall: str | None = None
+    kernel: str = "25 um"
     kg: str = "0.624 1/d"
     p_growth: str = "1.4 mmHg"
     p_rest: str = "9.35 mmHg"
@@ -129,19 +134,7 @@ def living_tissue(drugged: Model | None, living: Living, wall: str) -> Model:
                 parts.append(c.changed(forward=c.forward * Symbol("viable")))
             else:
                 parts.append(c)
-    parts.append(
-        tissue_of.oxygen(
-            wall="membrane",
-            diffusivity=living.diffusivity,
-            solubility=living.solubility,
-            consumption=living.consumption,
-            half_pressure=living.half_pressure,
-            permeability=wall,
-            factor="viable",
-            initial=f"{_amount(living.blood_oxygen)}[mmHg]",
-            vessel_factor=factor,
-        )
-    )
+    parts.append(_oxygen(living, wall, factor="viable", vessel_factor=factor))
     parts.append(
         effect.oxygen_limits(
             p_growth=living.p_growth,
@@ -179,6 +172,24 @@ def living_tissue(drugged: Model | None, living: Living, wall: str) -> Model:
     return Model(title, *parts, note=f"{note} [owen_2011] [scheuher_2023]".strip())
 
 
+def _oxygen(living: Living, wall: str, **options: Any) -> Model:
+    return Model(
+        "oxygen",
+        tissue_of.oxygen(
+            wall="membrane",
+            diffusivity=living.diffusivity,
+            solubility=living.solubility,
+            consumption=living.consumption,
+            half_pressure=living.half_pressure,
+            permeability=wall,
+            initial="oxygen_start",
+            **options,
+        ),
+        Parameter("oxygen_start", living.blood_oxygen, note="pressure at the start"),
+        partial=True,
+    )
+
+
 def _amount(pressure: str) -> float:
     from krogh.units import parse_quantity
 
@@ -206,24 +217,45 @@ def living_arguments(
     arguments: Mapping[str, Any],
     living: Living,
     radiation: Radiation | None,
-    end: float,
 ) -> dict[str, Any]:
     """Return the arguments of `krogh.simulate_volume` for a living tumour.
+
+    Oxygen starts at the steady field of living cells, which a run of oxygen alone finds.
 
     Parameters
     ----------
     arguments
-        Those of its drugs, with the model of the tissue; without one for no drug.
-    end
-        Of the run, s.
+        Those of its drugs, with the model of the tissue and ``times``; no model for no drug.
     """
+    from krogh.line.times import record_times
+    from krogh.volume import simulate_volume
+    from krogh.volume.exchange import Exchange
+
+    end = float(record_times(arguments["times"])[0][-1])
     found = dict(arguments)
-    found["tissue"] = living_tissue(
-        found.get("tissue"), living, oxygen_wall(tumour, living)
-    )
+    wall = oxygen_wall(tumour, living)
+    found["tissue"] = living_tissue(found.get("tissue"), living, wall)
     pressure = _amount(living.blood_oxygen)
     curve = (([0.0, max(end, 1.0) / 3600.0], "h"), [pressure, pressure], "mmHg")
+    if tumour.network is not None:
+        spread = tumour.network.voxelize(tumour.grid, kernel_radius=living.kernel)
+        found["exchange"] = Exchange(tumour.voxels.surface_density, tumour.voxels, spread)
     found["plasma"] = {**(found.get("plasma") or {}), "pO2_blood": curve}
+    start = simulate_volume(
+        Model("oxygen before", _oxygen(living, wall)),
+        tumour.grid,
+        exchange=found["exchange"],
+        regions=found.get("regions"),
+        plasma={"pO2_blood": (([0.0, _STEADY], "h"), [pressure, pressure], "mmHg")},
+        times=([_STEADY], "h"),
+        num_threads=found.get("num_threads", 0),
+        progress=False,
+    )
+    field = np.asarray(start["pO2"].values)[-1]
+    found["fields"] = {
+        **found.get("fields", {}),
+        "oxygen_start": (np.where(np.isfinite(field), field, 0.0), "mmHg"),
+    }
     if radiation is not None:
         found["radiation"] = radiation
     return found

@@ -26,6 +26,8 @@ from krogh.vessels.checks import length_um, lengths_um
 if TYPE_CHECKING:
     from krogh.io.image import Image
     from krogh.study.volume_result import TumourResult
+    from krogh.tumour.living import Living
+    from krogh.volume import Radiation, VolumeResult
 
 __all__ = ["Tumour3D", "cells_of", "from_vessels", "generate", "recipe_of"]
 
@@ -231,6 +233,78 @@ class Tumour3D:
         times = f"0..{until}" if times is None else times
         found: TumourResult = study.run(times=times, progress=progress, values=values, **options)
         return found
+
+    def respond(
+        self,
+        drugs: Any = None,
+        regimen: Any = None,
+        *,
+        living: Living | None = None,
+        radiation: Radiation | None = None,
+        subject: Any = "mouse 20 g",
+        until: str = "14 d",
+        times: Any = None,
+        **options: Any,
+    ) -> VolumeResult:
+        """Solve the tumour as living tissue: oxygen, cells, vessels and receptors that respond.
+
+        Cells divide, rest and die by the oxygen of their voxel, which they consume; drugs kill them
+        where they are, radiation by the oxygen at that moment; vessels regress where cells die, and
+        with them what they supply.  The cells fill the box at the start, and grow into the room
+        that the dead leave.
+
+        Parameters
+        ----------
+        drugs, regimen, subject, until
+            As of `krogh.Study`; without drugs only `radiation` acts, or nothing.
+        living
+            Values; see `Living`.
+        radiation
+            `krogh.volume.Radiation`: ``Radiation("2 Gy daily x 5", "0.3 1/Gy", "0.03 1/Gy^2")``.
+        times
+            As of `krogh.simulate_volume`; 25 up to `until` if left out.
+        **options
+            Further arguments of `krogh.simulate_volume`: ``values``, ``record``, ``rtol``,
+            ``tumour_volume``, ``feed``, ...
+
+        Returns
+        -------
+        krogh.volume.VolumeResult
+            Its `response` has the course of the tumour.
+
+        Raises
+        ------
+        SpecError, UnitError, DataError, SolverError
+            As of `krogh.Study` and `krogh.simulate_volume`; KG-112 for a regimen without drugs.
+        """
+        from krogh.tumour.living import Living, living_arguments
+        from krogh.volume import simulate_volume
+
+        times = f"0..{until}" if times is None else times
+        if drugs is None:
+            if regimen is not None:
+                raise SpecError("KG-112: a regimen is given, but no drug.")
+            arguments: dict[str, Any] = {"grid": self.grid, "exchange": self._supply}
+            if self.mask is not None or (self.network is None and self.lumen is not None):
+                arguments["regions"] = self.tissue
+        else:
+            from krogh.study import Study
+            from krogh.study.volume import volume_arguments
+
+            study = Study(drugs, self, regimen, subject=subject, until=until)
+            arguments = volume_arguments(study, until, times)
+        arguments["times"] = times
+        given = living_arguments(self, arguments, living or Living(), radiation)
+        for name in options:
+            if name in ("tissue", "grid", "dosing", "systemic"):
+                raise SpecError(f"KG-103: {name!r} is stated by the tumour and its drugs.")
+        if "fields" in options:
+            options["fields"] = {**given.get("fields", {}), **options["fields"]}
+        return simulate_volume(**{**given, **options})
+
+    @property
+    def _supply(self) -> Any:
+        return self.voxels if self.network is not None else (self.exchange, "1/um")
 
     def plot(self, *, path: str | Path | None = None) -> Any:
         """Draw the vessels in their box; see `krogh.volume.plot_vessels`."""

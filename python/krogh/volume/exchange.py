@@ -39,10 +39,14 @@ class Exchange:
     ----------
     voxels
         The vessels on the grid where a network was given.
+    spread
+        The same averaged over a kernel, for species that pass so fast that vessels about as wide as
+        a voxel would exchange wrongly; None: those are refused.
     """
 
     surface: Floats | None
     voxels: VesselVoxels | None = None
+    spread: VesselVoxels | None = None
 
     @property
     def lumen(self) -> NDArray[np.bool_] | None:
@@ -62,6 +66,8 @@ def exchange_of(given: Any, grid: Grid) -> Exchange:
     """
     if given is None:
         return Exchange(None)
+    if isinstance(given, Exchange):
+        return given
     from krogh.vessels import VesselNetwork, VesselVoxels
 
     if isinstance(given, VesselNetwork):
@@ -128,7 +134,7 @@ def exchange_rates(
         if vessels.voxels is None:
             rates[k] = p * vessels.surface.reshape(-1)[problem.inside]
             continue
-        field, note = _of_network(problem, k, p, vessels.voxels)
+        field, note = _of_network(problem, k, p, vessels.voxels, vessels.spread)
         rates[k] = field.reshape(-1)[problem.inside]
         if note:
             notes.append(note)
@@ -138,7 +144,11 @@ def exchange_rates(
 
 
 def _of_network(
-    problem: VolumeProblem, k: int, permeability: Floats, voxels: VesselVoxels
+    problem: VolumeProblem,
+    k: int,
+    permeability: Floats,
+    voxels: VesselVoxels,
+    spread: VesselVoxels | None = None,
 ) -> tuple[Floats, str]:
     """Return the rates of one species, (nz, ny, nx), and what should be known."""
     from krogh.vessels import line_exchange
@@ -168,6 +178,9 @@ def _of_network(
     off = own[wide] * radius[wide] / (fraction[wide] * diffusivity[wide])
     off = off * np.log(radius[wide] / reach)
     worst = float(off.max())
+    if spread is not None and not worst < MOST_CORRECTION:
+        field, note = _of_network(problem, k, permeability, spread)
+        return field, note or f"{label}: exchanges over discs of {spread.kernel_radius:g} um"
     if not worst < MOST_CORRECTION:
         raise SpecError(
             f"KG-166: {label}: vessels of {2 * radius[wide].max():.3g} um in voxels of"

@@ -278,6 +278,7 @@ class Fractions:
             killed += gone
         if self._dead is not None:
             inside[self._names.index(self._dead)] += killed
+        del self.survival[number:]  # of a run before, where a second one checks it
         self.survival.append(1.0 - float(killed.sum()) / before if before > 0.0 else np.nan)
         flat[:, p.inside] = inside
         return flat.reshape(states.shape)

@@ -29,9 +29,11 @@ from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
 from krogh.volume.feed import feeds_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.problem import VolumeProblem
 from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
+from krogh.volume.verify import METHODS, verified
 
 __all__ = ["simulate_volume"]
 
@@ -62,6 +64,8 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
+    verify: bool = False,
     feed: Mapping[str, Any] | None = None,
     radiation: Radiation | None = None,
 ) -> VolumeResult:
@@ -118,6 +122,15 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    method
+        ``"ros34pw2"``: linearly implicit, order 3 (Rang & Angermann 2005,
+        doi 10.1007/s10543-005-0035-y), its linear systems solved by multigrid.  ``"rkc2"``:
+        explicit and stabilized, order 2 (Sommeijer, Shampine & Verwer 1997,
+        doi 10.1016/S0377-0427(97)00219-7), without linear systems; it evaluates the laws about
+        ``sqrt(steps x time x spectral radius / 0.65)`` times and is meant as a check.
+    verify
+        Solve again by the other method at a tenth of the tolerance, and report the largest
+        difference of every recorded species, relative to its largest value, in ``verification``.
     feed
         What the plasma hears of the tumour: ``{"antigen": ("living", "2 pmol/mL/d")}`` lets the
         systemic species ``antigen`` grow by that rate times the sum of the tissue species
@@ -137,7 +150,8 @@ def simulate_volume(
     SpecError, UnitError, DataError
         Wrong input, before any work is done: KG-166 for grid, exchange, regions, sides and fields.
     SolverError
-        KG-320: the volume, or the systemic model before it, could not be solved.
+        KG-320: the volume, or the systemic model before it, could not be solved; KG-311: the second
+        method did not get through.
 
     Notes
     -----
@@ -157,7 +171,16 @@ def simulate_volume(
     ... )  # doctest: +SKIP
     """
     began = time.perf_counter()
-    check_options(rtol, max_steps, num_threads, on_failure, least_rtol=1e-12, ways=_ON_FAILURE)
+    check_options(
+        rtol,
+        max_steps,
+        num_threads,
+        on_failure,
+        least_rtol=1e-12,
+        ways=_ON_FAILURE,
+        method=method,
+        methods=METHODS,
+    )
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
@@ -202,6 +225,7 @@ def simulate_volume(
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
+    _require_method(problem, method, verify)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
@@ -238,8 +262,12 @@ def simulate_volume(
         states = sample(grid_times)[None]
         end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
         curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
+    coupled = None if reason else given
+    checked = None
     try:
-        outcome, stats = solve_volume(problem, curves, states, None if reason else given, settings)
+        outcome, stats = solve_volume(problem, curves, states, coupled, settings, method=method)
+        if verify and not outcome.stopped:
+            checked = verified(problem, curves, states, coupled, settings, outcome, method)
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -255,6 +283,7 @@ def simulate_volume(
         vessels=vessels,
         reason=reason,
         doses=given,
+        verification=checked,
         wall_seconds=time.perf_counter() - began,
     )
     return _handle_failure(result, on_failure)
@@ -265,6 +294,17 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
+    """Raise SpecError KG-164 for what RKC2 cannot follow."""
+    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if (verify or method == "rkc2") and (follows or problem.feeds):
+        what = "vessel factors" if follows else "what the plasma hears of the tumour"
+        raise SpecError(
+            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
+            " two tolerances."
+        )
 
 
 def _require_constant(dosing: Dosing) -> None:
