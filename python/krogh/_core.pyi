@@ -327,6 +327,7 @@ def simulate_volume(
     velocity_y: Float | None = None,
     velocity_z: Float | None = None,
     retardation: Float | None = None,
+    method: str = "ros34pw2",
 ) -> VolumeRun: ...
 
 class EllipticSolver:

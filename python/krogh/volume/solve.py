@@ -19,6 +19,7 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
+from krogh.volume.carried import by_segment
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
@@ -33,6 +34,8 @@ def solve_volume(
     plasma_states: Floats | None,
     dosing: Dosing | None,
     settings: Settings,
+    *,
+    method: str = "ros34pw2",
 ) -> tuple[Outcome, dict[str, Any]]:
     """Return the solution in all voxels, and the solver's counters.
 
@@ -44,6 +47,8 @@ def solve_volume(
         Its states at the records, shape (1, records, states).
     dosing
         Of a systemic model that is solved with the tissue; else None.
+    method
+        ``"ros34pw2"`` or ``"rkc2"``.
 
     Raises
     ------
@@ -60,9 +65,12 @@ def solve_volume(
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     exchanging = [k for k, has in enumerate(problem.exchanges) if has]
+    rates = problem.rates[exchanging]
+    if problem.carried is not None:
+        exchanging, rates = by_segment(problem, exchanging)
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
-        options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
+        options["exchange_rates"] = _placed(problem, rates, 0.0)
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -96,6 +104,7 @@ def solve_volume(
             signed_states=signed_states(tissue),
             num_threads=granted_threads(settings.num_threads),
             progress=report,
+            method=method,
             **options,
         )
     except ValueError as error:
@@ -105,7 +114,7 @@ def solve_volume(
     entered = np.zeros((1, records, len(problem.mobiles), 7))
     entered[0, :, :, 1:] = run.entered
     if exchanging:
-        entered[0, :, exchanging, 0] = np.asarray(run.exchanged).T
+        np.add.at(entered[0, :, :, 0].T, exchanging, np.asarray(run.exchanged).T)
     stats = dict(run.stats)
     stopped = stopped and run.status != 0
     outcome = Outcome(
@@ -116,7 +125,7 @@ def solve_volume(
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
-        method="volume, ros34pw2",
+        method=f"volume, {method}",
         num_threads=run.num_threads,
         seconds=time.perf_counter() - began,
         stopped=stopped,
