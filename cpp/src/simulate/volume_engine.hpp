@@ -56,12 +56,16 @@ class VolumeEngine {
     std::vector<double> ledger;  ///< amounts entered, (entries)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
     VolumeStats stats;
+    // Of the stabilized method: weights of the states of tissue and plasma, and rates of exchange
+    // with the plasma: the largest of a voxel, the sum of rate V, that of what comes back.
+    std::vector<double> weights, largest_rates, total_rates, returned_rates;
   };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 
   // Setting up.
   void place_voxels();
   void place_transport();
+  void place_slopes(std::int64_t direction);
   void place_tapes();
   void place_fields();
   void place_states();
@@ -90,6 +94,15 @@ class VolumeEngine {
   void place_plasma();
   void set_change(Member& self) const;
   Attempt judge(Member& self, double used);
+  bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
+  void place_stabilized();
+  template <class Work>
+  void find_largest(Member& self, std::int64_t count, double* largest, const Work& work);
+  void place_values(Member& self, double* values, double time);
+  void measure_transport(Member& self);
+  double begin_stabilized(Member& self);
+  Attempt attempt_stabilized(Member& self);
+  double entered_by(const Member& self, std::size_t entry) const;
   void place_outside(Member& self, int stage);
   void find_culprit(const Member& self, Status status);
 
@@ -110,13 +123,16 @@ class VolumeEngine {
   std::int32_t num_connected_ = 1;
   std::vector<int> mobile_, hidden_, factor_rows_, field_rows_, exchange_mobile_;
   std::vector<double> zeros_, field_table_;
-  std::vector<std::array<std::vector<double>, 6>> sides_;
-  std::vector<const double*> side_pointers_;
+  /// What enters and what leaves through the sides, of each mobile state.
+  std::vector<std::array<std::array<std::vector<double>, 6>, 2>> sides_;
+  std::vector<const double*> side_pointers_, side_out_pointers_;
+  std::array<std::vector<double>, 3> upstream_;
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_,
-      field_values_;
+      convection_, field_values_;
+  AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;
@@ -124,14 +140,19 @@ class VolumeEngine {
   std::unique_ptr<linalg::Krylov> krylov_;
   AlignedArray<float> right_, solution_, supply_;
   AlignedBuffer responses_, extract_sums_;
-  std::vector<double> exchange_sums_;  ///< rates V by connected region, (regions, exchanges)
-  std::vector<double> plasma_shift_;   ///< of the kept states, with the constants of a stage
+  /// Rates V by connected region, of what enters and of what leaves, (2, regions, exchanges).
+  std::vector<double> exchange_sums_;
+  std::vector<double> plasma_shift_;  ///< of the kept states, with the constants of a stage
   int num_kept_ = 0;
   bool is_two_way_ = false;
   std::vector<double> operators_, constants_;  ///< of the connected regions
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};
   bool stop_ = false;
+  // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
+  std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
+  std::int64_t num_bounds_ = 0;
+  AlignedBuffer bound_sums_;
   double span_ = 0.0;
   double peak_ = 10.0;
   VolumeResult result_;
