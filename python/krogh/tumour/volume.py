@@ -296,7 +296,7 @@ class Tumour3D:
         arguments["times"] = times
         given = living_arguments(self, arguments, living or Living(), radiation)
         for name in options:
-            if name in ("tissue", "grid", "dosing", "systemic"):
+            if name in ("tissue", "grid", "dosing", "systemic", "carried"):
                 raise SpecError(f"KG-103: {name!r} is stated by the tumour and its drugs.")
         if "fields" in options:
             options["fields"] = {**given.get("fields", {}), **options["fields"]}

@@ -134,7 +134,10 @@ def exchange_rates(
         if vessels.voxels is None:
             rates[k] = p * vessels.surface.reshape(-1)[problem.inside]
             continue
-        field, note = _of_network(problem, k, p, vessels.voxels, vessels.spread)
+        problem.per_length[k], used, note = _of_network(
+            problem, k, p, vessels.voxels, vessels.spread
+        )
+        field = used.spread(problem.per_length[k])
         rates[k] = field.reshape(-1)[problem.inside]
         if note:
             notes.append(note)
@@ -149,8 +152,8 @@ def _of_network(
     permeability: Floats,
     voxels: VesselVoxels,
     spread: VesselVoxels | None = None,
-) -> tuple[Floats, str]:
-    """Return the rates of one species, (nz, ny, nx), and what should be known."""
+) -> tuple[Floats, VesselVoxels, str]:
+    """Return what passes each vessel per length and concentration, um^2/s, where, and notes."""
     from krogh.vessels import line_exchange
 
     network = voxels.network
@@ -174,13 +177,13 @@ def _of_network(
             own[i] = line_exchange(own[i], diffusivity[i], fraction[i], radius[i], **option)
     wide = np.flatnonzero(thin & (radius >= reach))
     if not wide.size:
-        return voxels.spread(2.0 * np.pi * radius * own), ""
+        return 2.0 * np.pi * radius * own, voxels, ""
     off = own[wide] * radius[wide] / (fraction[wide] * diffusivity[wide])
     off = off * np.log(radius[wide] / reach)
     worst = float(off.max())
     if spread is not None and not worst < MOST_CORRECTION:
-        field, note = _of_network(problem, k, permeability, spread)
-        return field, note or f"{label}: exchanges over discs of {spread.kernel_radius:g} um"
+        found, used, note = _of_network(problem, k, permeability, spread)
+        return found, used, note or f"{label}: exchanges over discs of {spread.kernel_radius:g} um"
     if not worst < MOST_CORRECTION:
         raise SpecError(
             f"KG-166: {label}: vessels of {2 * radius[wide].max():.3g} um in voxels of"
@@ -190,7 +193,8 @@ def _of_network(
             "network.voxelize(grid, kernel_radius=...)."
         )
     return (
-        voxels.spread(2.0 * np.pi * radius * own),
+        2.0 * np.pi * radius * own,
+        voxels,
         f"{label}: what passes vessels as wide as a voxel is right to {100 * worst:.2g} %",
     )
 

@@ -22,6 +22,7 @@ from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
 
 if TYPE_CHECKING:
+    from krogh.volume.carried import Carried
     from krogh.volume.feed import Feed
     from krogh.volume.radiation import Fractions
 
@@ -65,6 +66,11 @@ class VolumeProblem(LineProblem):
         Whether each mobile species exchanges with vessels.
     num_lumen
         Voxels within vessels: no tissue, but a part of the tumour's volume, as of a cylinder.
+    per_length
+        Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
+        number of the mobile species, shape (segments,).
+    carried
+        Blood that flows along the network, or None.
     feeds
         What the plasma hears of the tissue.
     fractions
@@ -78,6 +84,8 @@ class VolumeProblem(LineProblem):
     exchanges: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     num_lumen: int = 0
+    per_length: dict[int, Floats] = field(default_factory=dict)
+    carried: Carried | None = None
     feeds: tuple[Feed, ...] = ()
     fractions: Fractions | None = None
 

@@ -19,6 +19,7 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
+from krogh.volume.carried import by_segment
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
@@ -64,11 +65,13 @@ def solve_volume(
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     exchanging = [k for k, has in enumerate(problem.exchanges) if has]
-    factors: list[int] = []
+    rates = problem.rates[exchanging]
+    if problem.carried is not None:
+        exchanging, rates = by_segment(problem, exchanging)
+    factors = [_factor(problem, k) for k in exchanging]
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
-        options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
-        factors = [_factor(problem, k) for k in exchanging]
+        options["exchange_rates"] = _placed(problem, rates, 0.0)
         options["exchange_factors"] = factors
     if problem.fractions is not None and problem.fractions.times.size:
         options |= {
@@ -119,7 +122,7 @@ def solve_volume(
     entered = np.zeros((1, records, len(problem.mobiles), 7))
     entered[0, :, :, 1:] = run.entered
     if exchanging:
-        entered[0, :, exchanging, 0] = np.asarray(run.exchanged).T
+        np.add.at(entered[0, :, :, 0].T, exchanging, np.asarray(run.exchanged).T)
     stats = dict(run.stats)
     stopped = stopped and run.status != 0
     outcome = Outcome(
