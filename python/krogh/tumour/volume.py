@@ -66,6 +66,9 @@ class Tumour3D:
     recipe
         Which function made it and with which arguments, where text can say so (for studies in
         files); None for tumours made of arrays.
+    kernel_radius
+        Over which the exchange of thin vessels is spread (`krogh.vessels.voxelize`); None: into the
+        voxels that they cross.
     """
 
     tumour: Tumour
@@ -78,6 +81,7 @@ class Tumour3D:
     measured: Mapping[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     recipe: Mapping[str, Any] | None = None
+    kernel_radius: str | None = None
 
     def __post_init__(self) -> None:
         if (self.network is None) == (self.surface is None):
@@ -103,7 +107,7 @@ class Tumour3D:
                 "KG-166: of the vessels of this tumour only their surface per volume is known;"
                 " tumour.exchange has it."
             )
-        return self.network.voxelize(self.grid)
+        return self.network.voxelize(self.grid, kernel_radius=self.kernel_radius)
 
     @property
     def exchange(self) -> Floats:
@@ -415,6 +419,7 @@ def from_vessels(
     *,
     spacing: Any = "10 um",
     grid: Grid | None = None,
+    kernel_radius: str | None = None,
     **values: Any,
 ) -> Tumour3D:
     """Return the tissue around measured vessels.
@@ -429,6 +434,10 @@ def from_vessels(
         Of the voxels: ``"10 um"``, or x, y and z.  They fill the network's box, rounded up.
     grid
         Other voxels in its place.
+    kernel_radius
+        ``"20 um"``: over which the exchange of vessels that are thinner than voxels is spread, so
+        that it does not depend on the grid; two voxels are a good choice for drugs of high
+        permeability.  Left out, it lies in the voxels that the vessels cross.
     **values
         Further values as of ``Tumour.with_values``.
 
@@ -450,11 +459,10 @@ def from_vessels(
         low, high = network.tissue_box
         step = lengths_um(spacing, "spacing")
         grid = _grid(np.maximum(high - low, step), step, low, exact=False)
-        given = {"vessels": vessels, "spacing": spacing}
-        return Tumour3D(
-            tumour, grid, network, recipe=recipe_of("from_vessels", given, ("vessels",))
-        )
-    return Tumour3D(tumour, grid, network)
+        given = {"vessels": vessels, "spacing": spacing, "kernel_radius": kernel_radius}
+        recipe = recipe_of("from_vessels", given, ("vessels",))
+        return Tumour3D(tumour, grid, network, recipe=recipe, kernel_radius=kernel_radius)
+    return Tumour3D(tumour, grid, network, kernel_radius=kernel_radius)
 
 
 def recipe_of(

@@ -45,17 +45,12 @@ def half_distance(means) -> float:
 
 
 def test_doxorubicin_reaches_far_and_comes_back(rat):
-    tumour = kg.tumour.from_vessels(rat, "NCI-N87", spacing="10 um")
-    vessels = rat.voxelize(tumour.grid, kernel_radius="20 um")
-    study = kg.Study("doxorubicin", "NCI-N87", "50 mg/m^2", subject="human 70 kg", until="24 h")
-    systemic, tissue = study.models
-    result = kg.simulate_volume(
-        tissue,
-        tumour.grid,
-        study.regimen,
-        systemic=systemic,
-        exchange=vessels,
-        surface=study.subject.surface,
+    tumour = kg.tumour.from_vessels(rat, "NCI-N87", spacing="10 um", kernel_radius="20 um")
+    result = tumour.run(
+        "doxorubicin",
+        "50 mg/m^2",
+        subject="human 70 kg",
+        until="24 h",
         times=["10 min", "1 h", "24 h"],
         record=["total_doxorubicin"],
         progress=False,
