@@ -4,10 +4,10 @@ SPDX-License-Identifier: BSD-3-Clause
 
     python -m bench.problems.elliptic [cells ...] [--oxygen network.dat]
 
-``-div(K grad p) + a p = f`` to a residual of 1e-10 with a source that is random from voxel to voxel,
-K one number or white noise over two decades, and a so that pressure reaches a tenth of the box, for
-closed, fixed and periodic sides. With `--oxygen`, the oxygen field of a network of vessels on voxels
-of 20, 10, 5 and 4 um.
+``-div(K grad p) + a p = f`` to a residual of 1e-10 with a source that is random from voxel to
+voxel, K one number or white noise over two decades, and a so that pressure reaches a tenth of the
+box, for closed, fixed and periodic sides. With `--oxygen`, the oxygen field of a network of vessels
+on voxels of 20, 10, 5 and 4 um.
 """
 
 from __future__ import annotations
