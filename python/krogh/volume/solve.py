@@ -68,9 +68,17 @@ def solve_volume(
     rates = problem.rates[exchanging]
     if problem.carried is not None:
         exchanging, rates = by_segment(problem, exchanging)
+    factors = [_factor(problem, k) for k in exchanging]
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
         options["exchange_rates"] = _placed(problem, rates, 0.0)
+        options["exchange_factors"] = factors
+    if problem.fractions is not None and problem.fractions.times.size:
+        options |= {
+            "jump_times": problem.fractions.times,
+            "jump_states": problem.fractions.states,
+            "jump": problem.fractions.apply,
+        }
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -101,7 +109,7 @@ def solve_volume(
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
-            signed_states=signed_states(tissue),
+            signed_states=[s for s in signed_states(tissue) if s not in factors],
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             method=method,
@@ -122,6 +130,7 @@ def solve_volume(
         contents=np.asarray(run.contents)[None],
         entered=entered,
         plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
+        fed={f.state: np.asarray(run.fed)[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
@@ -131,6 +140,12 @@ def solve_volume(
         stopped=stopped,
     )
     return outcome, stats
+
+
+def _factor(problem: VolumeProblem, mobile: int) -> int:
+    """Return the state by which the exchange of a species is multiplied; -1: none."""
+    name = problem.mobiles[mobile].transport.vessel_factor
+    return -1 if name is None else problem.tissue.state_index(name)
 
 
 def _faces(grid: Grid, axis: int) -> Floats:
