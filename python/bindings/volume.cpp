@@ -43,6 +43,9 @@ using FeedArgument = std::tuple<std::int32_t, std::int32_t, double>;
 /// mobile state, two regions, permeability
 using MembraneArgument = std::tuple<std::int32_t, std::uint8_t, std::uint8_t, double>;
 
+/// time, velocities along x, y, z, rates of exchange in and out
+using ChangeArgument = std::tuple<double, Given, Given, Given, Given, Given>;
+
 /// The plasma, as arrays of the binding's caller.
 struct PlasmaArguments {
   const model::Program* program = nullptr;
@@ -158,8 +161,14 @@ void register_volume(py::module_& module) {
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
          Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
          std::vector<std::int32_t> exchange_factors, std::vector<FeedArgument> plasma_feeds,
-         Given jump_times, std::vector<std::int32_t> jump_states, py::object jump) {
+         Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
+         const std::vector<ChangeArgument>& changes) {
         VolumeProblem p;
+        for (const auto& [time, along_x, along_y, along_z, in, out] : changes)
+          p.changes.push_back({.time = time,
+                               .velocity = {view_of(along_x), view_of(along_y), view_of(along_z)},
+                               .exchange_rates = view_of(in),
+                               .exchange_out_rates = view_of(out)});
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
           p.membranes.push_back(
@@ -323,6 +332,7 @@ void register_volume(py::module_& module) {
       py::arg("plasma_feeds") = std::vector<FeedArgument>{},
       py::arg("jump_times").noconvert() = py::none(),
       py::arg("jump_states") = std::vector<std::int32_t>{}, py::arg("jump") = py::none(),
+      py::arg("changes") = std::vector<ChangeArgument>{},
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -335,6 +335,9 @@ def simulate_volume(
     jump_times: Float | None = None,
     jump_states: Sequence[int] = ...,
     jump: Callable[[int, Float], Float] | None = None,
+    changes: Sequence[
+        tuple[float, Float | None, Float | None, Float | None, Float | None, Float | None]
+    ] = ...,
 ) -> VolumeRun: ...
 
 class EllipticSolver:

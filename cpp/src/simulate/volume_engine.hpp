@@ -52,7 +52,7 @@ class VolumeEngine {
     std::vector<double> fed;       ///< what feeds bring per time, (feeds)
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
-    std::size_t next_record = 0, next_knot = 0, next_jump = 0;
+    std::size_t next_record = 0, next_knot = 0, next_jump = 0, next_change = 0;
     std::vector<double> scale;   ///< largest value of each state so far
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
@@ -84,6 +84,7 @@ class VolumeEngine {
 
   void arrive(Member& self);
   void jump(Member& self);
+  void turn(Member& self);
   void record(Member& self);
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
@@ -116,6 +117,7 @@ class VolumeEngine {
   const VolumeOptions& options_;
   const VolumeOutput& output_;
   space::VoxelGrid grid_;
+  VolumeChange now_;  ///< the transport that holds
   const model::LineTapes* tapes_ = nullptr;
   VolumeBlock block_;
   std::vector<VolumePiece> pieces_;
