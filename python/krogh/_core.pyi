@@ -270,6 +270,10 @@ class VolumeRun:
     @property
     def plasma(self) -> Float | None: ...
     @property
+    def state(self) -> dict[str, Any] | None: ...
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
     def failures(self) -> list[tuple[int, str, float, int, int, bool]]: ...
 
 def simulate_volume(
@@ -320,4 +324,12 @@ def simulate_volume(
     dose_states: Int32 | None = None,
     dose_amounts: Float | None = None,
     dose_kinds: Int8 | None = None,
+    on_record: Callable[[int, Float], Any] | None = None,
+    on_state: Callable[[dict[str, Any], Float, Float, Float, Float, Float | None], Any]
+    | None = None,
+    state_seconds: float = 0.0,
+    state_steps: int = 0,
+    one_record: bool = False,
+    keep_end: bool = False,
+    resume: dict[str, Any] | None = None,
 ) -> VolumeRun: ...

@@ -45,6 +45,9 @@ class VolumePlasma {
   /// negative beyond tolerance.
   double finish(bool& is_positive);
   void accept();
+  /// Puts what decides the rest of a run into a state, and takes it from there.
+  void keep(VolumeState& state) const;
+  void restore(const VolumeState& state);
   /// The state with the largest error of the last attempt.
   int culprit() const { return culprit_; }
 

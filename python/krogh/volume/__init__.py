@@ -8,5 +8,6 @@ SPDX-License-Identifier: BSD-3-Clause
 from krogh.volume.parts import VolumeFailure, VolumePlasma
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
+from krogh.volume.saving import Save
 
-__all__ = ["VolumeFailure", "VolumePlasma", "VolumeResult", "simulate_volume"]
+__all__ = ["Save", "VolumeFailure", "VolumePlasma", "VolumeResult", "simulate_volume"]

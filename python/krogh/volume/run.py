@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from krogh.errors import SolverError, SpecError
@@ -25,10 +27,13 @@ from krogh.schedule import SET_PARAMETER
 from krogh.simulate.options import check_options
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
+from krogh.units import factor
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
+from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.result import VolumeResult
+from krogh.volume.saving import RecordStream, one_record, save_of
 from krogh.volume.solve import solve_volume
 
 __all__ = ["simulate_volume"]
@@ -60,6 +65,10 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: str | int = "60 s",
+    resume: Any = None,
+    save: Any = None,
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -114,6 +123,21 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    checkpoint
+        A file that holds, from time to time and where the run ends, everything that it needs to go
+        on.  It is replaced only by a whole one.
+    checkpoint_interval
+        Time between checkpoints, ``"60 s"``, or a whole number of steps.  Where writing takes more
+        than a twentieth of the time, they become rarer.
+    resume
+        Go on with a run: True (from `checkpoint` if that file is there, else from the begin), the
+        path of a checkpoint, or a result that did not come to its end.  Everything else must be as
+        it was, save `max_steps`, `num_threads` and `progress`; the result is that of a run without
+        a break, to the last bit.
+    save
+        Fields that go to a file while the run goes on: a path, a `krogh.volume.Save`, or
+        ``{"file": "tumour.vtkhdf", "fields": ["occupancy_HER2"], "times": ...}``.  With
+        ``record=[]`` memory holds one time only.
 
     Returns
     -------
@@ -126,6 +150,12 @@ def simulate_volume(
         Wrong input, before any work is done: KG-166 for grid, exchange, regions, sides and fields.
     SolverError
         KG-320: the volume, or the systemic model before it, could not be solved.
+    DataError
+        KG-237 a checkpoint that is damaged or not there, KG-238 one of another problem.
+
+    SpecError KG-133 (a file that cannot be written, a full disk), SolverError and KeyboardInterrupt
+    have an attribute ``result``, if they come from within the run: what was reached, from which
+    ``resume=error.result`` goes on.
 
     Notes
     -----
@@ -189,6 +219,8 @@ def simulate_volume(
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
+    asked = save_of(save)
+    streamed, needed = recorded_of(own, asked.fields) if asked is not None else ((), ())
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
         grid=grid_times,
@@ -202,6 +234,28 @@ def simulate_volume(
         on_progress=chosen_progress(progress),
     )
     require_line_memory(problem, settings)
+    path = None if checkpoint is None else Path(checkpoint)
+    every = interval_of(checkpoint_interval)
+    keeping = Keeping(
+        checkpoint=path,
+        seconds=every[0],
+        steps=every[1],
+        resume=snapshot_of(resume, path),
+        recorded=tuple(dict.fromkeys([*recorded, *needed])),
+        count=len(recorded),
+        models={
+            f"the {what} model": c.model.content
+            for what, c in (("tissue", own), ("systemic", other))
+            if c is not None
+        },
+    )
+    words = given.words if given is not None else ", ".join(problem.curves) or "none"
+    if asked is not None:
+        make = partial(
+            one_record, problem, replace(settings, recorded=keeping.recorded), streamed, time_unit,
+            words, vessels,
+        )  # fmt: skip
+        keeping.stream = RecordStream(asked, settings.grid, make)
     curves: PlasmaCurves | None = None
     states = None
     reason = "" if given is None else cannot_couple(problem, given)
@@ -224,7 +278,9 @@ def simulate_volume(
         end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
         curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
     try:
-        outcome, stats = solve_volume(problem, curves, states, None if reason else given, settings)
+        outcome, stats, kept = solve_volume(
+            problem, curves, states, None if reason else given, settings, keeping
+        )
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -234,14 +290,17 @@ def simulate_volume(
         outcome,
         outputs=outputs,
         time_unit=time_unit,
-        dosing=given.words if given is not None else ", ".join(problem.curves) or "none",
+        dosing=words,
         stats=stats,
         curves=curves,
         vessels=vessels,
         reason=reason,
         doses=given,
         wall_seconds=time.perf_counter() - began,
+        snapshot=kept.snapshot,
     )
+    if kept.error is not None:
+        raise _with_result(kept.error, result, path)
     return _handle_failure(result, on_failure)
 
 
@@ -261,6 +320,22 @@ def _require_constant(dosing: Dosing) -> None:
                 "KG-164: the event table has covariates that change in time, which a volume cannot"
                 " follow; give one value for the run, or use krogh.simulate_line."
             )
+
+
+def _with_result(
+    error: BaseException, result: VolumeResult, checkpoint: Path | None
+) -> BaseException:
+    """Return the exception that ended a run, with what was reached and how to go on."""
+    error.result = result  # type: ignore[attr-defined]
+    if result.snapshot is None:
+        return error
+    reached = result.snapshot.time / factor(result.time_unit)
+    stored = "" if checkpoint is None else f", and so does resume={str(checkpoint)!r}"
+    error.add_note(
+        f"The run reached {reached:.6g} {result.time_unit}; what it has is in the exception's"
+        f" .result, and resume=error.result goes on from there{stored}."
+    )
+    return error
 
 
 def _handle_failure(result: VolumeResult, on_failure: str) -> VolumeResult:
