@@ -42,6 +42,9 @@ struct VolumeRun {
 /// exchange, state of the plasma
 using PlasmaExchangeArgument = std::tuple<std::int32_t, std::int32_t>;
 
+/// mobile state, two regions, permeability
+using MembraneArgument = std::tuple<std::int32_t, std::uint8_t, std::uint8_t, double>;
+
 /// The plasma, as arrays of the binding's caller.
 struct PlasmaArguments {
   const model::Program* program = nullptr;
@@ -199,10 +202,20 @@ void register_volume(py::module_& module) {
          Given uptake_factor, std::vector<double> plasma_atol,
          std::vector<std::int32_t> plasma_signed_states, Given dose_times,
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
-         std::optional<Array<std::int8_t>> dose_kinds, py::object on_record, py::object on_state,
-         double state_seconds, std::int64_t state_steps, bool one_record, bool keep_end,
-         const std::optional<py::dict>& resume) {
+         std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
+         const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
+         Given velocity_y, Given velocity_z, Given retardation, py::object on_record,
+         py::object on_state, double state_seconds, std::int64_t state_steps, bool one_record,
+         bool keep_end, const std::optional<py::dict>& resume) {
         VolumeProblem p;
+        p.exchange_out_rates = view_of(exchange_out_rates);
+        for (const auto& [of, first, second, permeability] : membranes)
+          p.membranes.push_back(
+              {.mobile = of,
+               .between = {.first = first, .second = second, .permeability = permeability}});
+        p.partition = view_of(partition);
+        p.velocity = {view_of(velocity_x), view_of(velocity_y), view_of(velocity_z)};
+        p.retardation = view_of(retardation);
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
         p.num_regions = num_regions;
@@ -370,7 +383,13 @@ void register_volume(py::module_& module) {
       py::arg("dose_times").noconvert() = py::none(),
       py::arg("dose_states").noconvert() = py::none(),
       py::arg("dose_amounts").noconvert() = py::none(),
-      py::arg("dose_kinds").noconvert() = py::none(), py::arg("on_record") = py::none(),
+      py::arg("dose_kinds").noconvert() = py::none(),
+      py::arg("exchange_out_rates").noconvert() = py::none(),
+      py::arg("membranes") = std::vector<MembraneArgument>{},
+      py::arg("partition").noconvert() = py::none(), py::arg("velocity_x").noconvert() = py::none(),
+      py::arg("velocity_y").noconvert() = py::none(),
+      py::arg("velocity_z").noconvert() = py::none(),
+      py::arg("retardation").noconvert() = py::none(), py::arg("on_record") = py::none(),
       py::arg("on_state") = py::none(), py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0,
       py::arg("one_record") = false, py::arg("keep_end") = false, py::arg("resume") = py::none(),
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");

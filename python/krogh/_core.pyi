@@ -324,6 +324,13 @@ def simulate_volume(
     dose_states: Int32 | None = None,
     dose_amounts: Float | None = None,
     dose_kinds: Int8 | None = None,
+    exchange_out_rates: Float | None = None,
+    membranes: Sequence[tuple[int, int, int, float]] = ...,
+    partition: Float | None = None,
+    velocity_x: Float | None = None,
+    velocity_y: Float | None = None,
+    velocity_z: Float | None = None,
+    retardation: Float | None = None,
     on_record: Callable[[int, Float], Any] | None = None,
     on_state: Callable[[dict[str, Any], Float, Float, Float, Float, Float | None], Any]
     | None = None,

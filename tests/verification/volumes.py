@@ -35,7 +35,8 @@ def inputs_of(values):
 @dataclass(frozen=True)
 class Volume:
     """A volume problem. ``mobile`` maps a state to its six sides, low and high along x, y, z, or to
-    ``None`` (closed); ``exchange`` lists ``(mobile state, input, rate by voxel)``.
+    ``None`` (closed); ``exchange`` lists ``(mobile state, input, rate by voxel)``, with a fourth
+    item where the rate of what leaves is another.
 
     What is given by voxel has the shape of the voxels, (z, y, x); numbers hold for all.
     """
@@ -83,6 +84,9 @@ class Volume:
         m = len(self.mobile)
         given = {"recorded": list(range(len(states))), "num_threads": 1} | self.options | options
         rates = [np.broadcast_to(np.asarray(e[2], float), self.shape) for e in self.exchange]
+        if any(len(e) > 3 for e in self.exchange):
+            each = [np.broadcast_to(np.asarray(e[-1], float), self.shape) for e in self.exchange]
+            given["exchange_out_rates"] = np.ascontiguousarray(np.stack(each))
         if given.get("axes", 1) == 3:
             diffusivity = np.ascontiguousarray(np.asarray(self.diffusivity, float))
         else:

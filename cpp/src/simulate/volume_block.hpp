@@ -42,6 +42,13 @@ struct VolumeBlock {
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
   const double* faces[3] = {};  ///< conductances, (mobile, n)
+  bool has_flow = false;
+  // Beside a flow: what carries C/eps through the faces, and its correction, (mobile, n) each.
+  const double* convection[3] = {};
+  const float* correction[3] = {};
+  /// Slope upstream of a face over that at it, per difference: flow along the axis, then against
+  /// it, (voxels along each direction) each.
+  const double* upstream[3] = {};
   bool periodic[3] = {};
   const double* zeros = nullptr;          ///< of a row
   const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
@@ -50,8 +57,11 @@ struct VolumeBlock {
   int num_exchanges = 0;
   const int* exchange_mobile = nullptr;  ///< (exchanges)
   const double* exchange = nullptr;      ///< rate V, (exchanges, n)
+  const double* exchange_out = nullptr;  ///< of C/eps
+  bool has_two_rates = false;            ///< whether these differ
   /// From boundary voxels of each side, (mobile, 6), in order of voxels; null: closed.
   const double* const* sides = nullptr;
+  const double* const* sides_out = nullptr;  ///< of C/eps
   double* outside = nullptr;  ///< concentration of the stage with its slope's part, (entries)
   /// Unknown of the stage that stands outside, from the plasma, (exchanges).
   double* change = nullptr;

@@ -132,6 +132,7 @@ void VolumeEngine::find_constants(const Member& self, int stage) {
       matrix[idx(i * size + j)] = self.plasma->matrix(static_cast<int>(i), static_cast<int>(j));
   for (std::int64_t region = 0; region < num_connected_; ++region) {
     const double* rates = exchange_sums_.data() + region * exchanges;
+    const double* out = rates + num_connected_ * exchanges;
     for (std::int64_t q = 0; q < size; ++q) {
       double* answer = answers.data() + (region * size + q) * m;
       for (std::size_t k = 0; k < count; ++k) {
@@ -144,8 +145,8 @@ void VolumeEngine::find_constants(const Member& self, int stage) {
     for (std::size_t k = 0; k < count; ++k) {
       const std::int64_t e = plasma.exchange[k].exchange, i = kept_of[k];
       const std::int64_t j = problem_.exchange[idx(e)].mobile;
-      const double taken = plasma.uptake_factor[k] * rates[e];
-      matrix[idx(i * size + i)] += taken * plasma.outside_factor[k];
+      const double taken = plasma.uptake_factor[k] * out[e];
+      matrix[idx(i * size + i)] += plasma.uptake_factor[k] * rates[e] * plasma.outside_factor[k];
       for (std::int64_t q = 0; q < size; ++q)
         matrix[idx(i * size + q)] -= taken * answers[idx((region * size + q) * m + j)];
       plasma_shift_[idx(i)] += taken * constants_[idx(region * m + j)];

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "simulate/volume_checks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -117,6 +118,83 @@ void validate_mobile(const model::Program& program, const VolumeProblem& p,
         throw InvalidInput(which + ": both sides of a direction must be periodic, or none");
       if (is_periodic && grid.shape[side / 2] == 1)
         throw InvalidInput(which + ": a direction with one voxel cannot be periodic");
+    }
+  }
+}
+
+void validate_membranes(const VolumeProblem& p) {
+  for (std::size_t i = 0; i < p.membranes.size(); ++i) {
+    const VolumeMembrane& m = p.membranes[i];
+    const std::string which = "membrane " + std::to_string(i);
+    if (m.mobile < 0 || m.mobile >= static_cast<std::int64_t>(p.mobile.size()))
+      throw InvalidInput(which + " names mobile state " + std::to_string(m.mobile) + " of " +
+                         std::to_string(p.mobile.size()));
+    if (m.between.first >= p.num_regions || m.between.second >= p.num_regions ||
+        m.between.first == m.between.second)
+      throw InvalidInput(which + " must lie between two of " + std::to_string(p.num_regions) +
+                         " regions, found " + std::to_string(m.between.first) + " and " +
+                         std::to_string(m.between.second));
+    if (!is_not_negative(m.between.permeability))
+      throw InvalidInput(which + ": permeability must be finite and not negative, found " +
+                         std::to_string(m.between.permeability));
+  }
+}
+
+/// Fluid may pass only where a state can go with it.
+void validate_flow(const model::Program& program, const VolumeProblem& p,
+                   const space::VoxelGrid& grid) {
+  const std::int64_t m = static_cast<std::int64_t>(p.mobile.size()), n = grid.num_voxels();
+  if (p.velocity[0].empty() && p.velocity[1].empty() && p.velocity[2].empty()) {
+    if (!p.retardation.empty()) throw InvalidInput("retardation needs a velocity");
+    return;
+  }
+  constexpr const char* names[] = {"velocity along x", "velocity along y", "velocity along z"};
+  double largest = 0.0;
+  for (std::size_t d = 0; d < 3; ++d) {
+    require_size(p.velocity[d], names[d], n / grid.shape[d] * (grid.shape[d] + 1));
+    require_values(p.velocity[d], names[d], "finite", is_finite);
+    for (const double v : p.velocity[d]) largest = std::max(largest, std::abs(v));
+  }
+  if (!p.retardation.empty())
+    require_places(p, n, p.retardation, "retardation", m, "finite and not negative",
+                   is_not_negative);
+  const double least = 1e-12 * largest;
+  auto inside = [&](std::int64_t k) {
+    return p.regions.empty() || p.regions[idx(k)] != space::outside_region;
+  };
+  for (std::size_t d = 0; d < 3; ++d) {
+    const std::int64_t step =
+        d == 0 ? 1 : (d == 1 ? grid.shape[0] : std::int64_t{grid.shape[0]} * grid.shape[1]);
+    const std::int64_t count = grid.shape[d];
+    for (std::int64_t k = 0; k < n; ++k) {
+      const std::int64_t at = k / step % count;
+      // Faces before k are numbered as voxels with one more along the direction.
+      const std::int64_t face = k / (step * count) * (step * (count + 1)) + k % (step * count);
+      const double low = p.velocity[d][idx(face)], high = p.velocity[d][idx(face + step)];
+      if (at > 0 && std::abs(low) > least && inside(k) != inside(k - step))
+        throw InvalidInput(std::string(names[d]) + ": fluid passes between voxel " +
+                           std::to_string(k - step) + " and voxel " + std::to_string(k) +
+                           ", of which one lies outside");
+      if (!inside(k) || (at > 0 && at < count - 1)) continue;
+      for (std::size_t j = 0; j < p.mobile.size(); ++j)
+        for (std::size_t side = 2 * d; side < 2 * d + 2; ++side) {
+          const bool is_here = side % 2 == 0 ? at == 0 : at == count - 1;
+          const double passes = side % 2 == 0 ? low : high;
+          if (!is_here || std::abs(passes) <= least) continue;
+          if (p.mobile[j].sides[side].kind == space::SideKind::closed)
+            throw InvalidInput(std::string(names[d]) + ": fluid passes side " +
+                               std::to_string(side) + " at voxel " + std::to_string(k) +
+                               ", which is closed for '" +
+                               program.spec().state_names[idx(p.mobile[j].state)] +
+                               "'; it must be open, fixed or a membrane");
+          if (p.mobile[j].sides[side].kind == space::SideKind::periodic && at == 0) {
+            const double other = p.velocity[d][idx(face + count * step)];
+            if (std::abs(other - low) > least)
+              throw InvalidInput(std::string(names[d]) + ": what leaves a periodic side must " +
+                                 "enter at the other, found " + std::to_string(low) + " and " +
+                                 std::to_string(other) + " at voxel " + std::to_string(k));
+          }
+        }
     }
   }
 }
@@ -250,6 +328,15 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
   require_places(p, n, p.exchange_rates, "exchange_rates",
                  static_cast<std::int64_t>(p.exchange.size()), "finite and not negative",
                  is_not_negative);
+  if (!p.exchange_out_rates.empty())
+    require_places(p, n, p.exchange_out_rates, "exchange_out_rates",
+                   static_cast<std::int64_t>(p.exchange.size()), "finite and not negative",
+                   is_not_negative);
+  if (!p.partition.empty())
+    require_places(p, n, p.partition, "partition", m, "finite and larger than 0",
+                   [](double v) { return std::isfinite(v) && v > 0.0; });
+  validate_membranes(p);
+  validate_flow(program, p, grid);
   require_size(p.parameters, "parameters", program.num_parameters());
   require_values(p.parameters, "parameters", "finite", is_finite);
   require_indices(p.field_parameters, "field_parameters", program.num_parameters());

@@ -74,6 +74,7 @@ class VolumeEngine {
   }
   void place_voxels();
   void place_transport();
+  void place_slopes(std::int64_t direction);
   void place_tapes();
   void place_fields();
   void place_states();
@@ -132,13 +133,16 @@ class VolumeEngine {
   std::int32_t num_connected_ = 1;
   std::vector<int> mobile_, hidden_, factor_rows_, field_rows_, exchange_mobile_;
   std::vector<double> zeros_, field_table_;
-  std::vector<std::array<std::vector<double>, 6>> sides_;
-  std::vector<const double*> side_pointers_;
+  /// What enters and what leaves through the sides, of each mobile state.
+  std::vector<std::array<std::array<std::vector<double>, 6>, 2>> sides_;
+  std::vector<const double*> side_pointers_, side_out_pointers_;
+  std::array<std::vector<double>, 3> upstream_;
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_, factors_;
-  AlignedBuffer constants_of_voxels_, faces_, field_values_;
+  AlignedBuffer constants_of_voxels_, faces_, convection_, field_values_;
+  AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;
@@ -146,8 +150,9 @@ class VolumeEngine {
   std::unique_ptr<linalg::Krylov> krylov_;
   AlignedArray<float> right_, solution_, supply_;
   AlignedBuffer responses_, extract_sums_;
-  std::vector<double> exchange_sums_;  ///< rates V by connected region, (regions, exchanges)
-  std::vector<double> plasma_shift_;   ///< of the kept states, with the constants of a stage
+  /// Rates V by connected region, of what enters and of what leaves, (2, regions, exchanges).
+  std::vector<double> exchange_sums_;
+  std::vector<double> plasma_shift_;  ///< of the kept states, with the constants of a stage
   int num_kept_ = 0;
   bool is_two_way_ = false;
   std::vector<double> operators_, constants_;  ///< of the connected regions

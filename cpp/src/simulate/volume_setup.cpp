@@ -165,7 +165,9 @@ void VolumeEngine::place_transport() {
   b.num_exchanges = static_cast<int>(num_exchanges);
   num_entries_ = static_cast<int>(num_exchanges + 6 * m);
   faces_ = AlignedBuffer(idx(3 * m * b.stride));
-  constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges) * b.stride));
+  b.has_two_rates = !problem_.exchange_out_rates.empty();
+  const std::int64_t num_out = b.has_two_rates ? num_exchanges : 0;
+  constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges + num_out) * b.stride));
   double* next = constants_of_voxels_.data();
   auto take = [&](std::int64_t count) {
     double* const start = next;
@@ -177,6 +179,7 @@ void VolumeEngine::place_transport() {
   double* inverse = take(m);
   double* loss = take(m);
   double* exchange = take(num_exchanges);
+  double* exchange_out = b.has_two_rates ? take(num_out) : exchange;
   for (std::int64_t k = 0; k < n; ++k) {
     if (inside_[idx(k)] == 0) continue;
     const std::int64_t x = k % b.shape[0], r = k / b.shape[0];
@@ -188,13 +191,23 @@ void VolumeEngine::place_transport() {
     exchange_mobile_.push_back(of.mobile);
     outside_inputs_[idx(e)] = of.input;
     const std::vector<double> rate = spread(problem_.exchange_rates, e, num_exchanges, 0.0);
-    for (std::int64_t k = 0; k < n; ++k) {
-      exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
-      loss[of.mobile * b.stride + k] += rate[idx(k)] * volume[k];
+    for (std::int64_t k = 0; k < n; ++k) exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
+    if (b.has_two_rates) {
+      const std::vector<double> out = spread(problem_.exchange_out_rates, e, num_exchanges, 0.0);
+      for (std::int64_t k = 0; k < n; ++k) exchange_out[e * b.stride + k] = out[idx(k)] * volume[k];
     }
+    for (std::int64_t k = 0; k < n; ++k)
+      loss[of.mobile * b.stride + k] += exchange_out[e * b.stride + k];
   }
   sides_.resize(idx(m));
   side_pointers_.assign(idx(6 * m), nullptr);
+  side_out_pointers_.assign(idx(6 * m), nullptr);
+  b.has_flow = std::any_of(problem_.velocity.begin(), problem_.velocity.end(),
+                           [](std::span<const double> v) { return !v.empty(); });
+  if (b.has_flow) {
+    convection_ = AlignedBuffer(idx(3 * m * b.stride));
+    corrections_ = AlignedArray<float>(idx(3 * m * b.stride));
+  }
   std::vector<space::VoxelConductances> conductances;
   std::array<bool, 3> periodic{};
   for (std::int64_t j = 0; j < m; ++j) {
@@ -209,31 +222,55 @@ void VolumeEngine::place_transport() {
       periodic[idx(d)] =
           periodic[idx(d)] || mobile.sides[idx(2 * d)].kind == space::SideKind::periodic;
     }
-    const std::vector<double> eps = spread(problem_.fraction, j, m, 1.0);
+    std::vector<double> eps = spread(problem_.fraction, j, m, 1.0);
+    if (!problem_.partition.empty()) {
+      const std::vector<double> partition = spread(problem_.partition, j, m, 1.0);
+      for (std::size_t k = 0; k < eps.size(); ++k) eps[k] *= partition[k];
+    }
     for (std::int64_t k = 0; k < n; ++k) {
       if (inside_[idx(k)] == 0) continue;
       fraction[j * b.stride + k] = eps[idx(k)];
       inverse[j * b.stride + k] = 1.0 / eps[idx(k)];
     }
     look();
-    conductances.push_back(space::voxel_conductances(grid_, inside_, views, eps, mobile.sides));
+    std::vector<space::RegionMembrane> membranes;
+    for (const VolumeMembrane& membrane : problem_.membranes)
+      if (membrane.mobile == j) membranes.push_back(membrane.between);
+    conductances.push_back(space::voxel_conductances(grid_, inside_, views, eps, mobile.sides,
+                                                     problem_.regions, membranes));
+    if (b.has_flow) {
+      look();
+      const std::vector<double> retardation = problem_.retardation.empty()
+                                                  ? std::vector<double>(idx(n), 1.0)
+                                                  : spread(problem_.retardation, j, m, 1.0);
+      space::add_flow(grid_, inside_, problem_.velocity, retardation, mobile.sides,
+                      problem_.regions, membranes, conductances.back());
+      for (std::size_t d = 0; d < 3; ++d) {
+        const std::int64_t at = (static_cast<std::int64_t>(d) * m + j) * b.stride;
+        std::copy(conductances.back().convection[d].begin(),
+                  conductances.back().convection[d].end(), convection_.data() + at);
+        std::copy(conductances.back().correction[d].begin(),
+                  conductances.back().correction[d].end(), corrections_.data() + at);
+      }
+    }
     for (std::size_t d = 0; d < 3; ++d)
       std::copy(conductances.back().faces[d].begin(), conductances.back().faces[d].end(),
                 faces_.data() + (static_cast<std::int64_t>(d) * m + j) * b.stride);
-    sides_[idx(j)] = conductances.back().sides;
+    sides_[idx(j)][0] = conductances.back().sides;
+    sides_[idx(j)][1] = b.has_flow ? conductances.back().sides_out : conductances.back().sides;
     for (std::size_t side = 0; side < 6; ++side) {
-      const std::vector<double>& through = sides_[idx(j)][side];
-      if (through.empty()) continue;
+      const std::vector<double>& out = sides_[idx(j)][1][side];
+      if (out.empty()) continue;
       look();
-      side_pointers_[idx(6 * j) + side] = through.data();
+      side_pointers_[idx(6 * j) + side] = sides_[idx(j)][0][side].data();
+      side_out_pointers_[idx(6 * j) + side] = out.data();
       outside_inputs_[idx(num_exchanges + 6 * j) + side] = mobile.inputs[side];
       std::size_t at = 0;
       for (std::int64_t k = 0; k < n; ++k) {
         const std::int64_t r = k / b.shape[0];
         const std::int64_t position[3] = {k % b.shape[0], r % b.shape[1], r / b.shape[1]};
         const std::int64_t last = b.shape[side / 2] - 1;
-        if (position[side / 2] == (side % 2 == 0 ? 0 : last))
-          loss[j * b.stride + k] += through[at++];
+        if (position[side / 2] == (side % 2 == 0 ? 0 : last)) loss[j * b.stride + k] += out[at++];
       }
     }
   }
@@ -243,11 +280,18 @@ void VolumeEngine::place_transport() {
   b.loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
   b.exchange = exchange;
+  b.exchange_out = exchange_out;
   b.exchange_mobile = exchange_mobile_.data();
   b.sides = side_pointers_.data();
+  b.sides_out = side_out_pointers_.data();
   for (std::int64_t d = 0; d < 3; ++d) {
     b.faces[d] = faces_.data() + d * m * b.stride;
     b.periodic[d] = periodic[idx(d)];
+    if (!b.has_flow) continue;
+    b.convection[d] = convection_.data() + d * m * b.stride;
+    b.correction[d] = corrections_.data() + d * m * b.stride;
+    place_slopes(d);
+    b.upstream[d] = upstream_[idx(d)].data();
   }
   look();
   connected_ = space::connected_regions(grid_, inside_, conductances);
@@ -276,6 +320,19 @@ void VolumeEngine::place_transport() {
   solution_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
   b.right = right_.data();
   b.solution = solution_.data();
+}
+
+/// How slopes upstream compare with those at faces along a direction: distances of centers.
+void VolumeEngine::place_slopes(std::int64_t direction) {
+  const std::vector<double>& widths = grid_.widths[idx(direction)];
+  const auto count = static_cast<std::int64_t>(widths.size());
+  auto distance = [&](std::int64_t face) {
+    const std::int64_t before = (face + 2 * count - 1) % count, here = (face + count) % count;
+    return 0.5 * (widths[idx(before)] + widths[idx(here)]);
+  };
+  std::vector<double>& found = upstream_[idx(direction)];
+  for (const std::int64_t step : {-1, 1})
+    for (std::int64_t i = 0; i < count; ++i) found.push_back(distance(i) / distance(i + step));
 }
 
 void VolumeEngine::number_pieces() {
@@ -383,12 +440,13 @@ void VolumeEngine::place_plasma() {
   b.responses = responses_.data();
   supply_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
   plasma_shift_.assign(idx(num_kept_), 0.0);
-  exchange_sums_.assign(idx(std::int64_t{num_connected_} * b.num_exchanges), 0.0);
+  exchange_sums_.assign(idx(2 * std::int64_t{num_connected_} * b.num_exchanges), 0.0);
   for (std::int64_t e = 0; e < b.num_exchanges; ++e)
     for (std::int64_t k = 0; k < b.num_voxels; ++k)
       if (inside_[idx(k)] != 0)
-        exchange_sums_[idx(std::int64_t{connected_[idx(k)]} * b.num_exchanges + e)] +=
-            b.exchange[e * b.stride + k];
+        for (std::int64_t out = 0; out < 2; ++out)
+          exchange_sums_[idx((out * num_connected_ + connected_[idx(k)]) * b.num_exchanges + e)] +=
+              (out == 0 ? b.exchange : b.exchange_out)[e * b.stride + k];
 }
 
 }  // namespace krogh::simulate

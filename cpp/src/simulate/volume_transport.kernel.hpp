@@ -119,6 +119,12 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
     const double* x = b.moving + j * b.stride;
     double* to = b.carried + j * b.stride;
     const double outside = b.outside[e];
+    if (b.has_two_rates) {
+      const double* out = b.exchange_out + e * b.stride;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) to[k] = fma_(rate[k], outside, fma_(-out[k], x[k], to[k]));
+      continue;
+    }
     KROGH_SIMD
     for (long k = first; k < end; ++k) to[k] = fma_(rate[k], outside - x[k], to[k]);
   }
@@ -150,9 +156,13 @@ void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
     const double* rate = b.exchange + e * b.stride;
+    const double* out = b.exchange_out + e * b.stride;
     const double* x = b.moving + b.exchange_mobile[e] * b.stride;
     const double outside = b.outside[e];
-    entered[e] += sum_of(first, end, [&](long k) { return rate[k] * (outside - x[k]); });
+    entered[e] +=
+        b.has_two_rates
+            ? sum_of(first, end, [&](long k) { return fma_(rate[k], outside, -(out[k] * x[k])); })
+            : sum_of(first, end, [&](long k) { return rate[k] * (outside - x[k]); });
   }
   for (int j = 0; j < b.num_mobile; ++j) {
     const double* x = b.moving + j * b.stride;
@@ -160,10 +170,11 @@ void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
     for (int side = 0; side < 6; ++side) {
       const double* through = b.sides[j * 6 + side];
       if (through == nullptr) continue;
+      const double* out = b.sides_out[j * 6 + side];
       const int entry = b.num_exchanges + j * 6 + side;
       double total = 0.0;
       each_at_side(b, p, side, [&](long k, long place) {
-        const double flux = through[place] * (b.outside[entry] - x[k]);
+        const double flux = fma_(through[place], b.outside[entry], -(out[place] * x[k]));
         to[k] += flux;
         total += flux;
       });
@@ -179,17 +190,21 @@ void add_leaving(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
     const double* rate = b.exchange + e * b.stride;
+    const double* out = b.exchange_out + e * b.stride;
     const double* x = b.free + b.exchange_mobile[e] * b.stride;
     const double change = b.change[e];
-    entered[e] += sum_of(first, end, [&](long k) { return rate[k] * (change - x[k]); });
+    entered[e] +=
+        b.has_two_rates
+            ? sum_of(first, end, [&](long k) { return fma_(rate[k], change, -(out[k] * x[k])); })
+            : sum_of(first, end, [&](long k) { return rate[k] * (change - x[k]); });
   }
   for (int j = 0; j < b.num_mobile; ++j)
     for (int side = 0; side < 6; ++side) {
-      const double* through = b.sides[j * 6 + side];
-      if (through == nullptr) continue;
+      const double* out = b.sides_out[j * 6 + side];
+      if (out == nullptr) continue;
       const double* x = b.free + j * b.stride;
       double total = 0.0;
-      each_at_side(b, p, side, [&](long k, long place) { total += through[place] * x[k]; });
+      each_at_side(b, p, side, [&](long k, long place) { total += out[place] * x[k]; });
       entered[b.num_exchanges + j * 6 + side] -= total;
     }
 }
@@ -334,7 +349,7 @@ void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
 void add_exchanged(const VolumeBlock& b, const VolumePiece& p, const double* values, double* sums) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
-    const double* rate = b.exchange + e * b.stride;
+    const double* rate = b.exchange_out + e * b.stride;
     const double* x = values + b.exchange_mobile[e] * b.stride;
     sums[e] += sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
   }

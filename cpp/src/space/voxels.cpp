@@ -18,6 +18,27 @@ std::array<std::int64_t, 3> strides_of(const VoxelGrid& grid) {
   return {1, grid.shape[0], std::int64_t{grid.shape[0]} * grid.shape[1]};
 }
 
+/// Resistance per area of the membranes between two voxels [time/um]: infinite where nothing
+/// diffuses.
+double membrane_between(std::span<const std::uint8_t> regions,
+                        std::span<const RegionMembrane> membranes, std::int64_t a, std::int64_t b) {
+  double resistance = 0.0;
+  if (membranes.empty() || regions[idx(a)] == regions[idx(b)]) return resistance;
+  for (const RegionMembrane& m : membranes) {
+    const bool fits = (m.first == regions[idx(a)] && m.second == regions[idx(b)]) ||
+                      (m.first == regions[idx(b)] && m.second == regions[idx(a)]);
+    if (fits) resistance += 1.0 / m.permeability;
+  }
+  return resistance;
+}
+
+/// Diffusive part of what passes a conductance beside a flow.
+double diffusive_part(double conductance, double flow) {
+  if (flow == 0.0 || conductance == 0.0) return conductance;
+  const double peclet = std::abs(flow) / conductance;
+  return peclet < 500.0 ? std::abs(flow) / std::expm1(peclet) : 0.0;
+}
+
 /// Calls `visit(position along x, y, z, number)` for every voxel in order.
 template <class Visit>
 void each_voxel(const VoxelGrid& grid, const Visit& visit) {
@@ -57,14 +78,17 @@ SideKind side_named(std::string_view name) {
   if (name == "fixed") return SideKind::fixed;
   if (name == "membrane") return SideKind::membrane;
   if (name == "periodic") return SideKind::periodic;
-  throw InvalidInput("a side must be closed, fixed, membrane or periodic, found '" +
+  if (name == "open") return SideKind::open;
+  throw InvalidInput("a side must be closed, fixed, membrane, periodic or open, found '" +
                      std::string(name) + "'");
 }
 
 VoxelConductances voxel_conductances(const VoxelGrid& grid, std::span<const char> is_inside,
                                      const std::array<std::span<const double>, 3>& diffusivity,
                                      std::span<const double> fraction,
-                                     const std::array<Side, 6>& sides) {
+                                     const std::array<Side, 6>& sides,
+                                     std::span<const std::uint8_t> regions,
+                                     std::span<const RegionMembrane> membranes) {
   const std::array<std::int64_t, 3> strides = strides_of(grid);
   VoxelConductances found;
   auto inside = [&](std::int64_t k) { return is_inside.empty() || is_inside[idx(k)] != 0; };
@@ -88,7 +112,9 @@ VoxelConductances voxel_conductances(const VoxelGrid& grid, std::span<const char
         before[d] = last;
         other = k + last * strides[d];
       }
-      if (inside(other)) found.faces[d][idx(k)] = area / (half(before, other) + half(at, k));
+      if (inside(other))
+        found.faces[d][idx(k)] = area / (half(before, other) + half(at, k) +
+                                         membrane_between(regions, membranes, other, k));
     });
     for (std::size_t high = 0; high < 2; ++high) {
       const Side& side = sides[2 * d + high];
@@ -96,7 +122,7 @@ VoxelConductances voxel_conductances(const VoxelGrid& grid, std::span<const char
       each_voxel(grid, [&](const std::array<int, 3>& at, std::int64_t k) {
         if (at[d] != (high == 0 ? 0 : last)) return;
         double through = 0.0;
-        if (inside(k)) {
+        if (inside(k) && side.kind != SideKind::open) {
           const double area = grid.widths[e][idx(at[e])] * grid.widths[f][idx(at[f])];
           const double wall = side.kind == SideKind::membrane ? 1.0 / side.permeability : 0.0;
           through = area / (wall + half(at, k));
@@ -106,6 +132,80 @@ VoxelConductances voxel_conductances(const VoxelGrid& grid, std::span<const char
     }
   }
   return found;
+}
+
+void add_flow(const VoxelGrid& grid, std::span<const char> is_inside, const FaceVelocity& velocity,
+              std::span<const double> retardation, const std::array<Side, 6>& sides,
+              std::span<const std::uint8_t> regions, std::span<const RegionMembrane> membranes,
+              VoxelConductances& c) {
+  const std::array<std::int64_t, 3> strides = strides_of(grid);
+  auto inside = [&](std::int64_t k) { return is_inside.empty() || is_inside[idx(k)] != 0; };
+  for (std::size_t d = 0; d < 3; ++d) {
+    c.convection[d].assign(idx(grid.num_voxels()), 0.0);
+    c.correction[d].assign(idx(grid.num_voxels()), 0.0F);
+    const std::size_t e = (d + 1) % 3, f = (d + 2) % 3;
+    const int count = grid.shape[d], last = count - 1;
+    const bool is_periodic = sides[2 * d].kind == SideKind::periodic;
+    auto area_at = [&](const std::array<int, 3>& at) {
+      return grid.widths[e][idx(at[e])] * grid.widths[f][idx(at[f])];
+    };
+    auto velocity_at = [&](std::array<int, 3> at, int face) {
+      std::array<std::int64_t, 3> faces{grid.shape[0], grid.shape[1], grid.shape[2]};
+      ++faces[d];
+      at[d] = face;
+      return velocity[d][idx((at[2] * faces[1] + at[1]) * faces[0] + at[0])];
+    };
+    // The voxel so many places along, -1 beyond the sides and outside.
+    auto along = [&](const std::array<int, 3>& at, std::int64_t k, int places) -> std::int64_t {
+      int to = at[d] + places;
+      if (is_periodic) {
+        to = (to % count + count) % count;
+      } else if (to < 0 || to > last) {
+        return -1;
+      }
+      const std::int64_t other = k + (to - at[d]) * strides[d];
+      return inside(other) ? other : -1;
+    };
+    each_voxel(grid, [&](const std::array<int, 3>& at, std::int64_t k) {
+      const std::int64_t before = along(at, k, -1);
+      if (!inside(k) || before < 0) return;
+      const double slowed = 0.5 * (retardation[idx(before)] + retardation[idx(k)]);
+      const double flow = area_at(at) * slowed * velocity_at(at, at[d]);
+      double& conductance = c.faces[d][idx(k)];
+      const double whole = conductance;
+      conductance = diffusive_part(whole, flow);
+      c.convection[d][idx(k)] = flow;
+      const bool forward = flow > 0.0;
+      const std::int64_t upstream = along(at, k, forward ? -2 : 1);
+      if (flow == 0.0 || upstream < 0 || membrane_between(regions, membranes, before, k) > 0.0)
+        return;
+      // Twice what makes the flux that of the straight line between both centers.
+      const double here = grid.widths[d][idx(at[d])];
+      const double there = grid.widths[d][idx(at[d] == 0 ? last : at[d] - 1)];
+      const double share = (forward ? there : here) / (here + there);
+      const double speed = std::abs(flow);
+      const double added = 2.0 * (share * speed - whole + conductance);
+      c.correction[d][idx(k)] = static_cast<float>(std::clamp(added, -speed, speed));
+    });
+    for (std::size_t high = 0; high < 2; ++high) {
+      const std::size_t side = 2 * d + high;
+      std::vector<double>& in = c.sides[side];
+      c.sides_out[side] = in;
+      if (in.empty()) continue;
+      std::size_t place = 0;
+      each_voxel(grid, [&](const std::array<int, 3>& at, std::int64_t k) {
+        if (at[d] != (high == 0 ? 0 : last)) return;
+        const std::size_t here = place++;
+        if (!inside(k)) return;
+        const double along_axis = velocity_at(at, high == 0 ? 0 : count);
+        const double inward =
+            area_at(at) * retardation[idx(k)] * (high == 0 ? along_axis : -along_axis);
+        const double part = diffusive_part(in[here], inward);
+        in[here] = part + std::max(inward, 0.0);
+        c.sides_out[side][here] = part + std::max(-inward, 0.0);
+      });
+    }
+  }
 }
 
 std::vector<std::int32_t> connected_regions(const VoxelGrid& grid, std::span<const char> is_inside,
@@ -124,7 +224,8 @@ std::vector<std::int32_t> connected_regions(const VoxelGrid& grid, std::span<con
   each_voxel(grid, [&](const std::array<int, 3>& at, std::int64_t k) {
     for (std::size_t d = 0; d < 3; ++d)
       for (const VoxelConductances& c : conductances)
-        if (c.faces[d][idx(k)] > 0.0) {
+        if (c.faces[d][idx(k)] > 0.0 ||
+            (!c.convection[d].empty() && c.convection[d][idx(k)] != 0.0)) {
           const std::int64_t other =
               at[d] == 0 ? k + (grid.shape[d] - 1) * strides[d] : k - strides[d];
           const std::int64_t a = root(k), b = root(other);

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from krogh.basis import Basis
 from krogh.dosing import Dose, EventTable, Regimen
 from krogh.errors import DataError, SpecError
+from krogh.line.added_rates import AddedRate
 from krogh.line.arrays import Evaluator
 from krogh.model.compile import CompiledModel
 from krogh.schedule import (
@@ -66,6 +67,8 @@ class Dosing:
         First moment simulated, s.
     overrides
         Covariates that an event table states: name to values, as `CompiledModel.pack` takes them.
+    rates
+        What is added to species beside the doses, the same for all lines.
     """
 
     systemic: CompiledModel
@@ -73,6 +76,7 @@ class Dosing:
     begin: float
     words: str
     overrides: dict[str, Any] = field(default_factory=dict)
+    rates: tuple[AddedRate, ...] = ()
 
 
 @dataclass
@@ -396,13 +400,23 @@ def dose_list(dosing: Dosing, values: Evaluator, count: int) -> DoseList:
     times[tail] += duration[infused]
     amounts[tail] *= -1.0
     kinds = infused[order].astype(np.int8)
-    lines = line[order]
+    lines, states = line[order], state[order]
+    for added in dosing.rates:
+        size = added.times.size
+        volume = model.analysis.volume_of(model.species[dosing.systemic.state_names[added.state]])
+        per = np.ones(1) if volume is None else 1.0 / np.atleast_1d(values.value(volume))
+        changes = np.broadcast_to(per[:, None] * added.changes, (count, size))
+        lines = np.concatenate([lines, np.repeat(np.arange(count, dtype=np.int64), size)])
+        states = np.concatenate([states, np.full(count * size, added.state, dtype=states.dtype)])
+        times = np.concatenate([times, np.tile(added.times, count)])
+        amounts = np.concatenate([amounts, changes.reshape(-1)])
+        kinds = np.concatenate([kinds, np.ones(count * size, dtype=np.int8)])
     by = np.lexsort((np.arange(lines.size), times, lines))
     offsets = np.searchsorted(lines[by], np.arange(count + 1)).astype(np.int64)
     return DoseList(
         offsets,
         np.ascontiguousarray(times[by]),
-        np.ascontiguousarray(state[order][by], dtype=np.int32),
+        np.ascontiguousarray(states[by], dtype=np.int32),
         np.ascontiguousarray(amounts[by]),
         np.ascontiguousarray(kinds[by]),
     )

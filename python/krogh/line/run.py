@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from krogh.errors import SolverError, SpecError, did_you_mean
+from krogh.line.added_rates import added_rates, require_followed
 from krogh.line.assembly import compiled_pair, line_count, line_problem, require_span
 from krogh.line.derivatives import directions_of, internal_directions
 from krogh.line.dosing import Dosing, dosing_of, lines_of_dosing
@@ -56,6 +57,7 @@ def simulate_line(
     surface: Any = None,
     tumour_volume: Any = None,
     plasma: Mapping[str, Any] | None = None,
+    plasma_rates: Mapping[str, Any] | None = None,
     velocity: Any = None,
     record: Sequence[str] | None = None,
     sensitivities: str | Sequence[str] = (),
@@ -100,6 +102,10 @@ def simulate_line(
     plasma
         Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
         their points; values (points,) or (lines, points).
+    plasma_rates
+        Beside the doses, what is added to species of `systemic`, or taken (negative), where other
+        parts of the body are solved elsewhere: ``{species: (([0, 1], "h"), rates, "nmol/h")}``,
+        constant from each time to the next, from the last on to the end.
     velocity
         Of the fluid, outward from the inner end (volume per area and time): ``"0.1 um/s"`` at
         the inner end, as much fluid passing every face; ``(array, "um/s")`` with a value for each
@@ -183,6 +189,9 @@ def simulate_line(
         )
         other = given.systemic
         values = {**(values or {}), **given.overrides}
+        given.rates = added_rates(other, plasma_rates)
+    elif plasma_rates:
+        raise SpecError("KG-162: plasma_rates go into the systemic model; give systemic=....")
     elif dosing is not None:
         raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
     problem, split = line_problem(
@@ -198,6 +207,15 @@ def simulate_line(
     )
     begin = given.begin if given is not None else min(0.0, float(grid[0]))
     require_span(problem, begin, float(grid[-1]))
+    if given is not None and given.rates:
+        require_followed(
+            given.rates,
+            begin,
+            cannot_solve(problem, given, ()),
+            method=method,
+            verify=verify,
+            differentiates=bool(sensitivities),
+        )
     outputs, recorded = recorded_of(own, record)
     directions = directions_of(sensitivities, problem)
     tolerances = line_tolerances(problem, given, rtol, atol, split)

@@ -14,11 +14,15 @@ changes what is given; see `krogh.library.tumours`.
 from krogh.library.tumour_spec import Tumour
 from krogh.tumour.lesion_map import lesion_map
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
+from krogh.tumour.lesions_result import Lesions
+from krogh.tumour.several_lesions import Lesion, lesions
 from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
 from krogh.tumour.volume import Tumour3D, from_vessels, generate
 
 __all__ = [
+    "Lesion",
     "LesionMap",
+    "Lesions",
     "Tumour",
     "Tumour3D",
     "VoxelFailure",
@@ -26,6 +30,7 @@ __all__ = [
     "generate",
     "krogh_cylinder",
     "lesion_map",
+    "lesions",
     "slab",
     "spheroid",
 ]

@@ -5,6 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from krogh.units import dimension, from_internal
 if TYPE_CHECKING:
     from krogh.study.study import Study
 
-__all__ = ["Taken"]
+__all__ = ["Taken", "dosed_amounts"]
 
 
 class Taken:
@@ -46,7 +47,7 @@ class Taken:
             found = float(entered[np.isfinite(entered)].sum())
             self._taken[name] = self._taken.get(name, 0.0) + found
         if not self._dosed:
-            self._dosed = _dosed(line)
+            self._dosed = dosed_amounts(line)
 
     def table(self) -> ResultTable:
         """Return for each dosed drug what was dosed and taken, and the share of the dose.
@@ -71,13 +72,14 @@ class Taken:
         return ResultTable({n: np.array(c) for n, c in columns.items()}, units, title)
 
 
-def _dosed(line: Any) -> dict[str, float]:
-    """Return what one patient was given up to the end, by species that is an amount."""
+def dosed_amounts(line: Any) -> dict[str, float]:
+    """Return what one patient was dosed up to the end, by species that is an amount."""
     from krogh.line.dosing import dose_list
 
     problem = line.problem
     systemic = problem.systemic
-    doses = dose_list(line._doses, problem.plasma_values, problem.count)
+    dosing = replace(line._doses, rates=())  # what lesions take is no dose
+    doses = dose_list(dosing, problem.plasma_values, problem.count)
     mine = slice(int(doses.offsets[0]), int(doses.offsets[1]))
     end = float(line.settings.grid[-1])
     times, states = doses.times[mine], doses.states[mine]

@@ -25,7 +25,7 @@ from krogh.units import convert, factor, parse_quantity
 if TYPE_CHECKING:
     from krogh.study.study import Study
 
-__all__ = ["lesion_map"]
+__all__ = ["batch_size", "lesion_map", "map_arguments", "require_cylinders", "solve_map"]
 
 _LOG = logging.getLogger("krogh")
 
@@ -61,9 +61,9 @@ def lesion_map(
     Each voxel (0.5 to 5 mm) holds many parallel vessels; one of them stands for all, with the
     tissue that it supplies (Krogh 1919, doi:10.1113/jphysiol.1919.sp001839): the outer radius is
     ``1/sqrt(pi N)`` of the voxel's vessel density N.  All voxels see one patient's plasma, also
-    those of different lesions.  The plasma does not feel what they take, and no drug passes from
-    one voxel to the next; both hold where the lesions hold little of the dose and a voxel is wide
-    against the distance between vessels.
+    those of different lesions.  The plasma does not feel what they take (`krogh.tumour.lesions`: it
+    does), and no drug passes from one voxel to the next; both hold where the lesions hold little of
+    the dose and a voxel is wide against the distance between vessels.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def lesion_map(
     >>> result.save("occupancy.nii.gz", "occupancy_HER2")  # doctest: +SKIP
     """
     began = time.perf_counter()
-    _check(study, batch, on_failure)
+    require_cylinders(study, batch, on_failure)
     voxels = voxel_values(
         study,
         vessel_density=vessel_density,
@@ -143,11 +143,11 @@ def lesion_map(
         mask=mask,
         grid=grid,
     )
-    arguments, kept = _arguments(study, times)
+    arguments, kept = map_arguments(study, times)
     quantities = quantities_of(study, voxels, kept, arguments)
     callback = chosen_progress(progress, "voxels")
     try:
-        result = _solve(study, voxels, arguments, quantities, batch, callback, on_failure)
+        result = solve_map(study, voxels, arguments, quantities, batch, callback, on_failure)
     finally:
         if isinstance(callback, ProgressBar):
             callback.close()
@@ -156,7 +156,7 @@ def lesion_map(
     if much:
         _LOG.warning(
             "the lesions take %.3g %% of the dose, and the plasma does not feel it: the maps are"
-            " too high",
+            " too high; with krogh.tumour.lesions it does",
             max(much),
         )
     if result.failures:
@@ -169,7 +169,8 @@ def lesion_map(
     return result
 
 
-def _check(study: Any, batch: Any, on_failure: str) -> None:
+def require_cylinders(study: Any, batch: Any, on_failure: str) -> None:
+    """Raise SpecError KG-112, KG-119 for a study or options that make no map."""
     from krogh.study.study import Study
 
     if not isinstance(study, Study):
@@ -184,8 +185,9 @@ def _check(study: Any, batch: Any, on_failure: str) -> None:
         )
     if study.tumour_volume is not None:
         raise SpecError(
-            "KG-112: in a lesion map the plasma does not feel what the voxels take; leave"
-            " tumour_volume out (study.with_values(tumour_volume=None))."
+            "KG-112: the size of lesions follows from their voxels; leave tumour_volume out"
+            " (study.with_values(tumour_volume=None)).  What lesions take from the plasma is"
+            " followed by krogh.tumour.lesions."
         )
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise SpecError(f"KG-119: batch must be a positive whole number, not {batch!r}.")
@@ -193,7 +195,7 @@ def _check(study: Any, batch: Any, on_failure: str) -> None:
         raise SpecError(f"KG-119: on_failure must be 'raise' or 'return', not {on_failure!r}.")
 
 
-def _arguments(study: Study, times: Any) -> tuple[dict[str, Any], NDArray[np.int64]]:
+def map_arguments(study: Study, times: Any) -> tuple[dict[str, Any], NDArray[np.int64]]:
     """Return the arguments of `krogh.simulate_line`, and which records become maps."""
     from krogh.simulate.grid import times_of
     from krogh.study.run import check_targets, line_arguments
@@ -220,11 +222,12 @@ def _arguments(study: Study, times: Any) -> tuple[dict[str, Any], NDArray[np.int
     return arguments, kept.astype(np.int64)
 
 
-def _batch_size(quantities: Quantities) -> int:
+def batch_size(quantities: Quantities) -> int:
+    """Return how many lines are solved at a time."""
     return int(np.clip(_BYTES // max(quantities.bytes_per_line, 1), _LEAST, _MOST))
 
 
-def _solve(
+def solve_map(
     study: Study,
     voxels: VoxelValues,
     arguments: Mapping[str, Any],
@@ -233,9 +236,10 @@ def _solve(
     callback: Callback | None,
     on_failure: str,
 ) -> LesionMap:
+    """Return the maps of one lesion, batch after batch."""
     from krogh.line import simulate_line
 
-    size = batch or _batch_size(quantities)
+    size = batch or batch_size(quantities)
     count = voxels.count
     began = time.perf_counter()
     maps = quantities.empty(count)

@@ -26,7 +26,7 @@ from krogh.model.compile import CompiledModel
 from krogh.schedule import DOSE
 from krogh.space import Slab
 
-__all__ = ["PlasmaCurves", "Sampler", "curves_of_states", "systemic_alone"]
+__all__ = ["PlasmaCurves", "Sampler", "curves_of_states", "no_tissue", "systemic_alone"]
 
 Floats = NDArray[np.float64]
 Sampler = Callable[[Floats], Floats]
@@ -66,7 +66,7 @@ class PlasmaCurves:
 
 
 @cache
-def _nothing() -> CompiledModel:
+def no_tissue() -> CompiledModel:
     """Return a tissue that takes nothing from the plasma."""
     return Model(
         "no tissue",
@@ -97,7 +97,7 @@ def systemic_alone(
     def states(times: Floats) -> Floats:
         later = np.asarray(times, dtype=np.float64)
         result = simulate_line(
-            _nothing(),
+            no_tissue(),
             Slab("1 um", cells=2),
             dosing,
             systemic=systemic,

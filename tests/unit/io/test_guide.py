@@ -18,7 +18,7 @@ def test_the_page_runs(
         pytest.importorskip(package, reason=f"{package} is not installed")
     page = (source_tree / "python" / "docs" / "images.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     monkeypatch.chdir(tmp_path)
     exec(compile("\n".join(blocks), "images.md", "exec"), {})
     said = capsys.readouterr().out
@@ -27,5 +27,6 @@ def test_the_page_runs(
     assert {p.name for p in tmp_path.iterdir()} == {
         "occupancy.nii.gz",
         "lesion.vti",
+        "liver.vti",
         "lesion.vtkhdf",
     }

@@ -170,7 +170,7 @@ def test_studies_that_make_no_map(study):
     with pytest.raises(SpecError, match="is a sphere; the voxels of a lesion are cylinders"):
         kg.tumour.lesion_map(sphere, vessel_density=density())
     two_way = study.with_values(tumour_volume="0.2 mL")
-    with pytest.raises(SpecError, match="the plasma does not feel"):
+    with pytest.raises(SpecError, match="the size of lesions follows from their voxels"):
         kg.tumour.lesion_map(two_way, vessel_density=density())
 
 

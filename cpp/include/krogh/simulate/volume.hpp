@@ -26,10 +26,16 @@ struct VolumeMobile {
   std::array<std::int32_t, 6> inputs{-1, -1, -1, -1, -1, -1};
 };
 
-/// What vessels within the voxels hand over to a mobile state: rate (outside - C/eps).
+/// What vessels within the voxels hand over to a mobile state: rate outside - rate_out C/eps.
 struct VolumeExchange {
   std::int32_t mobile = 0;  ///< position among the mobile states
   std::int32_t input = -1;  ///< that gives the concentration in the vessels; -1: zero
+};
+
+/// A membrane for a mobile state at the faces between two regions.
+struct VolumeMembrane {
+  std::int32_t mobile = 0;  ///< position among the mobile states
+  space::RegionMembrane between;
 };
 
 /// An exchange whose vessels carry a state of the plasma.
@@ -55,10 +61,12 @@ struct VolumePlasmaProblem {
   std::span<const DoseKind> dose_kinds;
 };
 
-/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i)) + sum of exchanges + kinetics for the mobile states,
-/// kinetics alone for the others, in every voxel inside. Lengths [um], times in the model's unit,
-/// concentrations per total tissue volume. Arrays over voxels have x fastest, then y, then z. What
-/// is given "by place" has one number for each voxel, or one for each region.
+/// dC_i/dt = div(D_i eps_i grad(C_i/eps_i) - r_i u C_i/eps_i) + sum of exchanges + kinetics for the
+/// mobile states, kinetics alone for the others, in every voxel inside. Lengths [um], times in the
+/// model's unit, concentrations per total tissue volume. Arrays over voxels have x fastest, then y,
+/// then z. What is given "by place" has one number for each voxel, or one for each region. With
+/// partition coefficients K everywhere eps K stands for eps: at rest C/(eps K) is the same on both
+/// sides of a face, and C = eps K times the concentration outside.
 struct VolumeProblem {
   std::array<std::span<const double>, 3> faces;  ///< along x, y, z [um]
   /// Region of each voxel; 255: outside, nothing passes; empty: one region.
@@ -88,6 +96,15 @@ struct VolumeProblem {
 
   double begin = 0.0;
   std::span<const double> record_times;  ///< increasing, not before begin; the last is the end
+
+  /// Of C/eps [1/time], as `exchange_rates`; empty: the same as these.
+  std::span<const double> exchange_out_rates;
+  std::vector<VolumeMembrane> membranes;
+  std::span<const double> partition;  ///< K, shape (num_mobile, by place); empty: 1
+  /// u, the volume of fluid that passes per total area and time; empty: at rest. Where `velocity`
+  /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
+  space::FaceVelocity velocity;
+  std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
 };
 
 struct VolumeOptions {
@@ -177,9 +194,11 @@ struct VolumeResult {
 };
 
 /// Solves the model in every voxel with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
-/// together: what does not move is eliminated exactly voxel by voxel, what moves is solved by
-/// generalized conjugate residuals with a multigrid cycle in single precision as preconditioner. A
-/// constant in every connected set of voxels then makes the sum of its residuals zero, so that
+/// together (of convection the exponentially fitted part; its limited correction to second order,
+/// Koren 1993, in Numerical Methods for Advection-Diffusion Problems, ed. Vreugdenhil & Koren, p.
+/// 117, is explicit): what does not move is eliminated exactly voxel by voxel, what moves is solved
+/// by generalized conjugate residuals with a multigrid cycle in single precision as preconditioner.
+/// A constant in every connected set of voxels then makes the sum of its residuals zero, so that
 /// amounts are kept to rounding at any `linear_rtol`; what enters by exchanges and sides is an
 /// unknown of the same stages, and so is the plasma, whose answer through the tissue is found once
 /// a step. A step is accepted if the larger of the root mean square of the weighted errors and the
