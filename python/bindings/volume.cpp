@@ -78,6 +78,12 @@ void require_axes(const Given& array, const char* name, py::ssize_t axes) {
     throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
 }
 
+simulate::VolumeMethod method_named(const std::string& name) {
+  if (name == "ros34pw2") return simulate::VolumeMethod::ros34pw2;
+  if (name == "rkc2") return simulate::VolumeMethod::rkc2;
+  throw InvalidInput("method must be 'ros34pw2' or 'rkc2', found '" + name + "'");
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
   stats["accepted"] = run.result.stats.accepted;
@@ -85,6 +91,8 @@ py::dict stats_of(const VolumeRun& run) {
   stats["linear_solves"] = run.result.stats.linear_solves;
   stats["linear_iterations"] = run.result.stats.linear_iterations;
   stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["evaluations"] = run.result.stats.evaluations;
+  stats["most_stages"] = run.result.stats.most_stages;
   stats["connected_regions"] = run.result.num_connected;
   return stats;
 }
@@ -103,6 +111,8 @@ void each_part(State& s, const Visit& visit) {
   visit("linear_solves", s.stats.linear_solves);
   visit("linear_iterations", s.stats.linear_iterations);
   visit("most_iterations", s.stats.most_iterations);
+  visit("evaluations", s.stats.evaluations);
+  visit("most_stages", s.stats.most_stages);
   visit("voxels", s.voxels);
   visit("scale", s.scale);
   visit("ledger", s.ledger);
@@ -204,9 +214,9 @@ void register_volume(py::module_& module) {
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
          std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
-         Given velocity_y, Given velocity_z, Given retardation, py::object on_record,
-         py::object on_state, double state_seconds, std::int64_t state_steps, bool one_record,
-         bool keep_end, const std::optional<py::dict>& resume) {
+         Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
+         py::object on_record, py::object on_state, double state_seconds, std::int64_t state_steps,
+         bool one_record, bool keep_end, const std::optional<py::dict>& resume) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
@@ -281,7 +291,8 @@ void register_volume(py::module_& module) {
                               .signed_states = std::move(signed_states),
                               .recorded = std::move(recorded),
                               .plasma_atol = std::move(plasma_atol),
-                              .plasma_signed = std::move(plasma_signed_states)};
+                              .plasma_signed = std::move(plasma_signed_states),
+                              .method = method_named(method)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -389,9 +400,10 @@ void register_volume(py::module_& module) {
       py::arg("partition").noconvert() = py::none(), py::arg("velocity_x").noconvert() = py::none(),
       py::arg("velocity_y").noconvert() = py::none(),
       py::arg("velocity_z").noconvert() = py::none(),
-      py::arg("retardation").noconvert() = py::none(), py::arg("on_record") = py::none(),
-      py::arg("on_state") = py::none(), py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0,
-      py::arg("one_record") = false, py::arg("keep_end") = false, py::arg("resume") = py::none(),
+      py::arg("retardation").noconvert() = py::none(), py::arg("method") = "ros34pw2",
+      py::arg("on_record") = py::none(), py::arg("on_state") = py::none(),
+      py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0, py::arg("one_record") = false,
+      py::arg("keep_end") = false, py::arg("resume") = py::none(),
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

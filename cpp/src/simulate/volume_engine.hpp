@@ -65,6 +65,9 @@ class VolumeEngine {
     VolumeStats stats;
     std::int64_t asked = 0;   ///< how often `goes_on` was called
     bool in_attempt = false;  ///< at a step that may be given up
+    // Of the stabilized method: weights of the states of tissue and plasma, and rates of exchange
+    // with the plasma: the largest of a voxel, the sum of rate V, that of what comes back.
+    std::vector<double> weights, largest_rates, total_rates, returned_rates;
   };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 
@@ -111,6 +114,15 @@ class VolumeEngine {
   void place_plasma();
   void set_change(Member& self) const;
   Attempt judge(Member& self, double used);
+  bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
+  void place_stabilized();
+  template <class Work>
+  void find_largest(Member& self, std::int64_t count, double* largest, const Work& work);
+  void place_values(Member& self, double* values, double time);
+  void measure_transport(Member& self);
+  double begin_stabilized(Member& self);
+  Attempt attempt_stabilized(Member& self);
+  double entered_by(const Member& self, std::size_t entry) const;
   void place_outside(Member& self, int stage);
   void find_culprit(const Member& self, Status status);
 
@@ -162,6 +174,10 @@ class VolumeEngine {
   std::atomic<bool> is_abandoned_{false};
   std::atomic<std::int64_t> stop_at_{0};  ///< number of the call of `goes_on` that ends the run
   std::chrono::steady_clock::time_point last_kept_ = std::chrono::steady_clock::now();
+  // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
+  std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
+  std::int64_t num_bounds_ = 0;
+  AlignedBuffer bound_sums_;
   double span_ = 0.0;
   double peak_ = 10.0;
   VolumeResult result_;

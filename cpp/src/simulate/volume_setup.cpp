@@ -92,6 +92,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   place_states();
   look();
   if (problem.plasma.program != nullptr) place_plasma();
+  if (options.method == VolumeMethod::rkc2) place_stabilized();
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
@@ -144,6 +145,7 @@ void VolumeEngine::place_tapes() {
   b.schur_row = line.schur;
   b.reduced_row = line.reduced;
   b.hidden_row = line.hidden;
+  b.rhs = &tapes_->native.rhs;
   b.rhs_jacobian = &tapes_->native.rhs_jacobian;
   b.first = &tapes_->first;
   b.stage = &tapes_->stage;

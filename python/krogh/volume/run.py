@@ -35,6 +35,7 @@ from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.result import VolumeResult
 from krogh.volume.saving import RecordStream, one_record, save_of
 from krogh.volume.solve import solve_volume
+from krogh.volume.verify import METHODS, verified
 
 __all__ = ["simulate_volume"]
 
@@ -65,6 +66,8 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
+    verify: bool = False,
     checkpoint: str | Path | None = None,
     checkpoint_interval: str | int = "60 s",
     resume: Any = None,
@@ -123,6 +126,15 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    method
+        ``"ros34pw2"``: linearly implicit, order 3 (Rang & Angermann 2005,
+        doi 10.1007/s10543-005-0035-y), its linear systems solved by multigrid.  ``"rkc2"``:
+        explicit and stabilized, order 2 (Sommeijer, Shampine & Verwer 1997,
+        doi 10.1016/S0377-0427(97)00219-7), without linear systems; it evaluates the laws about
+        ``sqrt(steps x time x spectral radius / 0.65)`` times and is meant as a check.
+    verify
+        Solve again by the other method at a tenth of the tolerance, and report the largest
+        difference of every recorded species, relative to its largest value, in ``verification``.
     checkpoint
         A file that holds, from time to time and where the run ends, everything that it needs to go
         on.  It is replaced only by a whole one.
@@ -149,7 +161,8 @@ def simulate_volume(
     SpecError, UnitError, DataError
         Wrong input, before any work is done: KG-166 for grid, exchange, regions, sides and fields.
     SolverError
-        KG-320: the volume, or the systemic model before it, could not be solved.
+        KG-320: the volume, or the systemic model before it, could not be solved; KG-311: the second
+        method did not get through.
     DataError
         KG-237 a checkpoint that is damaged or not there, KG-238 one of another problem.
 
@@ -174,7 +187,16 @@ def simulate_volume(
     ... )  # doctest: +SKIP
     """
     began = time.perf_counter()
-    check_options(rtol, max_steps, num_threads, on_failure, least_rtol=1e-12, ways=_ON_FAILURE)
+    check_options(
+        rtol,
+        max_steps,
+        num_threads,
+        on_failure,
+        least_rtol=1e-12,
+        ways=_ON_FAILURE,
+        method=method,
+        methods=METHODS,
+    )
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
@@ -253,7 +275,7 @@ def simulate_volume(
     if asked is not None:
         make = partial(
             one_record, problem, replace(settings, recorded=keeping.recorded), streamed, time_unit,
-            words, vessels,
+            words, vessels, f"volume, {method}",
         )  # fmt: skip
         keeping.stream = RecordStream(asked, settings.grid, make)
     curves: PlasmaCurves | None = None
@@ -277,10 +299,17 @@ def simulate_volume(
         states = sample(grid_times)[None]
         end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
         curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
+    coupled = None if reason else given
+    checked = None
     try:
         outcome, stats, kept = solve_volume(
-            problem, curves, states, None if reason else given, settings, keeping
+            problem, curves, states, coupled, settings, keeping, method=method
         )
+        if verify and not outcome.stopped:
+            try:
+                checked = verified(problem, curves, states, coupled, settings, outcome, method)
+            except KeyboardInterrupt as error:
+                kept.error = error  # what it was to check is there
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -296,6 +325,7 @@ def simulate_volume(
         vessels=vessels,
         reason=reason,
         doses=given,
+        verification=checked,
         wall_seconds=time.perf_counter() - began,
         snapshot=kept.snapshot,
     )

@@ -55,6 +55,7 @@ def one_record(
     time_unit: str,
     dosing: str,
     vessels: Exchange,
+    method: str,
     record: int,
     values: Floats,
 ) -> Fields:
@@ -67,7 +68,7 @@ def one_record(
         plasma=None,
         status=np.zeros(1, dtype=np.int64),
         stats={},
-        method="volume, ros34pw2",
+        method=method,
     )
     at = replace(settings, grid=settings.grid[record : record + 1])
     result = VolumeResult(

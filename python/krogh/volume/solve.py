@@ -33,6 +33,8 @@ def solve_volume(
     dosing: Dosing | None,
     settings: Settings,
     keeping: Keeping | None = None,
+    *,
+    method: str = "ros34pw2",
 ) -> tuple[Outcome, dict[str, Any], Kept]:
     """Return the solution in all voxels, the solver's counters, and what it kept.
 
@@ -46,6 +48,8 @@ def solve_volume(
         Of a systemic model that is solved with the tissue; else None.
     keeping
         Checkpoints and files of the run.
+    method
+        ``"ros34pw2"`` or ``"rkc2"``.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def solve_volume(
         signed_states=signed_states(tissue),
         num_threads=granted_threads(settings.num_threads),
         progress=report,
+        method=method,
         **options,
     )
     run = kept.run
@@ -117,7 +122,7 @@ def solve_volume(
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
-        method="volume, ros34pw2",
+        method=f"volume, {method}",
         num_threads=run.num_threads,
         seconds=time.perf_counter() - began,
         stopped=stopped,
