@@ -30,6 +30,8 @@ from krogh.space.grid import Grid
 from krogh.units import factor
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
+from krogh.volume.carried import Carried, carried_blood, require_followed
+from krogh.volume.exchange import exchange_of
 from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.result import VolumeResult
@@ -66,6 +68,7 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    carried: Any = None,
     method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
     verify: bool = False,
     checkpoint: str | Path | None = None,
@@ -126,6 +129,15 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    carried
+        Blood that flows along a network with flow, given as `exchange`: its concentration falls
+        along the vessels by what leaves it, and rises by what comes back.  True for every species
+        that the plasma feeds, names of species of the tissue, or a mapping from names to the share
+        of the blood that carries them (one number, or one for each vessel); 1 less the hematocrit
+        where nothing is stated.  Each segment holds one concentration, so that long vessels are cut
+        first (`VesselNetwork.subdivided`).  Left out, all vessels hold the concentration of the
+        plasma, which is right where little of a drug leaves in one pass (antibodies); see
+        `krogh.vessels.extraction`.
     method
         ``"ros34pw2"``: linearly implicit, order 3 (Rang & Angermann 2005,
         doi 10.1007/s10543-005-0035-y), its linear systems solved by multigrid.  ``"rkc2"``:
@@ -208,6 +220,11 @@ def simulate_volume(
             f"KG-164: the volume solver cannot follow conditions in the laws of {own.model.name!r}."
         )
     grid_times, time_unit = record_times(times)
+    blood: Carried | None = None
+    if carried is not None and carried is not False:
+        vessels_given = exchange_of(exchange, grid)
+        blood = carried_blood(own, other, vessels_given, carried)
+        other, exchange = blood.systemic, blood.voxels
     given: Dosing | None = None
     stated = dict(values or {})
     if other is not None:
@@ -238,6 +255,10 @@ def simulate_volume(
         tumour_volume=tumour_volume,
         plasma=plasma,
     )
+    if blood is not None:
+        assert given is not None
+        require_followed(cannot_couple(problem, given), tumour_volume)
+        problem.carried = blood
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
@@ -250,7 +271,11 @@ def simulate_volume(
         recorded=recorded,
         rtol=rtol,
         atol=tolerances[0],
-        plasma_atol=tolerances[1],
+        plasma_atol=(
+            tolerances[1]
+            if blood is None
+            else blood.tolerances(tolerances[1], problem.plasma_values)
+        ),
         max_steps=max_steps,
         num_threads=num_threads,
         on_progress=chosen_progress(progress),

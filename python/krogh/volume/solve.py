@@ -17,6 +17,7 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
+from krogh.volume.carried import by_segment
 from krogh.volume.keeping import Keeping, Kept
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
@@ -67,9 +68,12 @@ def solve_volume(
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     exchanging = [k for k, has in enumerate(problem.exchanges) if has]
+    rates = problem.rates[exchanging]
+    if problem.carried is not None:
+        exchanging, rates = by_segment(problem, exchanging)
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
-        options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
+        options["exchange_rates"] = _placed(problem, rates, 0.0)
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -111,7 +115,7 @@ def solve_volume(
     entered = np.zeros((1, records, len(problem.mobiles), 7))
     entered[0, :, :, 1:] = kept.entered
     if exchanging:
-        entered[0, :, exchanging, 0] = kept.exchanged.T
+        np.add.at(entered[0, :, :, 0].T, exchanging, kept.exchanged.T)
     stats = dict(run.stats)
     stopped = (stopped and run.status != 0) or kept.error is not None
     outcome = Outcome(

@@ -82,9 +82,18 @@ def with_inputs():
     )
 
 
-@pytest.mark.parametrize("case", [with_plasma, with_inputs])
-def test_fifty_random_cuts(case):
+@pytest.mark.parametrize(
+    ("case", "method", "cuts"),
+    [
+        (with_plasma, "ros34pw2", 50),
+        (with_inputs, "ros34pw2", 50),
+        (with_plasma, "rkc2", 10),
+        (with_inputs, "rkc2", 10),
+    ],
+)
+def test_fifty_random_cuts(case, method, cuts):
     volume, times = case(), np.array([0.0, 1.0, 6.0, 8.0, 24.0]) * HOUR
+    volume.options["method"] = method
     states = []
     whole = volume.run(
         times, on_state=lambda state, *_: states.append(state), state_steps=1, num_threads=2
@@ -94,7 +103,7 @@ def test_fifty_random_cuts(case):
     assert np.array_equal(whole.values, again.values, equal_nan=True)
     assert len(states) == whole.stats["accepted"] >= 25
     rng = random.Random(11)
-    for cut in range(50):
+    for cut in range(cuts):
         state = rng.choice(states)
         assert state["time"] < times[-1] or state is states[-1]
         rest = volume.run(times, resume=state, num_threads=THREADS[cut % 10])
