@@ -209,18 +209,25 @@ void add_leaving(const VolumeBlock& b, const VolumePiece& p, double* entered) {
     }
 }
 
-/// Points of one color in a row: voxel `first` + 2 i stands at place `at` + i of the level.
+/// Points of one color in a row: voxel `first` + 2 i is the i-th of the color in row `row` of the
+/// level.
 struct ColorRow {
   long first;
-  long at;
+  long row;
   long count;
 };
 
 KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
   const long y = r % b.shape[1], z = r / b.shape[1];
   const long shift = (color + y + z) & 1;
-  return {r * b.shape[0] + shift, (z + 1) * b.level.plane + (y + 1) * b.level.row,
+  return {r * b.shape[0] + shift, (z + 1) * (b.shape[1] + 2) + y + 1,
           (b.shape[0] - shift + 1) >> 1};
+}
+
+/// Where number `j` of these points stands in an array of the level with `per_point` numbers.
+KROGH_INLINE long place_of(const VolumeBlock& b, const ColorRow& c, int color, long j,
+                           long per_point) {
+  return ((2 * c.row + color) * per_point + j) * b.level.pitch;
 }
 
 /// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.
@@ -231,8 +238,7 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j)
         for (int l = 0; l < m; ++l) {
-          float* to =
-              b.level.local + (static_cast<long>(color) * m * m + j * m + l) * b.level.size + c.at;
+          float* to = b.level.local + place_of(b, c, color, j * m + l, m * m);
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
           const double* fraction = b.fraction + l * b.stride + c.first;
           const double* volume = b.volume + c.first;
@@ -257,7 +263,7 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* reduced = b.reduced + j * b.stride + c.first;
         const double* volume = b.volume + c.first;
         const double scale = 1.0 / b.unit[j];
@@ -268,7 +274,7 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
       if (!b.has_change) continue;
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double change = b.change[e] / b.unit[j];
         KROGH_SIMD
@@ -284,12 +290,12 @@ void supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         for (long i = 0; i < c.count; ++i) to[i] = 0.0F;
       }
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double given = outside[e] / b.unit[j];
         KROGH_SIMD
@@ -336,7 +342,7 @@ void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        const float* from = b.solution + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        const float* from = b.solution + place_of(b, c, color, j, m);
         double* to = target + j * b.stride + c.first;
         const double unit = b.unit[j];
         KROGH_SIMD
