@@ -24,8 +24,8 @@ VolumeResult simulate_volume(const model::Program& program, const VolumeProblem&
   validate_volume_options(program, problem, options, output, grid.num_voxels());
   if (hooks.resume != nullptr)
     validate_volume_state(program, problem, *hooks.resume, grid.num_voxels());
-  for (const std::span<double> out :
-       {output.values, output.contents, output.exchanged, output.entered, output.plasma})
+  for (const std::span<double> out : {output.values, output.contents, output.exchanged,
+                                      output.entered, output.plasma, output.fed})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   std::optional<VolumeEngine> engine;
   constexpr std::int64_t parts = 1000;  // of the time that is simulated

@@ -63,6 +63,7 @@ void VolumeEngine::restore(Member& self) {
   self.restart = state.restart;
   self.next_record = idx(state.next_record);
   self.next_knot = idx(state.next_knot);
+  self.next_jump = idx(state.next_jump);
   self.stats = state.stats;
   self.scale = state.scale;
   self.ledger = state.ledger;
@@ -85,6 +86,7 @@ VolumeState VolumeEngine::state_of(const Member& self) const {
                     .restart = self.restart,
                     .next_record = static_cast<std::int64_t>(self.next_record),
                     .next_knot = static_cast<std::int64_t>(self.next_knot),
+                    .next_jump = static_cast<std::int64_t>(self.next_jump),
                     .stats = self.stats,
                     .voxels = {},
                     .scale = self.scale,

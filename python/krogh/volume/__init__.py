@@ -11,6 +11,7 @@ from krogh.volume.course_pictures import plot_course
 from krogh.volume.distance_pictures import plot_coverage, plot_distance
 from krogh.volume.parts import VolumeFailure, VolumePlasma
 from krogh.volume.plot import plot_slices_of
+from krogh.volume.radiation import Radiation
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
 from krogh.volume.saving import Save
@@ -18,6 +19,7 @@ from krogh.volume.vessel_pictures import plot_vessels
 
 __all__ = [
     "BloodCourse",
+    "Radiation",
     "Save",
     "VolumeFailure",
     "VolumePlasma",

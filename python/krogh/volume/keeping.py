@@ -44,7 +44,8 @@ _POSITIONAL: Final = (
     "fraction",
     "record_times",
 )
-_NOT_OF_THE_PROBLEM: Final = ("num_threads", "progress", "max_steps")
+_NOT_OF_THE_PROBLEM: Final = ("num_threads", "progress", "max_steps", "jump")
+_OUTPUTS: Final = ("values", "contents", "exchanged", "entered", "fed", "plasma")
 _WORDS: Final = {
     "faces_x": "the grid along x",
     "faces_y": "the grid along y",
@@ -115,7 +116,7 @@ class Kept:
 
     Attributes
     ----------
-    values, contents, exchanged, entered, plasma
+    values, contents, exchanged, entered, fed, plasma
         As of the core's `VolumeRun`; `values` holds the states of the result only.
     error
         What ended the run: an exception of a file or of `progress`, or Ctrl-C; None otherwise.
@@ -128,6 +129,7 @@ class Kept:
     contents: Floats
     exchanged: Floats
     entered: Floats
+    fed: Floats
     plasma: Floats | None
     error: BaseException | None
     snapshot: Snapshot | None
@@ -153,6 +155,8 @@ class Keeping:
         How many of them are the result's.
     models
         What the models say, by name, for the fingerprint.
+    jumps
+        A number for every jump of the states so far, kept by whoever makes them.
     """
 
     checkpoint: Path | None = None
@@ -162,7 +166,8 @@ class Keeping:
     stream: RecordStream | None = None
     recorded: tuple[int, ...] = ()
     count: int = 0
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, Any] = field(default_factory=dict)
+    jumps: list[float] = field(default_factory=list)
 
     def call(self, program: Any, *arguments: Any, **options: Any) -> Kept:
         """Run the core's solver with these arguments.
@@ -180,9 +185,11 @@ class Keeping:
         solver: Callable[..., Any] = _core.simulate_volume
         try:
             reached = solver(program, *arguments, **options, **run.options())
-        except ValueError as error:
+        except BaseException as error:
             run.give_up()
-            raise SpecError(f"KG-164: the volume solver refuses this: {error}.") from None
+            if isinstance(error, ValueError):
+                raise SpecError(f"KG-164: the volume solver refuses this: {error}.") from None
+            raise
         return run.finish(reached)
 
     def _fingerprint(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, str]:
@@ -245,6 +252,8 @@ class _Run:
     def begin(self, counts: list[int]) -> None:
         """Find out now whether the files can be written."""
         asked = self._asked
+        if self._earlier is not None:
+            asked.jumps[:] = self._earlier.records["jumps"].tolist()
         if asked.checkpoint is not None:
             path = asked.checkpoint
             trial = path.with_name(path.name + ".part") if path.is_file() else path
@@ -265,7 +274,8 @@ class _Run:
         """Return the keywords of the core that concern what is kept."""
         asked = self._asked
         found: dict[str, Any] = {
-            "keep_end": asked.checkpoint is not None or asked.stream is not None
+            "keep_end": asked.checkpoint is not None or asked.stream is not None,
+            "returns_errors": True,
         }
         if self._earlier is not None:
             found["resume"] = {
@@ -308,12 +318,12 @@ class _Run:
         missed = None if stream is None else stream.missed(int(state["next_record"]))
         if missed is not None:
             state["next_record"] = missed  # its time is the state's: it is recorded once more
-        names = ("values", "contents", "exchanged", "entered", "plasma")
-        arrays = dict(zip(names, self._whole(output), strict=True))
+        arrays = dict(zip(_OUTPUTS, self._whole(output), strict=True))
         count = int(state["next_record"])
         return Snapshot(
             state,
-            {name: a[:count] for name, a in arrays.items() if a is not None},
+            {name: a[:count] for name, a in arrays.items() if a is not None}
+            | {"jumps": np.array(self._asked.jumps, dtype=np.float64)},
             self._problem,
             () if stream is None else tuple(stream.crcs),
             {
@@ -328,8 +338,7 @@ class _Run:
         if self._kept is not None:
             arrays[0] = self._kept
         if self._earlier is not None:
-            names = ("values", "contents", "exchanged", "entered", "plasma")
-            for name, array in zip(names, arrays, strict=True):
+            for name, array in zip(_OUTPUTS, arrays, strict=True):
                 if array is not None:
                     before = self._earlier.records[name]
                     array[: len(before)] = before
@@ -338,7 +347,7 @@ class _Run:
     def finish(self, run: Any) -> Kept:
         """Put together what was reached; write the last checkpoint and finish the file."""
         asked, error = self._asked, run.error
-        output = (run.values, run.contents, run.exchanged, run.entered, run.plasma)
+        output = tuple(getattr(run, name) for name in _OUTPUTS)
         snapshot = None if run.state is None else self._snapshot(run.state, *output)
         try:
             if snapshot is not None and asked.checkpoint is not None:
@@ -349,7 +358,7 @@ class _Run:
             error = error if error is not None else failure
         if asked.stream is not None:
             asked.stream.close()
-        values, contents, exchanged, entered, plasma = self._whole(output)
+        values, contents, exchanged, entered, fed, plasma = self._whole(output)
         is_done = run.status == 0 and error is None
         return Kept(
             run,
@@ -357,6 +366,7 @@ class _Run:
             contents,
             exchanged,
             entered,
+            fed,
             plasma,
             error,
             None if is_done else snapshot,

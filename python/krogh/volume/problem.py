@@ -23,6 +23,8 @@ from krogh.space.grid import Grid
 
 if TYPE_CHECKING:
     from krogh.volume.carried import Carried
+    from krogh.volume.feed import Feed
+    from krogh.volume.radiation import Fractions
 
 __all__ = ["OUTSIDE", "SIDES", "VolumeProblem", "VoxelShape"]
 
@@ -69,6 +71,10 @@ class VolumeProblem(LineProblem):
         number of the mobile species, shape (segments,).
     carried
         Blood that flows along the network, or None.
+    feeds
+        What the plasma hears of the tissue.
+    fractions
+        Fractions of radiation, or None.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -80,6 +86,8 @@ class VolumeProblem(LineProblem):
     num_lumen: int = 0
     per_length: dict[int, Floats] = field(default_factory=dict)
     carried: Carried | None = None
+    feeds: tuple[Feed, ...] = ()
+    fractions: Fractions | None = None
 
     @property
     def cells(self) -> int:

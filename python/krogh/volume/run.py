@@ -32,8 +32,11 @@ from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
 from krogh.volume.carried import Carried, carried_blood, require_followed
 from krogh.volume.exchange import exchange_of
+from krogh.volume.feed import feeds_of
 from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.problem import VolumeProblem
+from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.saving import RecordStream, one_record, save_of
 from krogh.volume.solve import solve_volume
@@ -71,6 +74,8 @@ def simulate_volume(
     carried: Any = None,
     method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
     verify: bool = False,
+    feed: Mapping[str, Any] | None = None,
+    radiation: Radiation | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_interval: str | int = "60 s",
     resume: Any = None,
@@ -112,8 +117,8 @@ def simulate_volume(
         ``"0.2 mL"``: the plasma loses what a tumour of this volume, of which the grid is a part,
         takes up, and gets back what it gives off; left out, the plasma feels nothing.
     plasma
-        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
-        their points.
+        Curves ``{name: (([0, 1], "h"), values, unit)}``, straight between their points: instead of
+        `systemic`, or beside it for what it does not have (oxygen of the blood).
     record
         Outputs and species of the tissue whose voxels are kept; all outputs if left out.
     rtol
@@ -147,6 +152,14 @@ def simulate_volume(
     verify
         Solve again by the other method at a tenth of the tolerance, and report the largest
         difference of every recorded species, relative to its largest value, in ``verification``.
+    feed
+        What the plasma hears of the tumour: ``{"antigen": ("living", "2 pmol/mL/d")}`` lets the
+        systemic species ``antigen`` grow by that rate times the sum of the tissue species
+        ``living`` over the volume of the whole tumour (`tumour_volume`).  The tissue loses nothing
+        by it: it is for signals and for what cells make anew.  Matter that leaves the tissue is a
+        species with a `Transport`, whose exchange keeps amounts to rounding.
+    radiation
+        `krogh.volume.Radiation`: fractions at stated times.
     checkpoint
         A file that holds, from time to time and where the run ends, everything that it needs to go
         on.  It is replaced only by a whole one.
@@ -184,7 +197,8 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps)) + v P S/V (free plasma - C/eps) + kinetics``, with the vessel
+    factor v of the `Transport` where it has one.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -261,6 +275,9 @@ def simulate_volume(
         problem.carried = blood
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
+    problem.feeds = feeds_of(problem, feed)
+    _require_method(problem, method, verify)
+    problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     asked = save_of(save)
     streamed, needed = recorded_of(own, asked.fields) if asked is not None else ((), ())
@@ -294,7 +311,9 @@ def simulate_volume(
             f"the {what} model": c.model.content
             for what, c in (("tissue", own), ("systemic", other))
             if c is not None
-        },
+        }
+        | ({} if radiation is None else {"the radiation": radiation.facts}),
+        jumps=[] if problem.fractions is None else problem.fractions.survival,
     )
     words = given.words if given is not None else ", ".join(problem.curves) or "none"
     if asked is not None:
@@ -364,6 +383,17 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
+    """Raise SpecError KG-164 for what RKC2 cannot follow."""
+    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if (verify or method == "rkc2") and (follows or problem.feeds):
+        what = "vessel factors" if follows else "what the plasma hears of the tumour"
+        raise SpecError(
+            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
+            " two tolerances."
+        )
 
 
 def _require_constant(dosing: Dosing) -> None:

@@ -71,9 +71,17 @@ def solve_volume(
     rates = problem.rates[exchanging]
     if problem.carried is not None:
         exchanging, rates = by_segment(problem, exchanging)
+    factors = [_factor(problem, k) for k in exchanging]
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
         options["exchange_rates"] = _placed(problem, rates, 0.0)
+        options["exchange_factors"] = factors
+    if problem.fractions is not None and problem.fractions.times.size:
+        options |= {
+            "jump_times": problem.fractions.times,
+            "jump_states": problem.fractions.states,
+            "jump": problem.fractions.apply,
+        }
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -103,7 +111,7 @@ def solve_volume(
         atol=settings.atol.tolist(),
         max_steps=settings.max_steps,
         recorded=list(keeping.recorded),
-        signed_states=signed_states(tissue),
+        signed_states=[s for s in signed_states(tissue) if s not in factors],
         num_threads=granted_threads(settings.num_threads),
         progress=report,
         method=method,
@@ -123,6 +131,7 @@ def solve_volume(
         contents=kept.contents[None],
         entered=entered,
         plasma=plasma_states if kept.plasma is None else kept.plasma[None],
+        fed={f.state: kept.fed[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
@@ -132,6 +141,12 @@ def solve_volume(
         stopped=stopped,
     )
     return outcome, stats, kept
+
+
+def _factor(problem: VolumeProblem, mobile: int) -> int:
+    """Return the state by which the exchange of a species is multiplied; -1: none."""
+    name = problem.mobiles[mobile].transport.vessel_factor
+    return -1 if name is None else problem.tissue.state_index(name)
 
 
 def _faces(grid: Grid, axis: int) -> Floats:

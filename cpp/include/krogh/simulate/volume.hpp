@@ -30,6 +30,8 @@ struct VolumeMobile {
 struct VolumeExchange {
   std::int32_t mobile = 0;  ///< position among the mobile states
   std::int32_t input = -1;  ///< that gives the concentration in the vessels; -1: zero
+  /// Immobile state, a number without unit, that multiplies the rate in its voxel; -1: none.
+  std::int32_t factor_state = -1;
 };
 
 /// A membrane for a mobile state at the faces between two regions.
@@ -42,6 +44,15 @@ struct VolumeMembrane {
 struct VolumePlasmaExchange {
   std::int32_t exchange = 0;  ///< position among the exchanges, whose input must be -1
   std::int32_t state = 0;     ///< of the plasma
+};
+
+/// What a state of the plasma hears of the tissue: it grows by `factor` times the sum of volume
+/// times state over the voxels, per time. The tissue loses nothing by it: what leaves as matter is
+/// a mobile state with an exchange, which keeps amounts.
+struct VolumePlasmaFeed {
+  std::int32_t state = 0;         ///< of the plasma
+  std::int32_t tissue_state = 0;  ///< mobile or not
+  double factor = 0.0;            ///< per um^3 of the box and time, of either sign
 };
 
 /// A model that stands in the vessels: the concentration outside is `outside_factor` times its
@@ -59,7 +70,12 @@ struct VolumePlasmaProblem {
   std::span<const std::int32_t> dose_states;
   std::span<const double> dose_amounts;
   std::span<const DoseKind> dose_kinds;
+  std::vector<VolumePlasmaFeed> feeds;
 };
+
+/// Changes some states of all voxels at once: number of the jump, and values of the states at that
+/// time, shape (states, num_voxels), to be overwritten. Called on the calling thread.
+using VolumeJump = std::function<void(std::int64_t, std::span<double>)>;
 
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i) - r_i u C_i/eps_i) + sum of exchanges + kinetics for the
 /// mobile states, kinetics alone for the others, in every voxel inside. Lengths [um], times in the
@@ -105,6 +121,12 @@ struct VolumeProblem {
   /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
   space::FaceVelocity velocity;
   std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
+
+  /// Times at which `jump` changes the states `jump_states`, increasing, not before begin. A record
+  /// at such a time comes after it.
+  std::span<const double> jump_times;
+  std::vector<std::int32_t> jump_states;
+  VolumeJump jump;
 };
 
 /// How steps are made.
@@ -146,6 +168,7 @@ struct VolumeOutput {
   /// The same through each side of the box, shape (records, num_mobile, 6).
   std::span<double> entered;
   std::span<double> plasma;  ///< shape (records, plasma states); empty without one
+  std::span<double> fed;     ///< what each feed has brought so far, shape (records, feeds)
   bool one_record = false;   ///< `values` holds the last record only; see VolumeHooks
 };
 
@@ -158,10 +181,12 @@ struct VolumeState {
   bool restart = false;          ///< whether the next step starts from the size of the slopes
   std::int64_t next_record = 0;  ///< records before it are in the output
   std::int64_t next_knot = 0;    ///< of the tissue's kinks in time
+  std::int64_t next_jump = 0;
   VolumeStats stats;
-  std::vector<double> voxels;   ///< shape (num_states, num_voxels)
-  std::vector<double> scale;    ///< largest value of each state so far
-  std::vector<double> ledger;   ///< amounts entered: exchanges, then sides of mobile states
+  std::vector<double> voxels;  ///< shape (num_states, num_voxels)
+  std::vector<double> scale;   ///< largest value of each state so far
+  /// Amounts entered: exchanges, then sides of mobile states, then what feeds brought.
+  std::vector<double> ledger;
   std::int64_t next_pulse = 0;  ///< of the inputs
   std::vector<double> inputs;   ///< their time, then amplitudes, values and slopes
   std::int64_t next_dose = 0;   ///< of the plasma
@@ -209,7 +234,9 @@ struct VolumeResult {
 /// unknown of the same stages, and so is the plasma, whose answer through the tissue is found once
 /// a step. A step is accepted if the larger of the root mean square of the weighted errors and the
 /// largest of them over K = 0.1/rtol (at most 100) is below one, and no held state lies below -rtol
-/// times its largest value so far. Steps end exactly at pulses, kinks in time and records.
+/// times its largest value so far. Steps end exactly at pulses, kinks in time, jumps and records.
+/// Rates that follow a state, and feeds, are taken at each stage's values; in the linear systems a
+/// rate is that of the start of the step, and feeds are left out.
 ///
 /// As an independent check, RKC2 (Sommeijer, Shampine & Verwer 1997) solves the same equations
 /// explicitly, without any linear system, in as many stages as an upper bound of the Jacobian's
