@@ -16,9 +16,10 @@ from krogh.errors import DataError, SpecError, UnitError, did_you_mean
 from krogh.io.image import Image, place_of
 from krogh.library.tumour_spec import MOLECULES_PER_NM_LITER, Tumour
 from krogh.space.grid import Grid
+from krogh.tumour.boxes import cells_of, recipe_of
 from krogh.tumour.coarse import Blocks, blocks_of
 from krogh.tumour.image_vessels import vessel_mask, wall_areas
-from krogh.tumour.volume import Tumour3D, cells_of, recipe_of
+from krogh.tumour.volume import Tumour3D
 from krogh.units import convert, dimension, format_number, parse_quantity
 from krogh.vessels.checks import length_um
 
