@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from engine import Law
 from krogh.errors import SolverError
+from krogh.model import Model, effect
+from krogh.model import tissue as tissue_blocks
 from krogh.space import Grid
+from krogh.volume import Radiation
 from line_models import body, tissue
 from volumes import HOUR, N87, Volume, antibody_law, box, vessel_lines
 
@@ -155,3 +158,69 @@ def test_fifty_random_cuts_through_a_file(tmp_path):
             assert np.array_equal(found.content[name].values, whole.content[name].values)
         assert np.array_equal(found.entered["F"].values, whole.entered["F"].values)
         assert found.ledger().largest < 1e-12
+
+
+def irradiated(**options):
+    """Cells that live on oxygen, vessels that go with them, and fractions of radiation."""
+    model = Model(
+        "irradiated",
+        tissue_blocks.oxygen(
+            diffusivity="1350 um^2/s",
+            solubility="3.1e-5 1/mmHg",
+            consumption="5e-4 1/s",
+            half_pressure="1 mmHg",
+            initial="20[mmHg]",
+            permeability="600 um/s",
+            wall="membrane",
+            factor="viable",
+        ),
+        effect.cell_shell("0.02[1/d]", number=2, kclear="0.5 1/d"),
+    )
+    grid = Grid((3, 4, 5), "20 um")
+    draw = np.random.default_rng(2)
+    return kg.simulate_volume(
+        model,
+        grid,
+        exchange=(np.where(draw.random(grid.shape) < 0.2, 0.08, 0.0), "1/um"),
+        plasma={"pO2_blood": (([0.0, 10.0], "d"), [20.0, 20.0], "mmHg")},
+        times="0..6 d by 1 d",
+        radiation=Radiation("2 Gy daily x 4", "0.3 1/Gy", "0.03 1/Gy^2"),
+        progress=False,
+        **options,
+    )
+
+
+def fed(**options):
+    """A plasma that hears of the tissue."""
+    return kg.simulate_volume(
+        tissue(),
+        Grid((3, 4, 5), "15 um"),
+        "0.07 mg",
+        systemic=body(),
+        exchange="0.004 1/um",
+        tumour_volume="0.2 mL",
+        feed={"A": ("B", "1e-5 mg/(nM mL h)")},
+        times="0..24 h by 6 h",
+        progress=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("run", [irradiated, fed])
+def test_jumps_and_feeds_go_on(run, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    whole = run()
+    steps = whole.stats["accepted"] + whole.stats["rejected"]
+    rng = random.Random(6)
+    for cut in range(10):
+        with pytest.raises(SolverError):
+            run(checkpoint=path, max_steps=rng.randrange(2, steps))
+        found = run(resume=path, num_threads=THREADS[-1 - cut])
+        assert found.stats == whole.stats
+        for name in whole:
+            assert found[name].values.tobytes() == whole[name].values.tobytes()
+        assert list(found.fed) == list(whole.fed)
+        for name in whole.fed:
+            assert np.array_equal(found.fed[name].values, whole.fed[name].values)
+        if run is irradiated:
+            assert found.fractions["survival"].tolist() == whole.fractions["survival"].tolist()
