@@ -115,12 +115,12 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
   const long first = p.first_row * nx, end = p.end_row * nx;
   for (int e = 0; e < b.num_exchanges; ++e) {
     const int j = b.exchange_mobile[e];
-    const double* rate = b.exchange + e * b.stride;
+    const double* rate = b.exchange_now + e * b.stride;
     const double* x = b.moving + j * b.stride;
     double* to = b.carried + j * b.stride;
     const double outside = b.outside[e];
     if (b.has_two_rates) {
-      const double* out = b.exchange_out + e * b.stride;
+      const double* out = b.exchange_out_now + e * b.stride;
       KROGH_SIMD
       for (long k = first; k < end; ++k) to[k] = fma_(rate[k], outside, fma_(-out[k], x[k], to[k]));
       continue;
@@ -155,8 +155,8 @@ KROGH_INLINE void each_at_side(const VolumeBlock& b, const VolumePiece& p, int s
 void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
-    const double* rate = b.exchange + e * b.stride;
-    const double* out = b.exchange_out + e * b.stride;
+    const double* rate = b.exchange_now + e * b.stride;
+    const double* out = b.exchange_out_now + e * b.stride;
     const double* x = b.moving + b.exchange_mobile[e] * b.stride;
     const double outside = b.outside[e];
     entered[e] +=
@@ -359,6 +359,61 @@ void add_exchanged(const VolumeBlock& b, const VolumePiece& p, const double* val
     const double* x = values + b.exchange_mobile[e] * b.stride;
     sums[e] += sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
   }
+}
+
+/// Rates that follow a state of their voxel; at the start of a step also those of its linear
+/// systems.
+void follow_rates(const VolumeBlock& b, const VolumePiece& p, int s) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int j = 0; j < b.num_mobile && s == 0; ++j) {
+    const double* rest = b.rest_loss + j * b.stride;
+    double* loss = b.own_loss + j * b.stride;
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) loss[k] = rest[k];
+  }
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    if (b.factor_of[e] < 0) continue;
+    const double* factor = b.follow + b.factor_of[e] * b.stride;
+    for (int way = 0; way < (b.has_two_rates ? 2 : 1); ++way) {  // of what enters, and of C/eps
+      const double* rest = b.rest_exchange[way] + e * b.stride;
+      double* now = b.own_exchange_now[way] + e * b.stride;
+      double* rate = b.own_exchange[way] + e * b.stride;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) now[k] = rest[k] * factor[k];
+      if (s > 0) continue;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) rate[k] = now[k];
+    }
+    if (s > 0) continue;
+    const double* out = b.exchange_out + e * b.stride;
+    double* loss = b.own_loss + b.exchange_mobile[e] * b.stride;
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) loss[k] += out[k];
+  }
+}
+
+/// What feeds of the plasma bring per time.
+void add_feeds(const VolumeBlock& b, const VolumePiece& p, double* fed) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int f = 0; f < b.num_feeds; ++f) {
+    const double* value = b.follow + b.feed_of[f] * b.stride;
+    fed[f] +=
+        b.feed_factors[f] * sum_of(first, end, [&](long k) { return b.volume[k] * value[k]; });
+  }
+}
+
+/// Sums of rate V by connected region, of what enters, then of what leaves.
+void add_rates(const VolumeBlock& b, const VolumePiece& p, double* sums) {
+  each_run(b, p, [&](long first, long end, std::int32_t region) {
+    if (region < 0) return;
+    double* own = sums + (b.regions == nullptr ? 0 : slot_of(p, region)) * 2 * b.num_exchanges;
+    for (int e = 0; e < b.num_exchanges; ++e) {
+      const double* rate = b.exchange + e * b.stride;
+      const double* out = b.exchange_out + e * b.stride;
+      own[e] += sum_of(first, end, [&](long k) { return rate[k]; });
+      own[b.num_exchanges + e] += sum_of(first, end, [&](long k) { return out[k]; });
+    }
+  });
 }
 
 /// Adds the answers to the unknowns of the plasma.
