@@ -238,7 +238,7 @@ def simulate_volume(
     if carried is not None and carried is not False:
         vessels_given = exchange_of(exchange, grid)
         blood = carried_blood(own, other, vessels_given, carried)
-        other, exchange = blood.systemic, blood.voxels
+        other, exchange = blood.systemic, vessels_given
     given: Dosing | None = None
     stated = dict(values or {})
     if other is not None:
