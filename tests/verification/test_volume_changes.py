@@ -151,3 +151,24 @@ def test_a_change_brings_nothing_that_was_not_there():
         volume.run([HOUR], changes=[change(1.0)])
     with pytest.raises(ValueError, match="brings exchange_out_rates, but"):
         volume.run([HOUR], changes=[(1.0, None, None, None, None, rate[None].copy())])
+
+
+def test_a_run_goes_on_to_the_same_bits_on_both_sides_of_a_change():
+    volume, start = tumour(), np.array([480.0, 0.0, 0.0])
+    common = {
+        "plasma_initial": start,
+        "changes": [change(TURN), change(2.0 * TURN, speed=1e-2)],
+    }
+    times = [HOUR, TURN, 2.0 * TURN, 3.0 * TURN]
+    states = []
+    whole = volume.run(
+        times, on_state=lambda state, *_: states.append(state), state_steps=1, **common
+    )
+    assert len(states) == whole.stats["accepted"]
+    picked = [s for s in states if s["time"] in (TURN, 2.0 * TURN)]
+    assert len(picked) == 2
+    for state in [states[2], *picked, states[-3]]:
+        again = volume.run(times, resume=state, **common)
+        np.testing.assert_array_equal(again.values[-1], whole.values[-1])
+        np.testing.assert_array_equal(again.plasma[-1], whole.plasma[-1])
+        np.testing.assert_array_equal(again.entered[-1], whole.entered[-1])
