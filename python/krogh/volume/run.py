@@ -60,6 +60,10 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    flow: Any = None,
+    interfaces: Mapping[tuple[int, int], Any] | None = None,
+    partition: Any = None,
+    anisotropy: Any = None,
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -114,6 +118,21 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    flow
+        Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`.  Each species goes
+        with the velocity times its `retardation`; vessels filter and take back what their
+        `reflection` lets pass; lymph and sides take it along.  Sides that fluid passes are
+        ``"open"`` unless stated: what flows in brings nothing, what flows out takes C/eps.
+    interfaces
+        Membranes between two regions: ``{(0, 1): "0.01 um/s"}`` for all species, or
+        ``{(0, 1): {"drug": "0.01 um/s"}}``; what is not named passes freely.
+    partition
+        K by species, ``{"drug": [1.0, 3.0]}``: one number, one for each region, or an array
+        (nz, ny, nx).  At rest the concentration per volume of tissue is eps K times that outside,
+        and C/(eps K) is the same in all regions; in all transport eps K stands for eps.
+    anisotropy
+        Factors of the diffusivity along x, y, z, ``(1, 1, 0.3)``, or such by species; each a
+        number, one for each region, or an array (nz, ny, nx).
 
     Returns
     -------
@@ -129,7 +148,12 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + P S/V (free plasma - C/eps) - lymph C/eps +
+    kinetics``; with a flow, solvent drag takes part in the exchange (Patlak 1963).  At a membrane
+    between regions the flux is the difference of C/(eps K) over the sum of ``1/P`` and the
+    resistances ``h/(2 D eps K)`` of both half voxels.  Convection is exponentially fitted with a
+    correction to second order that makes no new extrema (`krogh/simulate/volume.hpp`); above a cell
+    Peclet number of about 8 it asks for steps of no more than some cells.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -185,6 +209,10 @@ def simulate_volume(
         sides=sides,
         tumour_volume=tumour_volume,
         plasma=plasma,
+        flow=flow,
+        interfaces=interfaces,
+        partition=partition,
+        anisotropy=anisotropy,
     )
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
