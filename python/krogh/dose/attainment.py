@@ -135,12 +135,8 @@ def attain(bound: Bound, readings: Readings) -> Attainment:
         curve = readings.plasma(bound.output) / bound.scale
         return _over_time(bound, curve, readings)
     if bound.place == "depth":
-        profile = readings.tissue(bound.output)
-        lines, times = profile.shape[:2]
-        distance = np.broadcast_to(readings.distance, (lines, profile.shape[2]))
-        farthest = np.broadcast_to(readings.farthest, (lines,))
-        depth = [shares.depth_of_half(profile[:, k], distance, farthest) for k in range(times)]
-        return _over_time(bound, np.stack(depth, axis=1) / bound.scale, readings)
+        depth = readings.depths(readings.tissue(bound.output))
+        return _over_time(bound, depth / bound.scale, readings)
     return _cells(bound, readings)
 
 
@@ -279,7 +275,7 @@ def _cells(bound: Bound, readings: Readings) -> Attainment:
         if bound.weighs_viable:
             weights = weights * _moment(bound, readings.tissue("viable"), readings)
         excess = _excess(bound, _moment(bound, values, readings))
-        return _shared(target, 100.0 * shares.share_of_cells(excess, weights), needed, unit)
+        return _shared(target, 100.0 * readings.share_of_cells(excess, weights), needed, unit)
     begin, end = _window(bound, readings)
     part, at = shares.within(_excess(bound, values), readings.times, begin, end)
     weighted = readings.volumes[:, None, :]
@@ -288,8 +284,8 @@ def _cells(bound: Bound, readings: Readings) -> Attainment:
         weighted = weighted * viable
     weighted = np.broadcast_to(weighted, part.shape)
     if target.each_cell:
-        return _each_cell(bound, part, weighted[:, -1], at)
-    share = 100.0 * shares.share_of_cells(part, weighted)
+        return _each_cell(bound, part, weighted[:, -1], at, readings)
+    share = 100.0 * readings.share_of_cells(part, weighted)
     if when.kind in ("always", "ever"):
         over = share.min(axis=1) if when.kind == "always" else share.max(axis=1)
         return _shared(target, over, needed, unit)
@@ -302,7 +298,9 @@ def _excess(bound: Bound, values: Floats) -> Floats:
     return scaled - needed if bound.target.wants_more else needed - scaled
 
 
-def _each_cell(bound: Bound, excess: Floats, weights: Floats, at: Floats) -> Attainment:
+def _each_cell(
+    bound: Bound, excess: Floats, weights: Floats, at: Floats, readings: Readings
+) -> Attainment:
     """Judge the cells by their own time; weights are those at the end of that time."""
     target, when = bound.target, bound.target.when
     assert target.cells is not None
@@ -317,7 +315,7 @@ def _each_cell(bound: Bound, excess: Floats, weights: Floats, at: Floats) -> Att
             met = held - when.amount.value / 100.0
         else:
             met = held * (at[-1] - at[0]) - when.amount.internal
-    share = 100.0 * shares.share_of_cells(met, weights)
+    share = 100.0 * readings.share_of_cells(met, weights)
     unit = f"% of {'viable ' * target.cells.viable}cells"
     return _shared(target, share, target.cells.percent, unit)
 

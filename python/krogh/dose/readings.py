@@ -9,17 +9,27 @@ from what `krogh.simulate_line` and `krogh.simulate` return.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.dose import shares
 from krogh.errors import SpecError
 from krogh.units import factor
 
-__all__ = ["LineReadings", "Names", "PointReadings", "Readings", "plain", "readings_of"]
+__all__ = [
+    "InARow",
+    "LineReadings",
+    "Names",
+    "PointReadings",
+    "Readings",
+    "VolumeReadings",
+    "plain",
+    "readings_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -85,8 +95,33 @@ class Readings(Protocol):
     def tissue(self, name: str) -> Floats:
         """Return an output of the tissue, shape (lines, times, cells)."""
 
+    def share_of_cells(self, excess: Floats, weights: Floats) -> Floats:
+        """Return the share of the weight where `excess` is not negative, over the last axis."""
 
-class LineReadings:
+    def depths(self, profile: Floats) -> Floats:
+        """Return where profiles (lines, times, cells) have fallen to half, um, (lines, times)."""
+
+
+class InARow:
+    """Cells that lie in a row: between their middles values are straight lines."""
+
+    distance: Floats
+    farthest: Floats
+
+    def share_of_cells(self, excess: Floats, weights: Floats) -> Floats:
+        """Return the share of the weight where `excess` is not negative, over the last axis."""
+        return shares.share_of_cells(excess, weights)
+
+    def depths(self, profile: Floats) -> Floats:
+        """Return where profiles (lines, times, cells) have fallen to half, um, (lines, times)."""
+        lines, times = profile.shape[:2]
+        distance = np.broadcast_to(self.distance, (lines, profile.shape[2]))
+        farthest = np.broadcast_to(self.farthest, (lines,))
+        found = [shares.depth_of_half(profile[:, k], distance, farthest) for k in range(times)]
+        return np.stack(found, axis=1)
+
+
+class LineReadings(InARow):
     """Readings of a result of `krogh.simulate_line`."""
 
     def __init__(
@@ -121,7 +156,73 @@ def _farthest(distance: Floats) -> Floats:
     return ends
 
 
-class PointReadings:
+class VolumeReadings:
+    """Readings of a result in a volume: voxels count whole, as they lie in no row.
+
+    Parameters
+    ----------
+    cells
+        The voxels as cells of one line.
+    distance
+        Returns the distance of the voxels to the nearest vessel wall, um, shape (voxels,); asked
+        for where a target is about a depth.
+    width
+        Of the bins of distance, um.
+    """
+
+    num_lines = 1
+
+    def __init__(
+        self,
+        cells: Any,
+        distance: Callable[[], Floats],
+        width: float,
+        names: Names | None = None,
+        dose_times: Iterable[float] | None = None,
+    ) -> None:
+        self._cells = cells
+        self._distance = distance
+        self._width = width
+        self.times: Floats = np.asarray(cells.times.values, np.float64) * factor(cells.time_unit)
+        self.names = names if names is not None else _names_of_cells(cells)
+        self.volumes: Floats = np.atleast_2d(np.asarray(cells.problem.volumes, dtype=np.float64))
+        self.dose_times = None if dose_times is None else np.unique(np.fromiter(dose_times, float))
+
+    @property
+    def distance(self) -> Floats:
+        """Of the voxels' centers from the nearest vessel wall, um, shape (1, voxels)."""
+        return self._distance()[None]
+
+    @property
+    def farthest(self) -> Floats:
+        """Of the farthest voxel, um, shape (1,)."""
+        found: Floats = self.distance.max(axis=-1)
+        return found
+
+    def plasma(self, name: str) -> Floats:
+        """Return an output of the plasma, shape (1, times)."""
+        return np.asarray(self._cells.plasma[name].values, dtype=np.float64)
+
+    def tissue(self, name: str) -> Floats:
+        """Return an output of the tissue, shape (1, times, voxels)."""
+        return np.asarray(self._cells[name].values, dtype=np.float64)
+
+    def share_of_cells(self, excess: Floats, weights: Floats) -> Floats:
+        """Return the share of the weight where `excess` is not negative, over the last axis."""
+        from krogh.volume.weighing import whole_share
+
+        return whole_share(excess, weights)
+
+    def depths(self, profile: Floats) -> Floats:
+        """Return where means by distance have fallen to half, um, shape (1, times)."""
+        from krogh.volume.weighing import half_distance
+
+        away = self._distance()
+        found = [half_distance(row, away, self._width)[0] for row in profile[0]]
+        return np.array(found)[None]
+
+
+class PointReadings(InARow):
     """Readings of a result of `krogh.simulate` for a well-mixed model: one cell."""
 
     def __init__(
@@ -153,20 +254,35 @@ class PointReadings:
         return np.asarray(self._result[name].values, dtype=np.float64)[:, :, None]
 
 
+def _names_of_cells(cells: Any) -> Names:
+    """Return the names of a volume without computing its outputs."""
+    models = cells.problem.tissue.model, cells.problem.systemic
+    plasma = {} if models[1] is None else models[1].model.outputs
+    return Names(
+        {name: output.unit for name, output in plasma.items()},
+        {name: models[0].outputs[name].unit for name in cells.outputs},
+        molar_mass=_masses(cells.problem),
+    )
+
+
 def names_of(result: Any) -> Names:
     """Return the names and units of a line result's outputs, and molar masses its models have."""
     tissue = getattr(result, "tissue", result)
+    return Names(
+        {name: result.plasma[name].unit for name in result.plasma},
+        {name: tissue[name].unit for name in tissue},
+        molar_mass=_masses(getattr(result, "problem", None)),
+    )
+
+
+def _masses(problem: Any) -> dict[str, str]:
+    """Return the molar masses that the models of a problem have, by label."""
     masses: dict[str, str] = {}
-    problem = getattr(result, "problem", None)
     for model in (getattr(problem, "tissue", None), getattr(problem, "systemic", None)):
         for name, parameter in ({} if model is None else model.model.parameters).items():
             if name.startswith(_MASS) and parameter.value is not None:
                 masses[name.removeprefix(_MASS)] = str(parameter.value)
-    return Names(
-        {name: result.plasma[name].unit for name in result.plasma},
-        {name: tissue[name].unit for name in tissue},
-        molar_mass=masses,
-    )
+    return masses
 
 
 def readings_of(
@@ -182,6 +298,9 @@ def readings_of(
     if hasattr(result, "farthest"):
         ready: Readings = result
         return ready
+    if hasattr(result, "readings"):
+        found: Readings = result.readings(names, dose_times)
+        return found
     if hasattr(result, "volumes") and hasattr(result, "distance"):
         study = getattr(result, "study", None)
         if study is not None:

@@ -27,10 +27,20 @@ if TYPE_CHECKING:
     from krogh.study.result import StudyResult
     from krogh.study.store import open_file as open
     from krogh.study.study import Study
+    from krogh.study.volume_result import TumourResult
 
     Result = StudyResult
 
-__all__ = ["Limit", "Numbers", "Result", "Settings", "Study", "StudyResult", "open"]
+__all__ = [
+    "Limit",
+    "Numbers",
+    "Result",
+    "Settings",
+    "Study",
+    "StudyResult",
+    "TumourResult",
+    "open",
+]
 
 _HOME = {
     "Limit": ("limits", "Limit"),
@@ -39,6 +49,7 @@ _HOME = {
     "Settings": ("document", "Settings"),
     "Study": ("study", "Study"),
     "StudyResult": ("result", "StudyResult"),
+    "TumourResult": ("volume_result", "TumourResult"),
     "open": ("store", "open_file"),
 }
 

@@ -23,6 +23,7 @@ from krogh.units import convert, parse_quantity
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult
     from krogh.study.study import Study
+    from krogh.study.volume_result import TumourResult
 
 __all__ = ["differences", "lengths_of", "no_counterpart", "run_well_mixed", "sentence"]
 
@@ -169,7 +170,7 @@ def _means_of_fields(study: Study, shape: Any) -> dict[str, Any]:
 # --- what differs ---------------------------------------------------------------------------------
 
 
-def _pairs(result: StudyResult) -> list[tuple[Row, Row]]:
+def _pairs(result: StudyResult | TumourResult) -> list[tuple[Row, Row]]:
     """Return the rows about cells that both results have: line first, comparator second."""
     if result.comparator is None:
         from krogh.errors import SpecError
@@ -182,13 +183,13 @@ def _pairs(result: StudyResult) -> list[tuple[Row, Row]]:
     return [(row, other[row.key]) for row in result.rows() if row.level > 1 and row.key in other]
 
 
-def differences(result: StudyResult) -> ResultTable:
-    """Return what line and well-mixed model say, and by how much the latter is off."""
+def differences(result: StudyResult | TumourResult) -> ResultTable:
+    """Return what line (or voxels) and well-mixed model say, and by how much the latter is off."""
     pairs = _pairs(result)
     return ResultTable(
         {
             "measure": [row.measure for row, _ in pairs],
-            "line": [row.value for row, _ in pairs],
+            "line" if result.kind == "line" else "voxels": [row.value for row, _ in pairs],
             "well-mixed": [other.value for _, other in pairs],
             "difference": [other.value - row.value for row, other in pairs],
             "unit": [row.unit for row, _ in pairs],
@@ -197,7 +198,7 @@ def differences(result: StudyResult) -> ResultTable:
     )
 
 
-def sentence(result: StudyResult) -> str:
+def sentence(result: StudyResult | TumourResult) -> str:
     """Return in one line how far the well-mixed model is off in the share of cells reached."""
     pairs = _pairs(result)
     shares = [(a, b) for a, b in pairs if a.unit == "%" and a.measure.startswith("cells with")]

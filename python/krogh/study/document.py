@@ -22,9 +22,11 @@ SPDX-License-Identifier: BSD-3-Clause
 
 A tumour with ``kind = "spheroid"`` (or ``"krogh_cylinder"``, ``"slab"``) is made by the function of
 `krogh.tumour` from the one called ``name``, and takes that function's arguments:
-``kind = "spheroid"``, ``name = "HER2 3+"``, ``radius = "200 um"``.  Several drugs are an array of
-tables (``[[drug]]``) or a list of names; a drug, a tumour or a subject without changes may be its
-name alone (``drug = "T-DM1"``).
+``kind = "spheroid"``, ``name = "HER2 3+"``, ``radius = "200 um"``.  ``kind = "generate"``,
+``"from_vessels"`` and ``"from_image"`` make tumours in 3-D, with ``size = "1 mm"``,
+``vessels = "network.csv"`` and so on; files lie beside the study's file.  Several drugs are an
+array of tables (``[[drug]]``) or a list of names; a drug, a tumour or a subject without changes may
+be its name alone (``drug = "T-DM1"``).
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from krogh.study.toml_text import line_of
 
 __all__ = [
     "FORMAT",
+    "KINDS_3D",
     "VERSION",
     "Part",
     "Place",
@@ -50,6 +53,9 @@ __all__ = [
     "neighbors_hint",
     "read_text",
 ]
+
+KINDS_3D: Final = ("generate", "from_vessels", "from_image")
+"""Functions of `krogh.tumour` that make a tumour in 3-D."""
 
 FORMAT: Final = "krogh-study"
 VERSION: Final = 1
@@ -115,8 +121,9 @@ class Part(_Entry):
     set
         A named value set of a drug.
     kind
-        ``"krogh_cylinder"``, ``"spheroid"`` or ``"slab"``: the tumour that the function of
-        `krogh.tumour` makes of the one called `name`; then `values` are its arguments.
+        ``"krogh_cylinder"``, ``"spheroid"`` or ``"slab"``, in 3-D ``"generate"``,
+        ``"from_vessels"`` or ``"from_image"``: the tumour that the function of `krogh.tumour` makes
+        of the one called `name`; then `values` are its arguments.
     values
         Values that take the place of the library's, by name.
     definition
@@ -125,7 +132,9 @@ class Part(_Entry):
 
     name: str = Field(min_length=1)
     set: str = ""
-    kind: Literal["", "krogh_cylinder", "spheroid", "slab"] = ""
+    kind: Literal[
+        "", "krogh_cylinder", "spheroid", "slab", "generate", "from_vessels", "from_image"
+    ] = ""
     values: dict[str, Any] = {}
     definition: dict[str, Any] | None = None
 
@@ -167,11 +176,16 @@ class Place:
         What people call it: the file's name.
     text
         Its TOML; empty where it did not come from text.
+    folder
+        Where the file lies, to which paths in it are relative; None where it is no file.
     """
 
-    def __init__(self, where: str = "the study", text: str = "") -> None:
+    def __init__(
+        self, where: str = "the study", text: str = "", folder: Path | None = None
+    ) -> None:
         self.where = where
         self.text = text
+        self.folder = folder
 
     def of(self, path: Sequence[str | int]) -> str:
         """Return a line break and ``in study.toml, line 7`` for a key, nothing without a text."""

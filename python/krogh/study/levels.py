@@ -8,22 +8,32 @@ by their volume and, where the model has an output `viable`, by the share of cel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError
-from krogh.study import statistics
 from krogh.table import ResultTable
 from krogh.units import convert, format_number, parse_quantity, require_dimension
 
 if TYPE_CHECKING:
-    from krogh.study.result import StudyResult
+    from types import ModuleType
 
-__all__ = ["LEVEL_NAMES", "Row", "TargetOutcome", "level_rows", "levels_table", "table_text"]
+    from krogh.labeled import LabeledArray
+    from krogh.study.result import DrugName, Mark
+
+__all__ = [
+    "LEVEL_NAMES",
+    "LevelSource",
+    "Row",
+    "TargetOutcome",
+    "level_rows",
+    "levels_table",
+    "table_text",
+]
 
 LEVEL_NAMES: Final = {1: "systemic", 2: "tissue", 3: "engagement", 4: "effect"}
 """The four levels by number."""
@@ -133,16 +143,75 @@ def _value_text(row: Row) -> str:
     return f"{sign}{_number(middle)}{unit} ({_number(low)} .. {_number(high)})"
 
 
+class LevelSource(Protocol):
+    """What the rows are read from: a `StudyResult` along lines, a `TumourResult` in voxels."""
+
+    @property
+    def times(self) -> LabeledArray:
+        """Recorded times."""
+
+    @property
+    def drugs(self) -> tuple[DrugName, ...]:
+        """Names of the drugs."""
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """Output name to the value that cells are counted against."""
+
+    @property
+    def targets(self) -> tuple[TargetOutcome, ...]:
+        """What became of the targets."""
+
+    @property
+    def tissue(self) -> Collection[str]:
+        """Names of the tissue's outputs."""
+
+    @property
+    def target_labels(self) -> tuple[str, ...]:
+        """Labels of the targets whose occupancy is known."""
+
+    @property
+    def statistics(self) -> ModuleType:
+        """Statistics over cells: ``mean``, ``quantile``, ``share_at_least``."""
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether there is a distance to the supply."""
+
+    @property
+    def beside(self) -> str:
+        """Where the depth begins, in words."""
+
+    @property
+    def cell_volumes(self) -> Floats:
+        """Volumes of the cells, shape (lines, cells)."""
+
+    def plasma_of(self, name: str) -> tuple[Floats, str] | None:
+        """Return an output of the plasma, shape (lines, times), and its unit; None without."""
+
+    def at_record(self, name: str, k: int) -> Floats:
+        """Return an output of the tissue at a recorded time, shape (lines, cells)."""
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of an output of the tissue."""
+
+    def weights(self, time: int = -1) -> Floats:
+        """Return the volume of living cells at a recorded time, shape (lines, cells)."""
+
+    def half_depth(self, name: str, k: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return where an output has fallen to half, um, and whether it has, shape (lines,)."""
+
+
 # --- the rows of each level -----------------------------------------------------------------------
 
 
-def level_rows(result: StudyResult, at: Any = None) -> tuple[Row, ...]:
+def level_rows(result: LevelSource, at: Any = None) -> tuple[Row, ...]:
     """Return the rows of the table for one time of the run.
 
     Parameters
     ----------
     result
-        What `Study.run` returned.
+        What `Study.run` returned, along lines or in voxels.
     at
         A time with unit, ``"12 h"``; the last of the run if left out.  It must be a recorded time.
 
@@ -159,7 +228,7 @@ def level_rows(result: StudyResult, at: Any = None) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: row.level))
 
 
-def time_position(result: StudyResult, at: Any) -> int:
+def time_position(result: LevelSource, at: Any) -> int:
     """Return the position of a recorded time; see `level_rows`."""
     times = result.times.values
     if at is None:
@@ -177,20 +246,19 @@ def time_position(result: StudyResult, at: Any) -> int:
     return k
 
 
-def _systemic(result: StudyResult, k: int) -> Iterator[Row]:
+def _systemic(result: LevelSource, k: int) -> Iterator[Row]:
     times, unit = result.times.values, result.times.unit
     for drug in result.drugs:
-        name = f"Cp_{drug.label}"
-        if name not in result.plasma:
+        found = result.plasma_of(f"Cp_{drug.label}")
+        if found is None:
             continue
-        curve = result.plasma[name]
-        values = np.asarray(curve.values)[:, : k + 1]
+        values, of = found[0][:, : k + 1], found[1]
         who = drug.name
-        yield Row(1, f"{who} in plasma, Cmax", values.max(axis=1), curve.unit, f"Cmax:{drug.label}")
+        yield Row(1, f"{who} in plasma, Cmax", values.max(axis=1), of, f"Cmax:{drug.label}")
         at = f"{format_number(float(times[k]))} {unit}"
-        yield Row(1, f"{who} in plasma at {at}", values[:, -1], curve.unit, f"last:{drug.label}")
+        yield Row(1, f"{who} in plasma at {at}", values[:, -1], of, f"last:{drug.label}")
         area = area_under(times[: k + 1], values)
-        yield Row(1, f"{who} in plasma, AUC", area, f"{curve.unit} {unit}", f"AUC:{drug.label}")
+        yield Row(1, f"{who} in plasma, AUC", area, f"{of} {unit}", f"AUC:{drug.label}")
 
 
 def area_under(times: Floats, values: Floats) -> Floats:
@@ -208,39 +276,33 @@ def area_under(times: Floats, values: Floats) -> Floats:
     return np.asarray((np.where(falls, log, 0.5 * (first + second)) * step).sum(axis=1))
 
 
-def _tissue(result: StudyResult, k: int) -> Iterator[Row]:
-    weights = result.weights(k)
+def _tissue(result: LevelSource, k: int) -> Iterator[Row]:
+    weights, statistics = result.weights(k), result.statistics
     for drug in result.drugs:
         name = f"free_{drug.label}"
         mark = result.marks.get(name)
         if name in result.tissue and mark is not None:
-            share = statistics.share_at_least(
-                result.tissue[name].values[:, k], weights, mark.values
-            )
+            share = statistics.share_at_least(result.at_record(name, k), weights, mark.values)
             words = f"cells with free {drug.name} >= {mark.words}"
             yield Row(2, words, 100.0 * share, "%", f"free:{drug.label}")
         elif name in result.tissue:
-            array = result.tissue[name]
-            values = array.values[:, k]
+            values, unit = result.at_record(name, k), result.unit_of(name)
             found = statistics.mean(values, weights)
-            yield Row(2, f"free {drug.name}, mean", found, array.unit, f"mean {name}")
+            yield Row(2, f"free {drug.name}, mean", found, unit, f"mean {name}")
             found = statistics.quantile(values, weights, 0.1)
             words = f"free {drug.name}, 10th percentile"
-            yield Row(2, words, found, array.unit, f"10th percentile {name}")
+            yield Row(2, words, found, unit, f"10th percentile {name}")
         total = f"total_{drug.label}"
-        if total in result.tissue and result.num_cells > 1:
-            depth, reached = statistics.half_depth(
-                result.tissue[total].values[:, k], result.distance.values
-            )
-            words = f"{drug.name} penetration depth (half of that at the wall)"
-            unit = result.distance.unit
-            yield Row(2, words, depth, unit, f"depth:{drug.label}", at_least=~reached)
+        if total in result.tissue and result.has_depth:
+            depth, reached = result.half_depth(total, k)
+            words = f"{drug.name} penetration depth (half of that {result.beside})"
+            yield Row(2, words, depth, "um", f"depth:{drug.label}", at_least=~reached)
 
 
-def _engagement(result: StudyResult, k: int) -> Iterator[Row]:
-    weights = result.weights(k)
+def _engagement(result: LevelSource, k: int) -> Iterator[Row]:
+    weights, statistics = result.weights(k), result.statistics
     for target in result.target_labels:
-        values = result.tissue[f"occupancy_{target}"].values[:, k]
+        values = result.at_record(f"occupancy_{target}", k)
         key = f"occupancy:{target}"
         what = f"{target} occupancy"
         yield Row(3, f"{what}, mean", 100.0 * statistics.mean(values, weights), "%", f"mean {key}")
@@ -251,14 +313,14 @@ def _engagement(result: StudyResult, k: int) -> Iterator[Row]:
         yield Row(3, f"cells with {what} >= 90 %", share, "%", key)
 
 
-def _effect(result: StudyResult, k: int) -> Iterator[Row]:
-    weights = result.weights(k)
+def _effect(result: LevelSource, k: int) -> Iterator[Row]:
+    weights, statistics = result.weights(k), result.statistics
     for kind in ("uptake", "payload"):
         for drug in result.drugs:
             name = f"{kind}_{drug.label}"
             if name not in result.tissue:
                 continue
-            values = result.tissue[name].values[:, k]
+            values = result.at_record(name, k)
             words = f"{drug.name} {kind}"
             yield Row(
                 4, f"{words} per cell, mean", statistics.mean(values, weights), "1", f"mean {name}"
@@ -269,13 +331,12 @@ def _effect(result: StudyResult, k: int) -> Iterator[Row]:
                 yield Row(4, f"cells with {words} >= {mark.words}", share, "%", name)
     for name in result.tissue:
         if name.startswith("kill_"):
-            array = result.tissue[name]
-            rate = statistics.mean(array.values[:, k], weights)
+            rate = statistics.mean(result.at_record(name, k), weights)
             label = name.removeprefix("kill_")
             who = next((drug.name for drug in result.drugs if drug.label == label), label)
-            yield Row(4, f"{who} kill, mean rate", rate, array.unit, name)
+            yield Row(4, f"{who} kill, mean rate", rate, result.unit_of(name), name)
     if "viable" in result.tissue:
-        alive = 100.0 * statistics.mean(result.tissue["viable"].values[:, k], result.volumes.values)
+        alive = 100.0 * statistics.mean(result.at_record("viable", k), result.cell_volumes)
         yield Row(4, "cells alive", alive, "%", "viable")
 
 

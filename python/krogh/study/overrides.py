@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.study.document import Place, Settings
-from krogh.study.parts import known_values
+from krogh.study.parts import is_3d, known_values
 from krogh.study.regimen import drug_called
+from krogh.study.volume_parts import known_of_tumour_3d, with_value_of_tumour_3d
 
 if TYPE_CHECKING:
     from krogh.study.study import Study
@@ -32,7 +33,10 @@ def overridden(study: Study, values: Mapping[str, Any]) -> Study:
         KG-103 for an unknown name, KG-140 where several drugs make ``drug`` ambiguous.
     """
     drugs, fields = list(study.drugs), {}
-    parts: dict[str, Any] = {"tumour": study.tumour, "subject": study.subject}
+    parts: dict[str, Any] = {
+        "tumour": study.tumour_3d or study.tumour,
+        "subject": study.subject,
+    }
     for name, value in values.items():
         owner, _, rest = name.partition(".")
         if not rest:
@@ -41,7 +45,11 @@ def overridden(study: Study, values: Mapping[str, Any]) -> Study:
             if name in parts:
                 from krogh.study.parts import subject_of, tumour_of
 
-                parts[name] = (tumour_of if name == "tumour" else subject_of)(value)
+                if name == "tumour":
+                    cells, in_3d = tumour_of(value)
+                    parts[name] = in_3d or cells
+                else:
+                    parts[name] = subject_of(value)
             else:
                 fields[name] = value
         elif owner == "settings":
@@ -57,9 +65,12 @@ def overridden(study: Study, values: Mapping[str, Any]) -> Study:
 
 
 def _with_value(kind: str, spec: Any, name: str, value: Any) -> Any:
-    known = known_values(kind, spec)
+    in_3d = is_3d(spec)
+    known = known_of_tumour_3d(spec) if in_3d else known_values(kind, spec)
     if name not in known:
         raise Place().unknown([kind, name], known)
+    if in_3d:
+        return with_value_of_tumour_3d(spec, name, value)
     if isinstance(value, str) and name in ("cells", "growth"):
         value = _as_number(value)
     return spec.with_values({name: value})
@@ -83,6 +94,8 @@ def _unknown(name: str, study: Study) -> SpecError:
     known = [*_FIELDS, "settings.rtol"]
     for kind, spec in (("tumour", study.tumour), ("subject", study.subject)):
         known += [kind, *(f"{kind}.{value}" for value in known_values(kind, spec))]
+    if study.tumour_3d is not None:
+        known += [f"tumour.{value}" for value in known_of_tumour_3d(study.tumour_3d)]
     for drug in study.drugs:
         owners = ["drug"] if len(study.drugs) == 1 else [drug.label]
         known += [f"{o}.{v}" for o in owners for v in known_values("drug", drug)]

@@ -5,22 +5,25 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from krogh.errors import Error, SpecError
-from krogh.study.document import Part, Place
+from krogh.study.document import KINDS_3D, Part, Place
 
 if TYPE_CHECKING:
     from krogh.library.drug_spec import Drug
     from krogh.library.subject_spec import Subject
     from krogh.library.tumour_spec import Tumour
+    from krogh.tumour.volume import Tumour3D
 
 __all__ = [
     "document_of_part",
     "drugs_of",
+    "is_3d",
     "known_values",
     "part_of_document",
     "subject_of",
@@ -77,10 +80,18 @@ def drugs_of(what: Any) -> tuple[Drug, ...]:
     return drugs
 
 
-def tumour_of(what: Any) -> Tumour:
-    """Return the tumour of a study, given by name or as spec."""
+def is_3d(what: Any) -> bool:
+    """Whether this is a tumour in 3-D; does not load what a line does not need."""
+    module = sys.modules.get("krogh.tumour.volume")
+    return module is not None and isinstance(what, module.Tumour3D)
+
+
+def tumour_of(what: Any) -> tuple[Tumour, Tumour3D | None]:
+    """Return the tumour of a study, given by name or as spec, and the one in 3-D, if it is that."""
+    if is_3d(what):
+        return what.tumour, what
     found: Tumour = _given("tumour", what)
-    return found
+    return found, None
 
 
 def subject_of(what: Any) -> Subject:
@@ -117,6 +128,10 @@ def part_of_document(kind: str, part: Part, path: Sequence[str | int], place: Pl
         ) from None
     except Error as error:
         raise type(error)(f"{error}{place.of([*path, 'name'])}", error.code) from None
+    if part.kind in KINDS_3D:
+        from krogh.study.volume_parts import tumour_3d_of_part
+
+        return tumour_3d_of_part(part, found, path, place)
     if part.kind:
         return _shaped(part, found, path, place)
     known = known_values(kind, found)

@@ -28,6 +28,8 @@ from krogh.study.levels import (
 from krogh.table import ResultTable, require_extra
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from krogh.study.limits import Limit
     from krogh.study.numbers import Numbers
     from krogh.study.study import Study
@@ -170,6 +172,51 @@ class StudyResult:
         if "viable" not in self.tissue:
             return volumes
         return np.asarray(volumes * self.tissue["viable"].values[:, time])
+
+    # --- what the table reads ---------------------------------------------------------------------
+
+    @property
+    def statistics(self) -> ModuleType:
+        """Statistics over the cells of a line."""
+        from krogh.study import statistics
+
+        return statistics
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether there is a distance to the supply."""
+        return self.num_cells > 1
+
+    @property
+    def beside(self) -> str:
+        """Where the depth begins."""
+        return "at the wall"
+
+    @property
+    def cell_volumes(self) -> NDArray[np.float64]:
+        """Volumes of the cells, shape (lines, cells)."""
+        return np.asarray(self.volumes.values)
+
+    def plasma_of(self, name: str) -> tuple[NDArray[np.float64], str] | None:
+        """Return an output of the plasma, shape (lines, times), and its unit; None without."""
+        if name not in self.plasma:
+            return None
+        array = self.plasma[name]
+        return np.asarray(array.values), array.unit
+
+    def at_record(self, name: str, k: int) -> NDArray[np.float64]:
+        """Return an output of the tissue at a recorded time, shape (lines, cells)."""
+        return np.asarray(self.tissue[name].values[:, k])
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of an output of the tissue."""
+        return self.tissue[name].unit
+
+    def half_depth(self, name: str, k: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return where an output has fallen to half, um, and whether it has, shape (lines,)."""
+        from krogh.study.statistics import half_depth
+
+        return half_depth(self.at_record(name, k), self.distance.values)
 
     def sel(self, *, line: int) -> StudyResult:
         """Return the result of one line, by its position."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,15 +24,19 @@ from krogh.units import Quantity, convert, factor, format_number, parse_quantity
 
 if TYPE_CHECKING:
     from krogh.study.study import Study
+    from krogh.study.volume_result import TumourResult
 
 __all__ = [
     "check_targets",
+    "dose_starts",
     "drug_names",
     "line_arguments",
     "marks_of",
     "models_hash",
     "num_lines",
     "outcomes",
+    "plasma_exposure",
+    "recorded_times",
     "run_line",
 ]
 
@@ -46,7 +50,7 @@ _FEW_LINES: Final = 10
 # --- arguments ------------------------------------------------------------------------------------
 
 
-def _grid(
+def recorded_times(
     study: Study, until: Any, times: Any, steps: int = 200
 ) -> tuple[NDArray[np.float64], str]:
     """Return recorded times and their unit: those asked for, else a grid of so many steps."""
@@ -70,14 +74,14 @@ def _grid(
     grid = np.concatenate([np.setdiff1d(full, even), np.linspace(full[0], stop, steps + 1)])
     grid = np.unique(np.concatenate([grid, [stop / 16.0, stop / 4.0, stop / 2.0]]))  # drawn
     step = stop / steps
-    starts = _starts(study, stop)
+    starts = dose_starts(study, stop)
     if len(starts) <= _MOST_DOSES:
         more = [start + step * part for start in starts for part in _AFTER_DOSE]
         grid = np.unique(np.concatenate([grid, [t for t in more if 0.0 <= t <= stop]]))
     return grid[grid >= 0.0] / factor(unit), unit
 
 
-def _starts(study: Study, stop: float) -> list[float]:
+def dose_starts(study: Study, stop: float) -> list[float]:
     """Return the times at which doses are given up to the end, s."""
     doses = () if study._regimen is None else study._regimen.doses
     return [dose.time + k * dose.interval for dose in doses for k in _repeats(dose, stop)]
@@ -96,13 +100,14 @@ def line_arguments(study: Study, until: Any, times: Any, lines: int = 1) -> dict
     For over 10 lines the grid is four times coarser, which makes results of hundreds of lines fit
     into memory.
     """
+    study.require_line("line_arguments")
     systemic, tissue = study.models
     arguments: dict[str, Any] = {
         "tissue": tissue,
         "shape": study.shape,
         "dosing": study._regimen,
         "systemic": systemic,
-        "times": _grid(study, until, times, 200 if lines <= _FEW_LINES else 50),
+        "times": recorded_times(study, until, times, 200 if lines <= _FEW_LINES else 50),
         "weight": study.subject.weight if study.plasma is None else None,
         "surface": study.subject.surface if study.plasma is None else None,
         "rtol": study.settings.rtol,
@@ -141,7 +146,7 @@ def drug_names(study: Study) -> tuple[DrugName, ...]:
 
 
 def marks_of(
-    study: Study, tissue: Mapping[str, LabeledArray], values: Mapping[str, Any], lines: int
+    study: Study, tissue: Mapping[str, Any], values: Mapping[str, Any], lines: int
 ) -> dict[str, Mark]:
     """Return the marks of the table: Kd for free drug, the exposed count for uptake and payload."""
     found: dict[str, Mark] = {}
@@ -198,8 +203,13 @@ def _names(study: Study) -> Any:
     )
 
 
-def check_targets(study: Study) -> None:
+def check_targets(study: Study, record: Sequence[str] | None = None) -> None:
     """Check that the models have what the targets are about.
+
+    Parameters
+    ----------
+    record
+        Outputs of the tissue that are recorded; all if left out.
 
     Raises
     ------
@@ -210,16 +220,19 @@ def check_targets(study: Study) -> None:
         from krogh.dose.binding import bind
 
         names = _names(study)
+        if record is not None:
+            kept = {name: unit for name, unit in names.tissue.items() if name in record}
+            names = replace(names, tissue=kept)
         for target in study.targets:
             bind(target, names)
 
 
-def outcomes(study: Study, result: StudyResult) -> tuple[TargetOutcome, ...]:
+def outcomes(study: Study, result: StudyResult | TumourResult) -> tuple[TargetOutcome, ...]:
     """Return what became of the targets of a study."""
     if not study.targets:
         return ()
     stop = float(result.times.values[-1]) * factor(result.times.unit)
-    doses = _starts(study, stop)
+    doses = dose_starts(study, stop)
     found = []
     for target in study.targets:
         attained = target.evaluate(result, names=_names(study), dose_times=doses)
@@ -326,7 +339,9 @@ def _result_of(
     plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
     ledger, balance_error = ledger_of_study(line, groups)
     exposures = {
-        name: Quantity(_area(array), f"{array.unit} {line.time_unit}")
+        name: plasma_exposure(
+            np.asarray(array.coords["time"], dtype=np.float64), array, line.time_unit
+        )
         for name, array in plasma.items()
         if name.startswith("Cp_")
     }
@@ -353,12 +368,12 @@ def _result_of(
     return replace(result, targets=outcomes(study, result))
 
 
-def _area(array: LabeledArray) -> float:
-    """Return the AUC of a curve, of several lines the median."""
+def plasma_exposure(times: NDArray[np.float64], array: LabeledArray, unit: str) -> Quantity:
+    """Return the AUC of a curve over its last axis, of several lines the median."""
     from krogh.study.levels import area_under
 
-    times = np.asarray(array.coords["time"], dtype=np.float64)
-    return float(np.nanmedian(area_under(times, np.asarray(array.values))))
+    areas = area_under(times, np.atleast_2d(np.asarray(array.values)))
+    return Quantity(float(np.nanmedian(areas)), f"{array.unit} {unit}")
 
 
 def _per_cell(array: LabeledArray, lines: int, name: str) -> LabeledArray:

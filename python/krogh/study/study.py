@@ -5,17 +5,15 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krogh.dosing import Dose, Regimen
 from krogh.errors import Error, SpecError, did_you_mean
-from krogh.study.document import Place, Settings, StudyDocument, checked, parsed, read_text
-from krogh.study.medium import Curve, curves_of, medium_model, require_cover
-from krogh.study.parts import document_of_part, drugs_of, part_of_document, subject_of, tumour_of
-from krogh.study.regimen import given_regimen
+from krogh.study import words, writing
+from krogh.study.document import Place, Settings, parsed, read_text
+from krogh.study.medium import Curve, medium_model
 from krogh.study.toml_text import toml_text
 from krogh.whole_files import write_whole
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from krogh.model import Model
     from krogh.study.limits import Limit
     from krogh.study.numbers import Numbers
-    from krogh.study.result import StudyResult
+    from krogh.tumour.volume import Tumour3D
 
 __all__ = ["Study"]
 
@@ -44,7 +42,7 @@ class Study:
         A name (``"T-DM1"``) or what ``krogh.library.drug`` returns, or a list of several.
     tumour
         A name (``"NCI-N87"``), or what ``krogh.library.tumour`` or a function of `krogh.tumour`
-        returns.
+        returns; a `krogh.tumour.Tumour3D` is solved in its voxels.
     regimen
         A sentence (``"3.6 mg/kg"``, ``"T-DM1 3.6 mg/kg + trastuzumab 10.8 mg/kg"``), a `Regimen` or
         `Dose`.  With several drugs every dose says which drug it is.
@@ -92,6 +90,7 @@ class Study:
         "_times",
         "_title",
         "_tumour",
+        "_tumour_3d",
         "_tumour_volume",
         "_until",
     )
@@ -105,6 +104,7 @@ class Study:
     _times: tuple[str, ...] | None
     _title: str
     _tumour: Tumour
+    _tumour_3d: Tumour3D | None
     _tumour_volume: str | None
     _until: str
 
@@ -123,35 +123,21 @@ class Study:
         title: str = "",
         **settings: Any,
     ) -> None:
-        from krogh.study.checks import (
-            about,
-            checked_settings,
-            checked_targets,
-            checked_times,
-            volume_text,
-        )
+        from krogh.study.making import checked_parts
 
-        values: dict[str, Any] = {"title": title, "cache": {}}
-        with about("drug"):
-            values["drugs"] = drugs_of(drug)
-        with about("tumour"):
-            values["tumour"] = tumour_of(tumour)
-        with about("subject"):
-            values["subject"] = subject_of(subject)
-        with about("regimen"):
-            values["regimen"] = given_regimen(regimen, plasma, values["drugs"])
-        with about("plasma"):
-            values["plasma"] = None if plasma is None else curves_of(plasma, values["drugs"])
-        with about("until" if times is None else "times"):
-            values["until"], values["times"] = checked_times(until, times)
-            require_cover(values["plasma"] or {}, values["until"])
-        with about("targets"):
-            values["targets"] = checked_targets(targets)
-        with about("tumour_volume"):
-            values["tumour_volume"] = volume_text(tumour_volume)
-        with about("settings"):
-            values["settings"] = checked_settings(settings)
-        for name, value in values.items():
+        given = {
+            "drug": drug,
+            "tumour": tumour,
+            "regimen": regimen,
+            "subject": subject,
+            "until": until,
+            "times": times,
+            "targets": targets,
+            "tumour_volume": tumour_volume,
+            "plasma": plasma,
+        }
+        parts = checked_parts(given, settings)
+        for name, value in {"title": title, "cache": {}, **parts}.items():
             object.__setattr__(self, f"_{name}", value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -161,6 +147,8 @@ class Study:
         raise AttributeError("a Study does not change")
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._tumour_3d is not None and self._tumour_3d.recipe is None:
+            return _rebuilt, (writing.arguments_of_study(self),)
         return Study.from_toml, (self.to_toml(), "the study")
 
     # --- what it consists of ----------------------------------------------------------------------
@@ -172,8 +160,13 @@ class Study:
 
     @property
     def tumour(self) -> Tumour:
-        """The tumour."""
+        """The tumour; of one in 3-D its cells and targets."""
         return self._tumour
+
+    @property
+    def tumour_3d(self) -> Tumour3D | None:
+        """The tumour in 3-D; None for a line."""
+        return self._tumour_3d
 
     @property
     def subject(self) -> Subject:
@@ -224,23 +217,17 @@ class Study:
     @property
     def title(self) -> str:
         """The first line of its tables: what was given as title, then what is asked."""
-        start = f"{self._title}: " if self._title else ""
-        shape = {"sphere": "spheroid", "slab": "slab"}.get(self.tumour.geometry, "")
-        said = not shape or self.tumour.name.endswith(shape)
-        where = self.tumour.name if said else f"{self.tumour.name} {shape}"
-        return f"{start}{self._given} · {where} · {self.until}"
+        return words.title_of(self)
 
     @property
     def _given(self) -> str:
         """What is given, and to whom."""
-        if self._plasma is None:
-            return f"{self.regimen} · {self.subject.name}"
-        return " + ".join(f"{name} {curve.text}" for name, curve in self._plasma.items())
+        return words.given_of(self)
 
     @property
     def shape(self) -> Any:
-        """The shape of the line with its cells."""
-        tumour = self.tumour
+        """The shape of the line with its cells; of a tumour in 3-D that of `as_line`."""
+        tumour = self.tumour if self._tumour_3d is None else self._tumour_3d.as_cylinder()
         if self.settings.cells is not None:
             tumour = tumour.with_values(cells=self.settings.cells)
         return tumour.shape
@@ -269,13 +256,7 @@ class Study:
     @property
     def source(self) -> str:
         """Every source, for `krogh.cite`."""
-        from krogh.citations import model_keys
-
-        parts: list[Any] = [*self.drugs, self.tumour]
-        if self._plasma is None:
-            parts.append(self.subject)
-        keys = " ".join(f"[{key}]" for model in self.models for key in model_keys(model))
-        return "\n".join([*(part.source for part in parts), keys])
+        return words.sources_of(self)
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -294,14 +275,34 @@ class Study:
 
         return line_arguments(self, until, times)
 
+    def as_line(self) -> Study:
+        """Return the study around one vessel of the same density, where the tumour is in 3-D.
+
+        Krogh's cylinder (`krogh.tumour.Tumour3D.as_cylinder`): a thousand times cheaper, for
+        limits, decisions and populations.  A study of a line is returned as it is.
+        """
+        if self._tumour_3d is None:
+            return self
+        return self._changed(tumour=self._tumour_3d.as_cylinder())
+
+    def require_line(self, what: str) -> None:
+        """Raise SpecError KG-112 for a tumour in 3-D, which has no `what`."""
+        if self._tumour_3d is not None:
+            raise SpecError(
+                f"KG-112: {what} needs a line, or many of them, and this tumour is in 3-D.  Use"
+                f" study.as_line(), one vessel of the same density: study.as_line().{what}(...).\n"
+                "  What it finds can be run in 3-D: study.with_values(regimen=...).run()."
+            )
+
     def run(
         self,
         until: Any = None,
         times: Any = None,
         progress: Any = None,
         values: Mapping[str, Any] | None = None,
-    ) -> StudyResult:
-        """Solve the study along its line.
+        **options: Any,
+    ) -> Any:
+        """Solve the study along its line, or in the voxels of a tumour in 3-D.
 
         Parameters
         ----------
@@ -313,16 +314,35 @@ class Study:
         values
             Other values of the models' parameters, by their names (``"permeability_TDM1"``): text
             with unit, or an array with one value for each of several lines.
+        **options
+            Of a tumour in 3-D: further arguments of `krogh.simulate_volume`, such as
+            ``record=["occupancy_HER2"]``, ``sides``, ``save``.
+
+        Returns
+        -------
+        StudyResult
+            Of a tumour in 3-D a `krogh.study.TumourResult`, which is a `krogh.VolumeResult` with
+            the same four-level table.  Where no times are asked for it records 24 even steps, and
+            some behind each dose: 8 bytes for each time, voxel and species.
 
         Raises
         ------
         SpecError, UnitError, DataError
             Wrong input, before any work is done.
         SolverError
-            KG-310: the study could not be solved.
+            KG-310: the study could not be solved; KG-320 in 3-D.
         KeyboardInterrupt
             Ctrl-C; nothing is kept.
         """
+        if self._tumour_3d is not None:
+            from krogh.study.volume import run_tumour
+
+            return run_tumour(self, until, times, progress, dict(values or {}), options)
+        if options:
+            raise SpecError(
+                f"KG-103: {', '.join(map(repr, options))}: options of a run belong to tumours in"
+                " 3-D; this study is along a line."
+            )
         from krogh.study.run import run_line
 
         return run_line(self, until, times, progress, dict(values or {}))
@@ -333,18 +353,28 @@ class Study:
         times: Any = None,
         values: Mapping[str, Any] | None = None,
         progress: Any = None,
-    ) -> StudyResult:
-        """Solve the same study without gradients: one well-mixed tumour behind the same wall."""
+    ) -> Any:
+        """Solve the same study without gradients: one well-mixed tumour behind the same wall.
+
+        Of a tumour in 3-D: one voxel with the mean of vessel surface and fields.
+        """
+        if self._tumour_3d is not None:
+            from krogh.study.volume import well_mixed_tumour
+
+            return well_mixed_tumour(self, until, times, dict(values or {}))
         from krogh.study.comparator import run_well_mixed
 
         return run_well_mixed(self, until, times, dict(values or {}), progress)
 
     def numbers(self) -> Numbers:
-        """Return the dimensionless report, which says in words which step limits."""
+        """Return the dimensionless report, which says in words which step limits.
+
+        Of a tumour in 3-D that of `as_line`.
+        """
         if "numbers" not in self._cache:
             from krogh.study.numbers import numbers_of
 
-            self._cache["numbers"] = numbers_of(self)
+            self._cache["numbers"] = numbers_of(self.as_line())
         found: Numbers = self._cache["numbers"]
         return found
 
@@ -358,7 +388,13 @@ class Study:
             the tissue, or a share of cells, or the depth: the first of them that moves.
         progress
             As for `run`.
+
+        Raises
+        ------
+        SpecError
+            KG-112 for a tumour in 3-D: `as_line` has limits.
         """
+        self.require_line("limits")
         from krogh.study.limits import one_at_a_time
 
         return one_at_a_time(self, measure, progress)
@@ -369,8 +405,10 @@ class Study:
         Raises
         ------
         SpecError
-            KG-103 for an unknown option; the errors of `krogh.dose.optimize`.
+            KG-103 for an unknown option; KG-112 for a tumour in 3-D, whose `as_line` can be
+            optimized; the errors of `krogh.dose.optimize`.
         """
+        self.require_line("optimize")
         from krogh.dose import optimize
         from krogh.study.checks import check_options
 
@@ -401,55 +439,19 @@ class Study:
 
     def _changed(self, **fields: Any) -> Study:
         """Return the study with other arguments of the constructor."""
-        own: dict[str, Any] = {
-            "drug": self.drugs,
-            "tumour": self.tumour,
-            "regimen": self._regimen_as_written(),
-            "subject": self.subject,
-            "until": self.until,
-            "times": self._times,
-            "targets": self.targets,
-            "tumour_volume": self.tumour_volume,
-            "plasma": None if self._plasma is None else self._plasma_document(),
-            "title": self._title,
-            **self.settings.model_dump(exclude_defaults=True),
-        }
-        return Study(**{**own, **fields})
+        return Study(**{**writing.arguments_of_study(self), **fields})
 
     # --- documents --------------------------------------------------------------------------------
 
     def to_document(self) -> dict[str, Any]:
-        """Return the study as plain data; `from_document` reads it back."""
-        drugs = [document_of_part("drug", drug) for drug in self.drugs]
-        one = drugs[0] if len(drugs) == 1 else drugs
-        settings = self.settings.model_dump(mode="json", exclude_defaults=True)
-        document: dict[str, Any] = {
-            "format": "krogh-study",
-            "version": 1,
-            "title": self._title or None,
-            "regimen": None if self._regimen is None else str(self._regimen_as_written()),
-            "until": self.until,
-            "times": None if self._times is None else list(self._times),
-            "targets": [str(target) for target in self.targets] or None,
-            "tumour_volume": self.tumour_volume,
-            "drug": one,
-            "tumour": document_of_part("tumour", self.tumour),
-            "subject": document_of_part("subject", self.subject),
-            "plasma": None if self._plasma is None else self._plasma_document(),
-            "settings": settings or None,
-        }
-        if self._plasma is not None:
-            del document["subject"]
-        return {name: value for name, value in document.items() if value is not None}
+        """Return the study as plain data; `from_document` reads it back.
 
-    def _plasma_document(self) -> dict[str, Any]:
-        return {name: curve.to_document() for name, curve in (self._plasma or {}).items()}
-
-    def _regimen_as_written(self) -> Regimen | None:
-        """Return the regimen, with one drug without its name."""
-        if self._regimen is None or len(self.drugs) > 1:
-            return self._regimen
-        return Regimen(dose.replace(drug=None) for dose in self.regimen.doses)
+        Raises
+        ------
+        SpecError
+            KG-140 for a tumour in 3-D that was made of arrays.
+        """
+        return writing.document_of_study(self)
 
     @classmethod
     def from_document(cls, content: Mapping[str, Any], where: str = "the study") -> Study:
@@ -470,7 +472,7 @@ class Study:
 
     @classmethod
     def load(cls, path: str | Path) -> Study:
-        """Return the study of a file (TOML).
+        """Return the study of a file (TOML); files that it names lie beside it.
 
         Raises
         ------
@@ -479,29 +481,16 @@ class Study:
             errors of the constructor.
         """
         path = Path(path)
-        return cls.from_toml(read_text(path), path.name)
+        place = Place(path.name, read_text(path), path.resolve().parent)
+        return cls._of(parsed(place.text, place), place)
 
     @classmethod
     def _of(cls, content: Mapping[str, Any], place: Place) -> Study:
-        document: StudyDocument = checked(content, place)
-        many = isinstance(content.get("drug"), (list, tuple))
-        drugs = [
-            part_of_document("drug", part, ("drug", k) if many else ("drug",), place)
-            for k, part in enumerate(document.drug)
-        ]
-        tumour = part_of_document("tumour", document.tumour, ("tumour",), place)
-        subject = part_of_document("subject", document.subject, ("subject",), place)
-        arguments: dict[str, Any] = {
-            name: getattr(document, name)
-            for name in ("until", "times", "targets", "tumour_volume", "plasma", "title")
-        }
-        arguments |= document.settings.model_dump(exclude_defaults=True)
+        arguments = writing.arguments_of_document(content, place)
         try:
-            return cls(drugs, tumour, document.regimen, subject=subject, **arguments)
+            return cls(**arguments)
         except Error as error:
-            field = getattr(error, "field", None)
-            found = place.of([field]) if field else ""
-            raise type(error)(f"{error}{found}", error.code) from None
+            raise writing.placed(error, place) from None
 
     def to_toml(self) -> str:
         """Return the study as TOML; `from_toml` reads it back to an equal study."""
@@ -521,39 +510,26 @@ class Study:
     # --- text -------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Study) and self.to_document() == other.to_document()
+        return isinstance(other, Study) and writing.identity_of(self) == writing.identity_of(other)
 
     def __hash__(self) -> int:
-        return hash(self.to_toml())
-
-    def _facts(self) -> list[tuple[str, str]]:
-        facts = [
-            ("drugs", ", ".join(drug.name for drug in self.drugs)),
-            ("tumour", f"{self.tumour.name} ({self.tumour.geometry}, {self.shape.cells} cells)"),
-            ("given", self._given),
-            ("until", self.until),
-        ]
-        facts += [("target", f"{target} (level {target.level})") for target in self.targets]
-        if self.tumour_volume is not None:
-            facts.append(("tumour volume", f"{self.tumour_volume}, drawn from the plasma"))
-        return facts
+        return hash(writing.identity_of(self))
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<14}{value}" for name, value in self._facts())
+        return "\n".join(f"{name:<14}{value}" for name, value in words.facts_of(self))
 
     def __repr__(self) -> str:
         return f"<study {self.title!r}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._facts()
-        )
-        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
+        return words.facts_html(self)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         known = [n for n in dir(type(self)) if not n.startswith("_")]
         raise AttributeError(f"a study has no attribute {name!r}.{did_you_mean(name, known)}")
+
+
+def _rebuilt(arguments: dict[str, Any]) -> Study:
+    return Study(**arguments)

@@ -12,6 +12,7 @@ changes what is given; see `krogh.library.tumours`.
 """
 
 from krogh.library.tumour_spec import Tumour
+from krogh.tumour.from_image import from_image
 from krogh.tumour.lesion_map import lesion_map
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.lesions_result import Lesions
@@ -26,6 +27,7 @@ __all__ = [
     "Tumour",
     "Tumour3D",
     "VoxelFailure",
+    "from_image",
     "from_vessels",
     "generate",
     "krogh_cylinder",

@@ -5,8 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,11 +24,13 @@ from krogh.vessels import generate as vessels_by
 from krogh.vessels.checks import length_um, lengths_um
 
 if TYPE_CHECKING:
-    from krogh.volume import VolumeResult
+    from krogh.io.image import Image
+    from krogh.study.volume_result import TumourResult
 
-__all__ = ["Tumour3D", "from_vessels", "generate"]
+__all__ = ["Tumour3D", "cells_of", "from_vessels", "generate", "recipe_of"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _PATTERNS: Final = ("poisson", "lattice", "hexagonal", "tree", "percolation")
 _WHOLE: Final = 1e-9
@@ -46,27 +48,145 @@ class Tumour3D:
     grid
         The voxels.
     network
-        The vessels.
+        The vessels; None where `surface` stands for them.
+    surface
+        In place of a network, vessel surface per tissue volume, 1/um, (nz, ny, nx).
+    lumen
+        Voxels within vessels of which only the walls are known, (nz, ny, nx); they are no tissue.
+    mask
+        Which voxels are tissue, (nz, ny, nx); None: all.
+    fields
+        Parameters of the tissue that differ between voxels: name to (array (nz, ny, nx), unit).
+    measured
+        Images that were taken with the tumour, such as of a drug, by channel; on the same grid.
+    notes
+        How it was made of what was given.
+    recipe
+        Which function made it and with which arguments, where text can say so (for studies in
+        files); None for tumours made of arrays.
     """
 
     tumour: Tumour
     grid: Grid
-    network: VesselNetwork
+    network: VesselNetwork | None
+    surface: Floats | None = None
+    lumen: Bools | None = None
+    mask: Bools | None = None
+    fields: Mapping[str, tuple[Floats, str]] = field(default_factory=dict)
+    measured: Mapping[str, Image] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.network is None) == (self.surface is None):
+            raise SpecError("KG-166: a Tumour3D has a network of vessels, or their surface.")
+        for name, array in (("surface", self.surface), ("lumen", self.lumen), ("mask", self.mask)):
+            if array is not None and array.shape != self.grid.shape:
+                raise SpecError(
+                    f"KG-166: {name} has shape {array.shape}; {self.grid.shape} (z, y, x) is"
+                    " needed."
+                )
 
     @cached_property
     def voxels(self) -> VesselVoxels:
-        """The vessels on the grid, as `krogh.simulate_volume` takes them."""
+        """The vessels on the grid, as `krogh.simulate_volume` takes them.
+
+        Raises
+        ------
+        SpecError
+            KG-166 for a tumour without a network.
+        """
+        if self.network is None:
+            raise SpecError(
+                "KG-166: of the vessels of this tumour only their surface per volume is known;"
+                " tumour.exchange has it."
+            )
         return self.network.voxelize(self.grid)
 
     @property
     def exchange(self) -> Floats:
         """Vessel surface per tissue volume, 1/um, (nz, ny, nx)."""
-        return self.voxels.surface_density
+        return self.voxels.surface_density if self.surface is None else self.surface
+
+    @cached_property
+    def tissue(self) -> Bools:
+        """Which voxels are tissue: within the mask, and not within a vessel, (nz, ny, nx)."""
+        found = np.ones(self.grid.shape, dtype=bool) if self.mask is None else self.mask.copy()
+        lumen = self.lumen if self.network is None else self.voxels.lumen
+        return found if lumen is None else found & ~lumen
 
     @cached_property
     def distance(self) -> Floats:
-        """Distance of each voxel's center to the nearest vessel's center line, um, (nz, ny, nx)."""
-        return self.voxels.distance()
+        """Distance of each voxel's center to the nearest vessel, um, (nz, ny, nx).
+
+        To its center line, or where only walls are known to the nearest voxel within a vessel.
+
+        Raises
+        ------
+        SpecError
+            KG-166 where vessels are known as a surface per volume only.
+        """
+        if self.network is not None:
+            return self.voxels.distance()
+        return self.wall_distance
+
+    @cached_property
+    def wall_distance(self) -> Floats:
+        """Distance of each voxel's center to the nearest vessel wall, um, (nz, ny, nx).
+
+        Raises
+        ------
+        SpecError
+            KG-166 where vessels are known as a surface per volume only.
+        """
+        if self.network is not None:
+            return self.voxels.distance(wall=True)
+        if self.lumen is None or not self.lumen.any():
+            raise SpecError(
+                "KG-166: where the vessels of this tumour lie is not known, only their surface per"
+                " volume; there is no distance to them."
+            )
+        from scipy.ndimage import distance_transform_edt
+
+        away = distance_transform_edt(~self.lumen, sampling=self.grid.spacing[::-1])
+        half = 0.5 * float(self.grid.spacing.min())
+        return np.asarray(np.where(self.lumen, 0.0, np.maximum(away - half, 0.0)))
+
+    @property
+    def has_distance(self) -> bool:
+        """Whether it is known where vessels lie."""
+        return self.network is not None or (self.lumen is not None and bool(self.lumen.any()))
+
+    def as_cylinder(self) -> Tumour:
+        """Return the tissue around one vessel of the same density of vessels (Krogh's cylinder).
+
+        Its inner radius is the mean radius of the vessels by length, that of the library's tumour
+        where only their surface is known; its outer radius is ``1/sqrt(pi N)``, N being the length
+        of vessels per volume within the box.
+        """
+        volume = float(np.count_nonzero(self.tissue)) * self.grid.voxel_volume
+        if self.network is not None:
+            lengths = self.voxels.inside_length
+            inner = float((self.network.radius * lengths).sum() / lengths.sum())
+            density = float(lengths.sum()) / volume
+        else:
+            inner = length_um(self.tumour.values["inner_radius"].value, "inner_radius")
+            surface = float(self.exchange[self.tissue].sum()) * self.grid.voxel_volume
+            density = surface / (2.0 * np.pi * inner) / volume
+        outer = 1.0 / np.sqrt(np.pi * density)
+        return self.tumour.with_values(
+            inner_radius=f"{inner:.6g} um", outer_radius=f"{outer:.6g} um"
+        )
+
+    def with_values(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Tumour3D:
+        """Return the same box with other values of its cells and targets.
+
+        Parameters
+        ----------
+        values, **more
+            As of ``Tumour.with_values``.
+        """
+        return replace(self, tumour=self.tumour.with_values(values, **more))
 
     def run(
         self,
@@ -77,9 +197,10 @@ class Tumour3D:
         until: str = "24 h",
         times: Any = None,
         values: Mapping[str, Any] | None = None,
+        progress: Any = None,
         **options: Any,
-    ) -> VolumeResult:
-        """Solve the tumour after doses of drugs: `krogh.simulate_volume` with assembled models.
+    ) -> TumourResult:
+        """Solve the tumour after doses of drugs: `krogh.Study` of this tumour, run.
 
         Parameters
         ----------
@@ -89,8 +210,15 @@ class Tumour3D:
             Recorded times as of `krogh.simulate_volume`; 25 up to `until` if left out.
         values
             Other values of the models' parameters, by their names (``"permeability_TDM1"``).
+        progress
+            As of `krogh.Study.run`.
         **options
             Further arguments of `krogh.simulate_volume`: ``rtol``, ``record``, ``sides``, ...
+
+        Returns
+        -------
+        krogh.study.TumourResult
+            A `krogh.volume.VolumeResult` with the four-level table.
 
         Raises
         ------
@@ -98,29 +226,32 @@ class Tumour3D:
             As of `krogh.Study` and `krogh.simulate_volume`.
         """
         from krogh.study import Study
-        from krogh.volume import simulate_volume
 
-        study = Study(drugs, self.tumour, regimen, subject=subject, until=until)
-        systemic, tissue = study.models
-        return simulate_volume(
-            tissue,
-            self.grid,
-            study.regimen,
-            systemic=systemic,
-            exchange=self.voxels,
-            weight=study.subject.weight,
-            surface=study.subject.surface,
-            times=f"0..{until}" if times is None else times,
-            values=values,
-            **options,
-        )
+        study = Study(drugs, self, regimen, subject=subject, until=until)
+        times = f"0..{until}" if times is None else times
+        found: TumourResult = study.run(times=times, progress=progress, values=values, **options)
+        return found
+
+    def plot(self, *, path: str | Path | None = None) -> Any:
+        """Draw the vessels in their box; see `krogh.volume.plot_vessels`."""
+        from krogh.volume.vessel_pictures import plot_vessels
+
+        return plot_vessels(self, path=path)
 
     def __repr__(self) -> str:
-        vessels = float(self.network.lengths.sum()) / self.grid.voxel_volume / self.grid.num_voxels
-        return (
-            f"<Tumour3D of {self.tumour.name}: {self.grid!r},"
-            f" {self.network.num_segments:,} vessels, {1e6 * vessels:.4g} mm/mm^3>"
-        )
+        parts = [f"{self.tumour.name}: {self.grid!r}"]
+        if self.network is not None:
+            length = float(self.network.lengths.sum())
+            vessels = length / self.grid.voxel_volume / self.grid.num_voxels
+            count = self.network.num_segments
+            parts.append(f"{count:,} vessels, {1e6 * vessels:.4g} mm/mm^3")
+        else:
+            mean = float(self.exchange[self.tissue].mean())
+            parts.append(f"vessel surface {1e3 * mean:.4g} mm^2/mm^3")
+        if self.mask is not None:
+            parts.append(f"{np.count_nonzero(self.mask):,} voxels in the mask")
+        parts += [f"{name} by voxel" for name in self.fields]
+        return f"<Tumour3D of {', '.join(parts)}>"
 
 
 def generate(
@@ -172,7 +303,9 @@ def generate(
     DataError
         KG-185 as of the generators.
     """
-    tumour = _tumour(antigen, values)
+    given = {"size": size, "spacing": spacing, "vessel_density": vessel_density}
+    given |= {"pattern": pattern, "diameter": diameter, "seed": seed, "axes": axes}
+    tumour = cells_of(antigen, values)
     grid = _grid(lengths_um(size, "size"), lengths_um(spacing, "spacing"), np.zeros(3), exact=True)
     if vessel_density is None:
         radius = length_um(tumour.values["outer_radius"].value, "outer_radius")
@@ -199,7 +332,7 @@ def generate(
             f"KG-103: there is no pattern {pattern!r} of vessels."
             f"{did_you_mean(str(pattern), _PATTERNS)}  There are {', '.join(_PATTERNS)}."
         )
-    return Tumour3D(tumour, grid, network)
+    return Tumour3D(tumour, grid, network, recipe=recipe_of("generate", given))
 
 
 def from_vessels(
@@ -238,15 +371,56 @@ def from_vessels(
             "KG-166: from_vessels takes a krogh.vessels.VesselNetwork or the path of a file, not"
             f" {type(network).__name__}."
         )
-    tumour = _tumour(antigen, values)
+    tumour = cells_of(antigen, values)
     if grid is None:
         low, high = network.tissue_box
         step = lengths_um(spacing, "spacing")
         grid = _grid(np.maximum(high - low, step), step, low, exact=False)
+        given = {"vessels": vessels, "spacing": spacing}
+        return Tumour3D(
+            tumour, grid, network, recipe=recipe_of("from_vessels", given, ("vessels",))
+        )
     return Tumour3D(tumour, grid, network)
 
 
-def _tumour(given: Any, values: Mapping[str, Any]) -> Tumour:
+def recipe_of(
+    function: str, given: Mapping[str, Any], files: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """Return name and arguments of a function as plain data, None where they are none.
+
+    What is None is left out.
+
+    Parameters
+    ----------
+    files
+        Arguments that may be paths; those of files that are there become absolute.
+    """
+    found: dict[str, Any] = {"kind": function}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if isinstance(value, Path):
+            found[name] = str(value.resolve())
+        elif isinstance(value, (str, bool, int, float)):
+            found[name] = value
+        elif isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+            found[name] = list(value)
+        else:
+            return None
+    for name in files:
+        if name in found and isinstance(found[name], str) and Path(found[name]).exists():
+            found[name] = str(Path(found[name]).resolve())
+    return found
+
+
+def cells_of(given: Any, values: Mapping[str, Any]) -> Tumour:
+    """Return the tumour of the library whose cells fill a box, with other values.
+
+    Raises
+    ------
+    SpecError
+        KG-103 for an unknown name, KG-147 for a tumour of another geometry than a cylinder.
+    """
     tumour = given if isinstance(given, Tumour) else tumour_of_name(given)
     if tumour.geometry != "cylinder":
         raise SpecError(

@@ -2,11 +2,26 @@
 
 SPDX-License-Identifier: BSD-3-Clause
 
-`simulate_volume` solves a tissue model with `krogh.model.Transport` components on a grid.
+`simulate_volume` solves a tissue model with `krogh.model.Transport` components on a grid.  Pictures
+need matplotlib, which is loaded when one is drawn.
 """
 
+from krogh.volume.course_pictures import plot_course
+from krogh.volume.distance_pictures import plot_coverage, plot_distance
 from krogh.volume.parts import VolumeFailure, VolumePlasma
+from krogh.volume.plot import plot_slices_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
+from krogh.volume.vessel_pictures import plot_vessels
 
-__all__ = ["VolumeFailure", "VolumePlasma", "VolumeResult", "simulate_volume"]
+__all__ = [
+    "VolumeFailure",
+    "VolumePlasma",
+    "VolumeResult",
+    "plot_course",
+    "plot_coverage",
+    "plot_distance",
+    "plot_slices_of",
+    "plot_vessels",
+    "simulate_volume",
+]

@@ -6,7 +6,8 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,22 @@ class VoxelCells(LineResult):
 
     def _failure(self, f: Any) -> Any:
         return f
+
+    def at(self, k: int) -> VoxelCells:
+        """Return the cells with one of the records only, so that one time is computed."""
+        n = self.settings.grid.size
+        part = slice(k % n, k % n + 1)
+        found = copy(self)
+        found.settings = replace(self.settings, grid=self.settings.grid[part])
+        o = self._outcome
+        found._outcome = replace(
+            o,
+            values=o.values[:, part],
+            contents=o.contents[:, part],
+            entered=o.entered[:, part],
+            plasma=None if o.plasma is None else o.plasma[:, part],
+        )
+        return found
 
     def fraction_of_voxels(
         self, name: str, at_least: Any, at_most: Any, weights: Any

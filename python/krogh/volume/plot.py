@@ -1,4 +1,4 @@
-"""Pictures of a volume: three orthogonal slices.
+"""Pictures of a volume: orthogonal slices with vessels and a scale bar.
 
 SPDX-License-Identifier: BSD-3-Clause
 
@@ -8,10 +8,12 @@ and Renslow 2018, doi 10.1371/journal.pone.0199239), which color-blind readers s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from krogh.errors import SpecError
 from krogh.plot import new_figure
@@ -19,13 +21,18 @@ from krogh.units import format_number
 from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
+    from krogh.space.grid import Axis, Grid
     from krogh.tumour.lesion_result import LesionMap
     from krogh.volume.result import VolumeResult
 
-__all__ = ["plot_slices"]
+__all__ = ["plot_slices", "plot_slices_of"]
+
+Floats = NDArray[np.float64]
 
 _OUTSIDE: Final = "#d9d9d9"
 _BAR: Final = (1.0, 2.0, 5.0)
+_DECADES: Final = 4.0
+"""Least value of a logarithmic scale, in decades below the largest."""
 
 
 def plot_slices(
@@ -34,6 +41,8 @@ def plot_slices(
     *,
     time: Any = None,
     at: Any = None,
+    vessels: bool = True,
+    log: bool = False,
     path: str | Path | None = None,
 ) -> Any:
     """See `VolumeResult.plot_slices`.
@@ -42,62 +51,195 @@ def plot_slices(
     -------
     matplotlib.figure.Figure
     """
-    figure = new_figure(10.2, 3.8)
-    from matplotlib import colormaps
-
     grid = result.grid
+    z, y, x = _place(grid, at)
+    shown = _Shown(result, name, time)
+    figure = new_figure(10.2, 3.9)
+    figure.set_layout_engine("constrained")
+    norm = _norm([shown.values], log)
+    picture = None
+    axes = figure.subplots(1, 3)
+    slices: tuple[tuple[Axis, int], ...] = (("z", z), ("y", y), ("x", x))
+    for ax, (axis, index) in zip(axes, slices, strict=True):
+        picture = _draw(ax, shown, axis, index, norm, vessels)
+        ax.set_title(f"{axis} = {grid.centers(axis)[index]:.4g} µm", fontsize=10)
+    _scale_bar(axes[0], grid)
+    figure.colorbar(picture, ax=list(axes), label=shown.label, shrink=0.8)
+    figure.suptitle(f"{name} at {shown.when}", fontsize=11)
+    return _saved(figure, path)
+
+
+def plot_slices_of(
+    results: Mapping[str, VolumeResult],
+    names: str | tuple[str, ...],
+    *,
+    axis: Axis = "z",
+    time: Any = None,
+    at: Any = None,
+    vessels: bool = True,
+    log: Any = (),
+    labels: Mapping[str, str] | None = None,
+    path: str | Path | None = None,
+) -> Any:
+    """Draw the same slice of several results side by side: a row for each output.
+
+    Parameters
+    ----------
+    results
+        Title of a column to its result; all on one grid.
+    names
+        Outputs or recorded species; the columns of a row share one range of colors.
+    axis
+        ``"z"``, ``"y"`` or ``"x"``: across which the slice lies.
+    time
+        One of the recorded times, with unit; the last one if left out.
+    at
+        Number of the slice along the axis; the middle if left out.
+    vessels
+        Whether the vessels within the slice are drawn, radii to scale.
+    log
+        Outputs whose colors are logarithmic.
+    labels
+        What outputs are called beside their colors.
+    path
+        Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
+
+    Raises
+    ------
+    SpecError
+        KG-166 for results on different grids, or a slice that is not there.
+    MissingExtra
+        KG-901 without matplotlib.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = (names,) if isinstance(names, str) else tuple(names)
+    if not results or axis not in ("x", "y", "z"):
+        raise SpecError(f"KG-166: slices need results, and an axis x, y or z, not {axis!r}.")
+    grid = next(iter(results.values())).grid
+    for title, result in results.items():
+        if result.grid != grid:
+            raise SpecError(f"KG-166: {title!r} lies on another grid than the first result.")
+    count = grid.shape["zyx".index(axis)]
+    index = count // 2 if at is None else int(at)
+    if not 0 <= index < count:
+        raise SpecError(f"KG-166: there is no slice {at!r} along {axis}; there are {count}.")
+    across, up = _seen(axis)
+    widths = dict(zip("xyz", grid.spacing * grid.shape[::-1], strict=True))
+    tall = 3.1 * min(max(widths[up] / widths[across], 0.3), 2.0)
+    figure = new_figure(3.3 * len(results) + 1.3, tall * len(rows) + 0.7)
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(len(rows), len(results), squeeze=False)
+    when = ""
+    for row, name in zip(axes, rows, strict=True):
+        shown = [_Shown(result, name, time) for result in results.values()]
+        norm = _norm([s.values for s in shown], name in log)
+        picture = None
+        for ax, one, title in zip(row, shown, results, strict=True):
+            picture = _draw(ax, one, axis, index, norm, vessels)
+            if name == rows[0]:
+                ax.set_title(title, fontsize=10)
+        label = (labels or {}).get(name, shown[0].label)
+        figure.colorbar(picture, ax=list(row), label=label, shrink=0.9)
+        when = shown[0].when
+    _scale_bar(axes[-1, 0], grid, axis)
+    figure.suptitle(f"{axis} = {grid.centers(axis)[index]:.4g} µm at {when}", fontsize=11)
+    return _saved(figure, path)
+
+
+class _Shown:
+    """One output at one time."""
+
+    def __init__(self, result: Any, name: str, time: Any) -> None:
+        fields = result.fields([name])
+        k = fields.time_index(time)
+        self.grid: Grid = result.grid
+        self.values: Floats = np.asarray(fields[name].values[k], dtype=np.float64)
+        unit = fields[name].unit
+        self.label = f"{name} ({unit})" if unit not in ("", "1") else name
+        self.when = f"{format_number(float(fields.times[k]))} {fields.time_unit}"
+        voxels = getattr(getattr(result, "vessels", None), "voxels", None)
+        self.network = None if voxels is None else voxels.network
+
+
+def _place(grid: Grid, at: Any) -> tuple[int, int, int]:
     place = tuple(n // 2 for n in grid.shape) if at is None else tuple(int(i) for i in at)
     if len(place) != 3 or any(not 0 <= i < n for i, n in zip(place, grid.shape, strict=True)):
         raise SpecError(f"KG-166: at={at!r} is no voxel (z, y, x) of {grid.shape}.")
-    fields = result.fields([name])
-    k = fields.time_index(time)
-    values, unit = fields[name].values[k], fields[name].unit
-    known = values[np.isfinite(values)]
+    return place[0], place[1], place[2]
+
+
+def _seen(axis: str) -> tuple[str, str]:
+    """Return the axes of a slice: across and up."""
+    return {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}[axis]
+
+
+def _norm(arrays: list[Floats], log: bool) -> Any:
+    """Return one range of colors for all."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    known = np.concatenate([a[np.isfinite(a)] for a in arrays])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    colors = colormaps["cividis"].with_extremes(bad=_OUTSIDE)
-    z, y, x = place
-    widths = grid.spacing * grid.shape[::-1]
-    panels = (
-        ("x", "y", values[z], widths[0], widths[1], f"z = {grid.centers('z')[z]:.4g} um"),
-        ("x", "z", values[:, y], widths[0], widths[2], f"y = {grid.centers('y')[y]:.4g} um"),
-        ("y", "z", values[:, :, x], widths[1], widths[2], f"x = {grid.centers('x')[x]:.4g} um"),
+    if log and high > 0.0:
+        return LogNorm(max(low, high * 10.0**-_DECADES), high, clip=True)
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def _draw(ax: Any, shown: _Shown, axis: str, index: int, norm: Any, vessels: bool) -> Any:
+    from matplotlib import colormaps
+
+    from krogh.volume.vessel_pictures import draw_outlines
+
+    grid = shown.grid
+    across, up = _seen(axis)
+    widths = dict(zip("xyz", grid.spacing * grid.shape[::-1], strict=True))
+    picture = np.take(shown.values, index, axis="zyx".index(axis))
+    drawn = ax.imshow(
+        np.ma.masked_invalid(picture),
+        origin="lower",
+        extent=(0.0, widths[across], 0.0, widths[up]),
+        cmap=colormaps["cividis"].with_extremes(bad=_OUTSIDE),
+        norm=norm,
+        interpolation="nearest",
     )
-    figure.set_layout_engine("constrained")
-    shown = None
-    axes = figure.subplots(1, 3)
-    for ax, (across, up, picture, width, height, title) in zip(axes, panels, strict=True):
-        shown = ax.imshow(
-            np.ma.masked_invalid(picture),
-            origin="lower",
-            extent=(0.0, width, 0.0, height),
-            cmap=colors,
-            vmin=low,
-            vmax=high if high > low else low + 1.0,
-            interpolation="nearest",
-        )
-        ax.set(title=title, xlabel=across, ylabel=up, xticks=[], yticks=[])
-    _scale_bar(axes[0], float(widths[0]), float(widths[1]))
-    label = f"{name} [{unit}]" if unit else name
-    figure.colorbar(shown, ax=list(axes), label=label, shrink=0.8)
-    figure.suptitle(f"{name} at {format_number(float(fields.times[k]))} {fields.time_unit}")
-    if path is not None:
-        write_whole(path, lambda file: figure.savefig(file, dpi=150))
-    return figure
+    ax.set(xlabel=across, ylabel=up, xticks=[], yticks=[])
+    if vessels and shown.network is not None:
+        number = "xyz".index(axis)
+        step = float(grid.spacing[number])
+        half = 0.5 * max(step, float(np.max(shown.network.diameter)))
+        draw_outlines(ax, shown.network, grid, number, (index + 0.5) * step, half)
+        ax.set_xlim(0.0, widths[across])
+        ax.set_ylim(0.0, widths[up])
+    return drawn
 
 
-def _scale_bar(ax: Any, width: float, height: float) -> None:
+def _scale_bar(ax: Any, grid: Grid, axis: str = "z") -> None:
     """Draw a bar of a round length, about a quarter of the picture."""
+    across, up = _seen(axis)
+    widths = dict(zip("xyz", grid.spacing * grid.shape[::-1], strict=True))
+    width, height = float(widths[across]), float(widths[up])
     decade = 10.0 ** np.floor(np.log10(0.25 * width))
     length = max(m * decade for m in _BAR if m * decade <= 0.25 * width)
     start, level = 0.05 * width, 0.06 * height
     for color, thick in (("black", 5.0), ("white", 2.5)):
         ax.plot([start, start + length], [level, level], color=color, linewidth=thick)
-    ax.text(
-        start,
-        level + 0.03 * height,
-        f"{format_number(float(length / 1000.0))} mm"
-        if length >= 1000.0
-        else f"{format_number(float(length))} um",
+    text = f"{format_number(float(length))} µm"
+    if length >= 1000.0:
+        text = f"{format_number(float(length / 1000.0))} mm"
+    ax.annotate(
+        text,
+        (start, level),
+        (0, 5),
+        textcoords="offset points",
         color="white",
+        fontsize=9,
         bbox={"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0.0},
     )
+
+
+def _saved(figure: Any, path: str | Path | None) -> Any:
+    if path is not None:
+        write_whole(path, lambda file: figure.savefig(file, dpi=150))
+    return figure

@@ -304,6 +304,17 @@ class VolumeResult:
         title = f"{name} against the distance to the nearest vessel, {at}, {100 * level:g} % within"
         return ResultTable(columns, units, title)
 
+    def readings(self, names: Any = None, dose_times: Any = None) -> Any:
+        """Return what targets read of the result (`krogh.dose.Target.evaluate`)."""
+        from krogh.dose.readings import VolumeReadings
+
+        def distance() -> Floats:
+            found: Floats = self.distance.reshape(-1)[self.problem.inside]
+            return found
+
+        width = float(self.grid.spacing.max())
+        return VolumeReadings(self._cells, distance, width, names, dose_times)
+
     # --- amounts ----------------------------------------------------------------------------------
 
     @property
@@ -388,9 +399,16 @@ class VolumeResult:
         return dataset
 
     def plot_slices(
-        self, name: str, *, time: Any = None, at: Any = None, path: str | Path | None = None
+        self,
+        name: str,
+        *,
+        time: Any = None,
+        at: Any = None,
+        vessels: bool = True,
+        log: bool = False,
+        path: str | Path | None = None,
     ) -> Any:
-        """Draw three orthogonal slices of an output with a scale bar.
+        """Draw three orthogonal slices of an output with the vessels in them and a scale bar.
 
         Parameters
         ----------
@@ -400,6 +418,11 @@ class VolumeResult:
             One of the recorded times, with unit; the last one if left out.
         at
             Voxel z, y, x through which the slices go; the middle of the grid if left out.
+        vessels
+            Whether the vessels within each slice (a voxel thick, or as the widest vessel) are
+            drawn, radii to scale, where a network was given.
+        log
+            Whether colors are logarithmic, four decades at most.
         path
             Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
 
@@ -410,7 +433,19 @@ class VolumeResult:
         """
         from krogh.volume.plot import plot_slices
 
-        return plot_slices(self, name, time=time, at=at, path=path)
+        return plot_slices(self, name, time=time, at=at, vessels=vessels, log=log, path=path)
+
+    def plot_distance(self, names: str | Sequence[str], **options: Any) -> Any:
+        """Draw outputs against the distance to vessels; see `krogh.volume.plot_distance`."""
+        from krogh.volume.distance_pictures import plot_distance
+
+        return plot_distance(self, names, **options)
+
+    def plot_coverage(self, names: str | Sequence[str], **options: Any) -> Any:
+        """Draw histograms and coverage of outputs; see `krogh.volume.plot_coverage`."""
+        from krogh.volume.distance_pictures import plot_coverage
+
+        return plot_coverage(self, names, **options)
 
     def _failure(self, f: Any) -> VolumeFailure:
         index: tuple[int, ...] = ()

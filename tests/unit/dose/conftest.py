@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from krogh.dose.binding import bind
 from krogh.dose.plan import Settings
-from krogh.dose.readings import Names, PointReadings
+from krogh.dose.readings import InARow, Names, PointReadings
 from krogh.dose.regimens import base_candidate, candidates
 from krogh.dose.search import Search
 from krogh.dose.space import axis_of
@@ -30,7 +30,7 @@ VOLUME_L = 3.0
 
 
 @dataclass
-class StandInReadings:
+class StandInReadings(InARow):
     """Numbers given by hand, in the form that targets read."""
 
     times: Any

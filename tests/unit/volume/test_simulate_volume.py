@@ -95,7 +95,7 @@ def test_slices_are_drawn(result, tmp_path):
     figure = result.plot_slices("occupancy", time="12 h", at=(0, 0, 0), path=path)
     assert path.stat().st_size > 1000
     assert "12 h" in figure.get_suptitle()
-    assert any("um" in t.get_text() for t in figure.axes[0].texts)
+    assert any("µm" in t.get_text() for t in figure.axes[0].texts)
     with pytest.raises(Error, match="KG-166"):
         result.plot_slices("occupancy", at=(3, 0, 0))
 
