@@ -128,7 +128,7 @@ void register_volume(py::module_& module) {
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
          std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
-         Given velocity_y, Given velocity_z, Given retardation) {
+         Given velocity_y, Given velocity_z, Given retardation, bool corrected) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
@@ -138,6 +138,7 @@ void register_volume(py::module_& module) {
         p.partition = view_of(partition);
         p.velocity = {view_of(velocity_x), view_of(velocity_y), view_of(velocity_z)};
         p.retardation = view_of(retardation);
+        p.is_corrected = corrected;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
         p.num_regions = num_regions;
@@ -273,7 +274,7 @@ void register_volume(py::module_& module) {
       py::arg("partition").noconvert() = py::none(), py::arg("velocity_x").noconvert() = py::none(),
       py::arg("velocity_y").noconvert() = py::none(),
       py::arg("velocity_z").noconvert() = py::none(),
-      py::arg("retardation").noconvert() = py::none(),
+      py::arg("retardation").noconvert() = py::none(), py::arg("corrected") = true,
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -327,4 +327,5 @@ def simulate_volume(
     velocity_y: Float | None = None,
     velocity_z: Float | None = None,
     retardation: Float | None = None,
+    corrected: bool = True,
 ) -> VolumeRun: ...

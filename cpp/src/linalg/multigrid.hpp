@@ -20,6 +20,7 @@ inline constexpr int max_components = 6;
 ///
 ///   sum_k local_jk x_k + sum over the six neighbors n of g_jn (x_j - x_jn) = b_j
 ///
+/// (the coupling g to a neighbor may differ from that of the neighbor to the point: a flow)
 /// at every point, for the components j = 0 .. components - 1. Points are stored by color, (x + y +
 /// z) mod 2: an array over points is of shape (2 colors, components, size), and point (x, y, z) of
 /// its color stands at (z + 1) plane + (y + 1) row + floor(x/2). Neighbors in a row of the other
@@ -34,8 +35,12 @@ struct Level {
   std::int64_t plane = 0;
   std::int64_t size = 0;
 
+  bool has_flow = false;  ///< whether couplings differ in the two directions
+
   /// Coupling to the neighbor before it in each direction, shape (2, components, size).
   std::array<float*, 3> g{};
+  /// Coupling of the neighbor before to the point; without a flow the same memory.
+  std::array<float*, 3> back{};
   float* local = nullptr;    ///< shape (2, components^2, size)
   float* inverse = nullptr;  ///< of local + couplings, a block per point, shape as local
   float* x = nullptr;        ///< solution, levels below the first, shape (2, components, size)
@@ -55,15 +60,17 @@ struct Level {
 /// The V(1,1) cycle with red-black Gauss-Seidel as a preconditioner: aggregates of two points along
 /// each direction that is coupled strongly, sums as restriction, injection as prolongation, a
 /// coarse operator whose couplings are halved along coarsened directions (the distance of its
-/// points doubles), and a direct solve on the coarsest grid. Members of a team call every function
+/// points doubles; with a flow they are fitted again), and a direct solve on the coarsest grid. Members of a team call every function
 /// together; results do not depend on their number.
 class Multigrid {
  public:
   /// @param shape  points along x, y, z.
-  Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic);
+  Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic,
+            bool has_flow = false);
 
-  /// The finest level, of which the caller fills `g` before `set_couplings` and `local` before
-  /// `factor`.
+  /// The finest level, of which the caller fills `g` (and `back` with a flow) before
+  /// `set_couplings` and `local` before `factor`; `local` holds what the flow takes out of a point
+  /// beyond what it brings.
   Level& finest() { return levels_.front(); }
   const Level& finest() const { return levels_.front(); }
   int num_levels() const { return static_cast<int>(levels_.size()); }
@@ -87,6 +94,7 @@ class Multigrid {
   void solve_coarsest(const float* b, float* x);
 
   int components_;
+  bool has_flow_;
   std::vector<Level> levels_;
   std::vector<std::vector<AlignedArray<float>>> memory_;
   std::vector<double> inverse_;  ///< of the coarsest system, dense

@@ -49,11 +49,11 @@ KROGH_INLINE Stencil stencil_of(const Level& level, int color, const RowPlace& p
   const long other = (static_cast<long>(1 - color) * level.components + j) * level.size;
   Stencil s;
   s.g[0] = level.g[0] + own + p.at;
-  s.g[1] = level.g[0] + other + p.above;
+  s.g[1] = level.back[0] + other + p.above;
   s.g[2] = level.g[1] + own + p.at;
-  s.g[3] = level.g[1] + other + p.at + level.row;
+  s.g[3] = level.back[1] + other + p.at + level.row;
   s.g[4] = level.g[2] + own + p.at;
-  s.g[5] = level.g[2] + other + p.at + level.plane;
+  s.g[5] = level.back[2] + other + p.at + level.plane;
   s.x[0] = x + other + p.below;
   s.x[1] = x + other + p.above;
   s.x[2] = x + other + p.at - level.row;

@@ -103,6 +103,7 @@ struct VolumeProblem {
   /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
   space::FaceVelocity velocity;
   std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
+  bool is_corrected = true;  ///< false: convection stays as it is fitted, as that of a line
 };
 
 struct VolumeOptions {
