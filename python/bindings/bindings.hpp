@@ -39,6 +39,7 @@ void register_model(py::module_& module);
 void register_simulate(py::module_& module);
 void register_line(py::module_& module);
 void register_volume(py::module_& module);
+void register_elliptic(py::module_& module);
 void register_random(py::module_& module);
 void register_integrate(py::module_& module);
 

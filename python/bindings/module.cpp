@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   krogh::bindings::register_simulate(module);
   krogh::bindings::register_line(module);
   krogh::bindings::register_volume(module);
+  krogh::bindings::register_elliptic(module);
   krogh::bindings::register_random(module);
   krogh::bindings::register_integrate(module);
 }

@@ -74,6 +74,12 @@ void require_axes(const Given& array, const char* name, py::ssize_t axes) {
     throw InvalidInput(std::string(name) + " must have " + std::to_string(axes) + " axes");
 }
 
+simulate::VolumeMethod method_named(const std::string& name) {
+  if (name == "ros34pw2") return simulate::VolumeMethod::ros34pw2;
+  if (name == "rkc2") return simulate::VolumeMethod::rkc2;
+  throw InvalidInput("method must be 'ros34pw2' or 'rkc2', found '" + name + "'");
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
   stats["accepted"] = run.result.stats.accepted;
@@ -81,6 +87,8 @@ py::dict stats_of(const VolumeRun& run) {
   stats["linear_solves"] = run.result.stats.linear_solves;
   stats["linear_iterations"] = run.result.stats.linear_iterations;
   stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["evaluations"] = run.result.stats.evaluations;
+  stats["most_stages"] = run.result.stats.most_stages;
   stats["connected_regions"] = run.result.num_connected;
   return stats;
 }
@@ -128,7 +136,8 @@ void register_volume(py::module_& module) {
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
          std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
-         Given velocity_y, Given velocity_z, Given retardation, bool corrected) {
+         Given velocity_y, Given velocity_z, Given retardation,
+         const std::string& method, bool corrected) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
@@ -204,7 +213,8 @@ void register_volume(py::module_& module) {
                               .signed_states = std::move(signed_states),
                               .recorded = std::move(recorded),
                               .plasma_atol = std::move(plasma_atol),
-                              .plasma_signed = std::move(plasma_signed_states)};
+                              .plasma_signed = std::move(plasma_signed_states),
+                              .method = method_named(method)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -274,7 +284,8 @@ void register_volume(py::module_& module) {
       py::arg("partition").noconvert() = py::none(), py::arg("velocity_x").noconvert() = py::none(),
       py::arg("velocity_y").noconvert() = py::none(),
       py::arg("velocity_z").noconvert() = py::none(),
-      py::arg("retardation").noconvert() = py::none(), py::arg("corrected") = true,
+      py::arg("retardation").noconvert() = py::none(), py::arg("method") = "ros34pw2",
+      py::arg("corrected") = true,
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

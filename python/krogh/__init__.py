@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         dose,
         dosing,
         errors,
+        interstitial,
         io,
         library,
         line,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         UnitError,
     )
     from krogh.fit import fit
+    from krogh.interstitial import interstitial_flow
     from krogh.library import cite
     from krogh.line import simulate_line
     from krogh.model import (
@@ -110,6 +112,8 @@ __all__ = [
     "dosing",
     "errors",
     "fit",
+    "interstitial",
+    "interstitial_flow",
     "io",
     "library",
     "line",
@@ -131,6 +135,7 @@ _MODULES = (
     "dose",
     "dosing",
     "errors",
+    "interstitial",
     "io",
     "library",
     "line",
@@ -157,6 +162,7 @@ _NAMES = {
         "UnitError",
     ),
     "krogh.fit": ("fit",),
+    "krogh.interstitial": ("interstitial_flow",),
     "krogh.library": ("cite",),
     "krogh.line": ("simulate_line",),
     "krogh.model": (

@@ -328,4 +328,39 @@ def simulate_volume(
     velocity_z: Float | None = None,
     retardation: Float | None = None,
     corrected: bool = True,
+    method: str = "ros34pw2",
 ) -> VolumeRun: ...
+
+class EllipticSolver:
+    def __init__(
+        self,
+        faces_x: Float,
+        faces_y: Float,
+        faces_z: Float,
+        conductivity: Float,
+        *,
+        axes: int = 1,
+        sides: Sequence[tuple[str, float]] = ...,
+        regions: UInt8 | None = None,
+    ) -> None: ...
+    @property
+    def num_voxels(self) -> int: ...
+    @property
+    def num_floating(self) -> int: ...
+    def set_absorption(self, absorption: Float, *, num_threads: int = 0) -> None: ...
+    def solve(
+        self,
+        source: Float,
+        *,
+        outside: Sequence[float] = ...,
+        guess: Float | None = None,
+        tolerance: float = 1e-10,
+        max_cycles: int = 200,
+        num_threads: int = 0,
+        progress: Callable[[int, int, float], Any] | None = None,
+    ) -> tuple[Float, int, int, float, int]: ...
+    def apply(self, values: Float, *, num_threads: int = 0) -> Float: ...
+    def precondition(self, values: Float, *, num_threads: int = 0) -> Float: ...
+    def fluxes(
+        self, values: Float, outside: Sequence[float], shape: tuple[int, int, int]
+    ) -> tuple[Float, Float, Float]: ...

@@ -107,9 +107,31 @@ def test_without_matplotlib_tables_remain_and_the_way_to_pictures_is_told(tmp_pa
     assert written == names_of("tdm1", "erlotinib", pictures=False)
 
 
+def test_the_part_in_3d_draws_vessels_slices_and_coverage(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = CliRunner().invoke(
+        app, ["demo", "3d", "--size", "160 um", "--out", str(tmp_path), "--quiet"]
+    )
+    assert done.exit_code == 0, done.output
+    tables = {"3d_levels.csv", "3d_distance.csv"}
+    pictures = {"3d_vessels.png", "3d_slices.png", "3d_distance.png", "3d_coverage.png"}
+    assert {p.name for p in tmp_path.iterdir()} == tables | pictures
+    assert all((tmp_path / name).stat().st_size > 15_000 for name in pictures)
+    flat = " ".join(re.sub("[│┃]", " ", done.output).split())
+    for words in ("512 voxels", "target: occupancy", "one vessel of the same density", "round-off"):
+        assert words in flat
+    with (tmp_path / "3d_levels.csv").open(encoding="utf-8") as stream:
+        rows = {row["measure"]: row for row in csv.DictReader(stream)}
+    depth = rows["T-DM1 penetration depth (half of that beside the vessels)"]
+    assert float(depth["T-DM1"]) < float(depth["T-DM1 + trastuzumab"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        ("demo 3D", "KG-132", "'3d'"),
+        ("demo 3d --spacing '30 um'", "KG-166", "whole number of voxels"),
+        ("demo 3d --size '1 h'", "KG-121", "length"),
         ("demo erlotinb", "KG-132", "'erlotinib'"),
         ("demo erlotinib --growth kock", "KG-132", "'koch'"),
         ("demo tdm1 --tumours 1", "KG-132", "at least 2"),

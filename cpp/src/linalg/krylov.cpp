@@ -9,6 +9,8 @@ namespace krogh::linalg {
 namespace {
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+/// Right-hand sides below it are zero: what is left of them cannot be told in single precision.
+constexpr double negligible = 1e-30;
 constexpr std::int64_t sum_stride = 16;  ///< doubles of a piece: no two threads write one line
 
 }  // namespace
@@ -46,7 +48,7 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
     KROGH_DISPATCH(krylov_update)(level, 0.0, b, b, b, true, x, b, own, first, end);
   });
   const double norm = std::sqrt(sums[0]);
-  if (norm == 0.0) {
+  if (norm < negligible) {
     outcome.converged = true;
     return outcome;
   }

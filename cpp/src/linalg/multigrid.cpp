@@ -96,11 +96,13 @@ void Multigrid::choose_directions(Level& level) const {
     double sum = 0.0;
     std::int64_t count = 0;
     const std::int64_t numbers = level.vector_size();
-    for (std::int64_t i = 0; i < numbers; ++i)
-      if (level.g[d][i] > 0.0F) {
-        sum += static_cast<double>(level.g[d][i]);
-        ++count;
-      }
+    for (std::int64_t i = 0; i < numbers; ++i) {
+      const double both =
+          static_cast<double>(level.g[d][i]) + static_cast<double>(level.back[d][i]);
+      if (!(both > 0.0)) continue;
+      sum += 0.5 * both;
+      ++count;
+    }
     if (level.shape[d] > 1 && count > 0) mean[d] = sum / static_cast<double>(count);
   }
   const double strongest = *std::max_element(mean.begin(), mean.end());

@@ -106,6 +106,7 @@ struct VolumeBlock {
   int reduced_row = 0;
   int hidden_row = 0;
   int stage_rows[4] = {};
+  const expr::NativeTape* rhs = nullptr;
   const expr::NativeTape* rhs_jacobian = nullptr;
   const expr::NativeTape* first = nullptr;
   const expr::NativeTape* stage = nullptr;

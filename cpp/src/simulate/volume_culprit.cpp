@@ -54,13 +54,15 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
         negative_voxel = k;
       }
       double last = end - b.y[at], defect = 0.0;  // the last stage's unknown
-      for (int s = 0; s < 3; ++s) {
+      for (int s = 0; s < 3 && !is_stabilized(); ++s) {
         last -= tableau.a[3][s] * b.stages[s][at];
         defect += tableau.e[s] * b.stages[s][at];
       }
       // By the scale of the state: beside one that explodes the small ones have the larger relative
       // errors.
-      defect = std::abs(defect + tableau.e[3] * last) / limit;
+      defect += tableau.e[3] * last;
+      if (is_stabilized()) defect = b.stages[1][at];
+      defect = std::abs(defect) / limit;
       if (!(defect > largest_error)) continue;
       largest_error = defect;
       name(i, k);

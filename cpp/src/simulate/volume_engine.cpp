@@ -8,6 +8,8 @@
 
 #include <krogh/integrate/tableau.hpp>
 
+#include "simulate/volume_stabilized.hpp"
+
 namespace krogh::simulate {
 namespace {
 
@@ -110,7 +112,7 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
     bool at_stop = false;
     const Attempt outcome = [&] {
       choose_step(self, used, at_stop);
-      return attempt(self);
+      return is_stabilized() ? attempt_stabilized(self) : attempt(self);
     }();
     if (outcome == Attempt::stopped) {
       status = Status::stopped;
@@ -241,8 +243,13 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
     own[0] = own[1] = 0.0;
     std::fill_n(own + 2, b.num_states, infinity);
     std::fill_n(own + 2 + b.num_states, b.num_states, -infinity);
-    KROGH_DISPATCH(volume_finish)
-    (tableau, b, piece, own, own + 1, own + 2, own + 2 + b.num_states);
+    if (is_stabilized()) {
+      KROGH_DISPATCH(volume_stabilized_finish)
+      (b, piece, b.time + used, b.stages[3], own, own + 1, own + 2, own + 2 + b.num_states);
+    } else {
+      KROGH_DISPATCH(volume_finish)
+      (tableau, b, piece, own, own + 1, own + 2, own + 2 + b.num_states);
+    }
   });
   self.team.wait();
   double squares = 0.0, largest = 0.0;
@@ -261,7 +268,10 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
   double error = std::isfinite(mean) ? std::max(mean, largest / peak_) : mean;
   bool is_positive = true;
   if (self.plasma) {
-    const double of_plasma = self.plasma->finish(is_positive);
+    const double of_plasma =
+        is_stabilized()
+            ? self.plasma->finish_stabilized(b.time + used, used, self.taken.data(), is_positive)
+            : self.plasma->finish(is_positive);
     if (!std::isfinite(of_plasma) || of_plasma > error) error = of_plasma;
   }
   for (std::size_t i = 0; i < self.lowest.size(); ++i) {
@@ -286,8 +296,11 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
   if (!accepted) return finite ? Attempt::refused : Attempt::not_finite;
   for (std::size_t i = 0; i < self.scale.size(); ++i)
     self.scale[i] = std::max(self.scale[i], self.highest[i]);
-  for (std::size_t e = 0; e < self.ledger.size(); ++e)
-    for (int s = 0; s < 4; ++s) self.ledger[e] += tableau.m[s] * self.stage_ledger[s][e];
+  for (std::size_t e = 0; e < self.ledger.size(); ++e) {
+    if (is_stabilized()) self.ledger[e] += self.stage_ledger[3][e];
+    for (int s = 0; s < 4 && !is_stabilized(); ++s)
+      self.ledger[e] += tableau.m[s] * self.stage_ledger[s][e];
+  }
   return Attempt::accepted;
 }
 

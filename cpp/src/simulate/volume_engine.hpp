@@ -56,6 +56,9 @@ class VolumeEngine {
     std::vector<double> ledger;  ///< amounts entered, (entries)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
     VolumeStats stats;
+    // Of the stabilized method: weights of the states of tissue and plasma, and rates of exchange
+    // with the plasma: the largest of a voxel, the sum of rate V, that of what comes back.
+    std::vector<double> weights, largest_rates, total_rates, returned_rates;
   };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 
@@ -92,6 +95,15 @@ class VolumeEngine {
   void place_plasma();
   void set_change(Member& self) const;
   Attempt judge(Member& self, double used);
+  bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
+  void place_stabilized();
+  template <class Work>
+  void find_largest(Member& self, std::int64_t count, double* largest, const Work& work);
+  void place_values(Member& self, double* values, double time);
+  void measure_transport(Member& self);
+  double begin_stabilized(Member& self);
+  Attempt attempt_stabilized(Member& self);
+  double entered_by(const Member& self, std::size_t entry) const;
   void place_outside(Member& self, int stage);
   void find_culprit(const Member& self, Status status);
 
@@ -138,6 +150,10 @@ class VolumeEngine {
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};
   bool stop_ = false;
+  // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
+  std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
+  std::int64_t num_bounds_ = 0;
+  AlignedBuffer bound_sums_;
   double span_ = 0.0;
   double peak_ = 10.0;
   VolumeResult result_;

@@ -169,8 +169,7 @@ void VolumePlasma::complete(int stage, const double* solution) {
 
 double VolumePlasma::finish(bool& is_positive) {
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
-  double squares = 0.0, most = -1.0;
-  is_positive = true;
+  std::vector<double> defects(idx(num_states_));
   for (std::size_t i = 0; i < idx(num_states_); ++i) {
     double end = y_[i] + stages_[3][i], defect = tableau.e[3] * stages_[3][i];
     for (int s = 0; s < 3; ++s) {
@@ -178,8 +177,19 @@ double VolumePlasma::finish(bool& is_positive) {
       defect += tableau.e[s] * stages_[s][i];
     }
     end_[i] = end;
+    defects[i] = defect;
+  }
+  return judge(defects, is_positive);
+}
+
+/// Root mean square of the weighted errors of a step to `end_`; whether that may be.
+double VolumePlasma::judge(const std::vector<double>& defects, bool& is_positive) {
+  double squares = 0.0, most = -1.0;
+  is_positive = true;
+  for (std::size_t i = 0; i < idx(num_states_); ++i) {
+    const double end = end_[i];
     const double error =
-        std::abs(defect) / (rtol_ * std::max(std::abs(y_[i]), std::abs(end)) + atol_[i]);
+        std::abs(defects[i]) / (rtol_ * std::max(std::abs(y_[i]), std::abs(end)) + atol_[i]);
     squares += std::isfinite(end) ? error * error : std::numeric_limits<double>::quiet_NaN();
     const bool is_held =
         may_be_negative_[i] != 0 || end >= -(rtol_ * std::max(scale_[i], end) + atol_[i]);
@@ -190,6 +200,54 @@ double VolumePlasma::finish(bool& is_positive) {
     is_positive = is_positive && is_held;
   }
   return std::sqrt(squares / num_states_);
+}
+
+void VolumePlasma::place(const std::vector<double>& values) {
+  for (int i = 0; i < num_states_; ++i) fill(program_.layout().states + i, values[idx(i)]);
+}
+
+void VolumePlasma::begin_stabilized(double time, double step, const double* taken, double* matrix,
+                                    std::size_t size, std::size_t first) {
+  place(y_);
+  start_sums(time, taken);
+  for (int i = 0; i < num_states_; ++i)
+    stages_[0][idx(i)] = -step * *row(program_.layout().sums + i);
+  for (std::size_t e = 0; e < program_.jacobian().size(); ++e) {
+    const model::Entry& entry = program_.jacobian()[e];
+    matrix[(first + idx(entry.row)) * size + first + idx(entry.column)] +=
+        std::abs(*row(program_.jacobian_registers()[e]));
+  }
+}
+
+void VolumePlasma::first_stabilized(double weight) {
+  stages_[2] = y_;
+  for (std::size_t i = 0; i < idx(num_states_); ++i) stages_[3][i] = y_[i] + weight * stages_[0][i];
+  place(stages_[3]);
+}
+
+void VolumePlasma::advance_stabilized(const integrate::StabilizedStage& stage, double time,
+                                      double step, const double* taken) {
+  start_sums(time, taken);
+  for (std::size_t i = 0; i < idx(num_states_); ++i) {
+    const double slope = -step * *row(program_.layout().sums + static_cast<std::int64_t>(i));
+    stages_[2][i] = y_[i] + stage.mu * (stages_[3][i] - y_[i]) +
+                    stage.nu * (stages_[2][i] - y_[i]) + stage.slope * slope +
+                    stage.first * stages_[0][i];
+  }
+  std::swap(stages_[2], stages_[3]);
+  place(stages_[3]);
+}
+
+double VolumePlasma::finish_stabilized(double time, double step, const double* taken,
+                                       bool& is_positive) {
+  start_sums(time, taken);
+  end_ = stages_[3];
+  std::vector<double> defects(idx(num_states_));
+  for (std::size_t i = 0; i < idx(num_states_); ++i) {
+    const double slope = -step * *row(program_.layout().sums + static_cast<std::int64_t>(i));
+    defects[i] = 0.4 * (stages_[0][i] + slope) - 0.8 * (end_[i] - y_[i]);
+  }
+  return judge(defects, is_positive);
 }
 
 void VolumePlasma::accept() {

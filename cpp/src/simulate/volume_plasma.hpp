@@ -8,6 +8,7 @@
 #include <krogh/base/aligned.hpp>
 #include <krogh/simulate/volume.hpp>
 
+#include "integrate/stabilized_stages.hpp"
 #include "model/line_tapes.hpp"
 
 namespace krogh::simulate {
@@ -45,6 +46,18 @@ class VolumePlasma {
   /// negative beyond tolerance.
   double finish(bool& is_positive);
   void accept();
+
+  // The same by the stabilized method. At the start of a step the absolute values of the Jacobian
+  // are added to a square matrix of `size` rows from row and column `first` on.
+  void place(const std::vector<double>& values);
+  void begin_stabilized(double time, double step, const double* taken, double* matrix,
+                        std::size_t size, std::size_t first);
+  /// y + weight h F_0.
+  void first_stabilized(double weight);
+  /// The next stage, in whose place `kept` looks afterwards.
+  void advance_stabilized(const integrate::StabilizedStage& stage, double time, double step,
+                          const double* taken);
+  double finish_stabilized(double time, double step, const double* taken, bool& is_positive);
   /// The state with the largest error of the last attempt.
   int culprit() const { return culprit_; }
 
@@ -54,6 +67,7 @@ class VolumePlasma {
   void fill(std::int64_t number, double value);
   void start_sums(double time, const double* taken);
   void subtract_taken(const double* taken);
+  double judge(const std::vector<double>& defects, bool& is_positive);
 
   const VolumePlasmaProblem& problem_;
   const model::Program& program_;

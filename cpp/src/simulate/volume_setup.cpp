@@ -83,6 +83,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   place_fields();
   place_states();
   if (problem.plasma.program != nullptr) place_plasma();
+  if (options.method == VolumeMethod::rkc2) place_stabilized();
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
@@ -134,6 +135,7 @@ void VolumeEngine::place_tapes() {
   b.schur_row = line.schur;
   b.reduced_row = line.reduced;
   b.hidden_row = line.hidden;
+  b.rhs = &tapes_->native.rhs;
   b.rhs_jacobian = &tapes_->native.rhs_jacobian;
   b.first = &tapes_->first;
   b.stage = &tapes_->stage;

@@ -145,11 +145,11 @@ class _Once(Mapping[str, Any]):
 
 def _attained(study: Study, line: Any, target: Any) -> tuple[Floats, Floats, str]:
     """Return what lines attain of a target, 1 where they reach it, and the unit."""
-    from krogh.study.run import _names, _starts
+    from krogh.study.run import _names, dose_starts
     from krogh.units import factor
 
     stop = float(line.times.values[-1]) * factor(line.time_unit)
-    found = target.evaluate(line, names=_names(study), dose_times=_starts(study, stop))
+    found = target.evaluate(line, names=_names(study), dose_times=dose_starts(study, stop))
     unit = "%" if found.unit.startswith("% of") else found.unit
     return np.asarray(found.values), np.asarray(found.reached, dtype=np.float64), unit
 

@@ -285,11 +285,11 @@ def _prepared(study: Study, one: Lesion, times: Any, batch: int | None) -> _Prep
 
 def _knots(study: Study, steps: int) -> Floats:
     """Return where the rates of uptake may change, s."""
-    from krogh.study.run import _starts
+    from krogh.study.run import dose_starts
 
     end = parse_quantity(study.until).internal
     even = np.linspace(0.0, end, steps + 1)
-    starts = [t for t in _starts(study, end) if t < end]
+    starts = [t for t in dose_starts(study, end) if t < end]
     if any(t < 0.0 for t in starts):
         raise SpecError("KG-112: lesions start without drug at 0; a dose before that is refused.")
     after = _AFTER_DOSE if len(starts) <= _MOST_DOSES else ()

@@ -6,6 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 need matplotlib, which is loaded when one is drawn.
 """
 
+from krogh.volume.blood_course import BloodCourse, blood_course
 from krogh.volume.course_pictures import plot_course
 from krogh.volume.distance_pictures import plot_coverage, plot_distance
 from krogh.volume.parts import VolumeFailure, VolumePlasma
@@ -15,9 +16,11 @@ from krogh.volume.run import simulate_volume
 from krogh.volume.vessel_pictures import plot_vessels
 
 __all__ = [
+    "BloodCourse",
     "VolumeFailure",
     "VolumePlasma",
     "VolumeResult",
+    "blood_course",
     "plot_course",
     "plot_coverage",
     "plot_distance",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError
-from krogh.plot import COLORS, new_figure
+from krogh.plot import COLORS, new_figure, tidy_axes
 from krogh.units import format_number
 from krogh.whole_files import write_whole
 
@@ -173,7 +173,7 @@ def plot_coverage(
                 ax.set_xscale("log")
             if marks and name in marks:
                 ax.axvline(scale * marks[name], color="0.35", lw=0.9, ls=(0, (1, 2)))
-            _tidy(ax)
+            tidy_axes(ax)
         right.set_ylim(0.0, 103.0)
     _finish(figure, axes.ravel(), several, f"at {when}")
     return _saved(figure, path)
@@ -217,13 +217,7 @@ def _value_axis(
         ax.set_ylim(largest * 10.0**-_DECADES, 2.0 * largest)
     else:
         ax.set_ylim(0.0, 1.03 if largest <= 1.0 else 1.06 * largest)
-    _tidy(ax)
-
-
-def _tidy(ax: Any) -> None:
-    ax.grid(True, color="0.9", lw=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy_axes(ax)
 
 
 def _finish(figure: Any, axes: Any, several: Mapping[str, Any], title: str) -> None:

@@ -128,7 +128,8 @@ def exchange_rates(
         if vessels.voxels is None:
             rates[k] = p * vessels.surface.reshape(-1)[problem.inside]
             continue
-        field, note = _of_network(problem, k, p, vessels.voxels)
+        problem.per_length[k], note = _of_network(problem, k, p, vessels.voxels)
+        field = vessels.voxels.spread(problem.per_length[k])
         rates[k] = field.reshape(-1)[problem.inside]
         if note:
             notes.append(note)
@@ -140,7 +141,7 @@ def exchange_rates(
 def _of_network(
     problem: VolumeProblem, k: int, permeability: Floats, voxels: VesselVoxels
 ) -> tuple[Floats, str]:
-    """Return the rates of one species, (nz, ny, nx), and what should be known."""
+    """Return what passes each vessel per length and concentration, um^2/s, and what to know."""
     from krogh.vessels import line_exchange
 
     network = voxels.network
@@ -164,7 +165,7 @@ def _of_network(
             own[i] = line_exchange(own[i], diffusivity[i], fraction[i], radius[i], **option)
     wide = np.flatnonzero(thin & (radius >= reach))
     if not wide.size:
-        return voxels.spread(2.0 * np.pi * radius * own), ""
+        return 2.0 * np.pi * radius * own, ""
     off = own[wide] * radius[wide] / (fraction[wide] * diffusivity[wide])
     off = off * np.log(radius[wide] / reach)
     worst = float(off.max())
@@ -177,7 +178,7 @@ def _of_network(
             "network.voxelize(grid, kernel_radius=...)."
         )
     return (
-        voxels.spread(2.0 * np.pi * radius * own),
+        2.0 * np.pi * radius * own,
         f"{label}: what passes vessels as wide as a voxel is right to {100 * worst:.2g} %",
     )
 

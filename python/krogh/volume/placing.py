@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.volume.carried import by_segment
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
 __all__ = ["diffusivity_of", "exchange_options", "moving_options", "placed"]
@@ -56,10 +57,13 @@ def exchange_options(
         Of each mobile species, -1 for none.
     """
     vessels = [k for k, has in enumerate(problem.exchanges) if has]
+    rates = problem.rates[vessels]
+    if problem.carried is not None:  # each segment of the network on its own
+        vessels, rates = by_segment(problem, vessels)
     ways = [(k, "vessels") for k in vessels]
     exchange = [(k, inputs[k]) for k in vessels]
-    into = [problem.rates[vessels]]
-    out = [(problem.rates if problem.out_rates is None else problem.out_rates)[vessels]]
+    into = [rates]
+    out = [rates if problem.out_rates is None else problem.out_rates[vessels]]
     for way, rates in problem.drained:
         ways += [(k, way) for k in range(len(problem.mobiles))]
         exchange += [(k, -1) for k in range(len(problem.mobiles))]
@@ -93,5 +97,6 @@ def moving_options(problem: VolumeProblem) -> dict[str, Any]:
     if problem.fluid is not None:
         for axis, v in zip("xyz", problem.fluid.velocity, strict=True):
             found[f"velocity_{axis}"] = v
+        found["corrected"] = problem.corrected
         found["retardation"] = placed(problem, problem.retardation, 1.0)
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from krogh.errors import SpecError
 from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
 from krogh.volume.fluid import Fluid
+
+if TYPE_CHECKING:
+    from krogh.volume.carried import Carried
 
 __all__ = ["OUTSIDE", "SIDES", "WAYS", "VolumeProblem", "VoxelShape"]
 
@@ -75,11 +78,18 @@ class VolumeProblem(LineProblem):
         Factors of the diffusivity, shape (mobiles, 3, cells); None: 1.
     fluid
         That carries what moves; None: it rests.
+    corrected
+        Whether convection is corrected to second order.
     out_rates
         As `rates`, of what leaves; None: the same.
     drained
         Ways by which fluid alone takes something out of voxels, with rates, 1/s, of every mobile
         species, shape (mobiles, cells).
+    per_length
+        Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
+        number of the mobile species, shape (segments,).
+    carried
+        Blood that flows along the network, or None.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -94,8 +104,11 @@ class VolumeProblem(LineProblem):
     partition: Floats | None = None
     anisotropy: Floats | None = None
     fluid: Fluid | None = None
+    corrected: bool = True
     out_rates: Floats | None = None
     drained: tuple[tuple[str, Floats], ...] = ()
+    per_length: dict[int, Floats] = field(default_factory=dict)
+    carried: Carried | None = None
 
     @property
     def cells(self) -> int:

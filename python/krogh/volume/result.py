@@ -20,7 +20,7 @@ from krogh.labeled import LabeledArray
 from krogh.line.ledger import Ledger
 from krogh.line.outcome import Outcome, Settings
 from krogh.line.weighing import quantile_of_cells
-from krogh.provenance import Provenance
+from krogh.provenance import Provenance, Verification
 from krogh.space.grid import Grid
 from krogh.table import ResultTable
 from krogh.units import factor
@@ -48,6 +48,8 @@ class VolumeResult:
         Steps accepted and rejected, multigrid cycles, and the like.
     failures : tuple of VolumeFailure
         Empty, or where the run ended early; values from there on are NaN.
+    verification
+        Comparison with a second method; None unless it was asked for.
     plasma_error
         Largest difference between the plasma and the lines that the solver was given, relative to
         its largest value; None where it was solved with the tissue, or curves were given.
@@ -67,6 +69,7 @@ class VolumeResult:
         vessels: Exchange,
         reason: str = "",
         doses: Any = None,
+        verification: Verification | None = None,
         wall_seconds: float = 0.0,
     ) -> None:
         self.problem = problem
@@ -78,6 +81,7 @@ class VolumeResult:
         self.vessels = vessels
         self.plasma_error = None if curves is None else curves.error
         self.plasma_points = 0 if curves is None else int(curves.times.size)
+        self.verification = verification
         self._reason = reason
         self._outcome = outcome
         self._cells = VoxelCells(
@@ -492,6 +496,8 @@ class VolumeResult:
         elif self.problem.systemic is not None:
             felt = "feels" if self.problem.volume is not None else "does not feel"
             notes.append(f"plasma solved with the tissue, whose uptake it {felt}")
+        if self.verification is not None:
+            notes.append(str(self.verification))
         return [*notes, *self.problem.notes, *(str(f) for f in self.failures)]
 
     def __str__(self) -> str:

@@ -27,14 +27,18 @@ from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
+from krogh.volume.carried import Carried, carried_blood, require_followed
+from krogh.volume.exchange import exchange_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
+from krogh.volume.verify import METHODS, verified
 
 __all__ = ["simulate_volume"]
 
 _LOG = logging.getLogger("krogh")
 _ON_FAILURE: Final = ("raise", "return", "nan")
+_CONVECTION: Final = ("limited", "fitted")
 
 
 def simulate_volume(
@@ -60,10 +64,14 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    carried: Any = None,
+    method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
+    verify: bool = False,
     flow: Any = None,
     interfaces: Mapping[tuple[int, int], Any] | None = None,
     partition: Any = None,
     anisotropy: Any = None,
+    convection: Literal["limited", "fitted"] = "limited",
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -118,6 +126,24 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    carried
+        Blood that flows along a network with flow, given as `exchange`: its concentration falls
+        along the vessels by what leaves it, and rises by what comes back.  True for every species
+        that the plasma feeds, names of species of the tissue, or a mapping from names to the share
+        of the blood that carries them (one number, or one for each vessel); 1 less the hematocrit
+        where nothing is stated.  Each segment holds one concentration, so that long vessels are cut
+        first (`VesselNetwork.subdivided`).  Left out, all vessels hold the concentration of the
+        plasma, which is right where little of a drug leaves in one pass (antibodies); see
+        `krogh.vessels.extraction`.
+    method
+        ``"ros34pw2"``: linearly implicit, order 3 (Rang & Angermann 2005,
+        doi 10.1007/s10543-005-0035-y), its linear systems solved by multigrid.  ``"rkc2"``:
+        explicit and stabilized, order 2 (Sommeijer, Shampine & Verwer 1997,
+        doi 10.1016/S0377-0427(97)00219-7), without linear systems; it evaluates the laws about
+        ``sqrt(steps x time x spectral radius / 0.65)`` times and is meant as a check.
+    verify
+        Solve again by the other method at a tenth of the tolerance, and report the largest
+        difference of every recorded species, relative to its largest value, in ``verification``.
     flow
         Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`.  Each species goes
         with the velocity times its `retardation`; vessels filter and take back what their
@@ -133,6 +159,9 @@ def simulate_volume(
     anisotropy
         Factors of the diffusivity along x, y, z, ``(1, 1, 0.3)``, or such by species; each a
         number, one for each region, or an array (nz, ny, nx).
+    convection
+        ``"limited"``: of second order; ``"fitted"``: as it is without the correction, of first
+        order where the cell Peclet number is large, but at any length of steps.
 
     Returns
     -------
@@ -144,7 +173,8 @@ def simulate_volume(
     SpecError, UnitError, DataError
         Wrong input, before any work is done: KG-166 for grid, exchange, regions, sides and fields.
     SolverError
-        KG-320: the volume, or the systemic model before it, could not be solved.
+        KG-320: the volume, or the systemic model before it, could not be solved; KG-311: the second
+        method did not get through.
 
     Notes
     -----
@@ -152,8 +182,9 @@ def simulate_volume(
     kinetics``; with a flow, solvent drag takes part in the exchange (Patlak 1963).  At a membrane
     between regions the flux is the difference of C/(eps K) over the sum of ``1/P`` and the
     resistances ``h/(2 D eps K)`` of both half voxels.  Convection is exponentially fitted with a
-    correction to second order that makes no new extrema (`krogh/simulate/volume.hpp`); above a cell
-    Peclet number of about 8 it asks for steps of no more than some cells.  The systemic model
+    correction to second order that makes no new extrema (`krogh/simulate/volume.hpp`); it is
+    explicit, so that above a cell Peclet number ``u h/(D eps)`` of 5 steps go no farther than some
+    voxels.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -168,7 +199,16 @@ def simulate_volume(
     ... )  # doctest: +SKIP
     """
     began = time.perf_counter()
-    check_options(rtol, max_steps, num_threads, on_failure, least_rtol=1e-12, ways=_ON_FAILURE)
+    check_options(
+        rtol,
+        max_steps,
+        num_threads,
+        on_failure,
+        least_rtol=1e-12,
+        ways=_ON_FAILURE,
+        method=method,
+        methods=METHODS,
+    )
     for what, mapping in (("values", values), ("fields", fields), ("plasma", plasma)):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise SpecError(f"KG-119: {what} must be a mapping by name, not {mapping!r}.")
@@ -180,6 +220,11 @@ def simulate_volume(
             f"KG-164: the volume solver cannot follow conditions in the laws of {own.model.name!r}."
         )
     grid_times, time_unit = record_times(times)
+    blood: Carried | None = None
+    if carried is not None and carried is not False:
+        vessels_given = exchange_of(exchange, grid)
+        blood = carried_blood(own, other, vessels_given, carried)
+        other, exchange = blood.systemic, blood.voxels
     given: Dosing | None = None
     stated = dict(values or {})
     if other is not None:
@@ -214,6 +259,20 @@ def simulate_volume(
         partition=partition,
         anisotropy=anisotropy,
     )
+    if convection not in _CONVECTION:
+        raise SpecError(
+            f"KG-166: convection is {' or '.join(map(repr, _CONVECTION))}, not {convection!r}."
+        )
+    problem.corrected = convection == "limited"
+    if blood is not None:
+        if problem.fluid is not None:
+            raise SpecError(
+                "KG-164: carried=... follows blood from segment to segment, but not the fluid that"
+                " passes their walls; give either it or flow=...."
+            )
+        assert given is not None
+        require_followed(cannot_couple(problem, given), tumour_volume)
+        problem.carried = blood
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
@@ -224,7 +283,11 @@ def simulate_volume(
         recorded=recorded,
         rtol=rtol,
         atol=tolerances[0],
-        plasma_atol=tolerances[1],
+        plasma_atol=(
+            tolerances[1]
+            if blood is None
+            else blood.tolerances(tolerances[1], problem.plasma_values)
+        ),
         max_steps=max_steps,
         num_threads=num_threads,
         on_progress=chosen_progress(progress),
@@ -251,8 +314,12 @@ def simulate_volume(
         states = sample(grid_times)[None]
         end = max(float(grid_times[-1]), begin + 1.0)  # a record at the begin needs a line too
         curves = curves_of_states(sample, given, begin, end, rtol, settings.plasma_atol)
+    coupled = None if reason else given
+    checked = None
     try:
-        outcome, stats = solve_volume(problem, curves, states, None if reason else given, settings)
+        outcome, stats = solve_volume(problem, curves, states, coupled, settings, method=method)
+        if verify and not outcome.stopped:
+            checked = verified(problem, curves, states, coupled, settings, outcome, method)
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -268,6 +335,7 @@ def simulate_volume(
         vessels=vessels,
         reason=reason,
         doses=given,
+        verification=checked,
         wall_seconds=time.perf_counter() - began,
     )
     return _handle_failure(result, on_failure)

@@ -35,6 +35,8 @@ def solve_volume(
     plasma_states: Floats | None,
     dosing: Dosing | None,
     settings: Settings,
+    *,
+    method: str = "ros34pw2",
 ) -> tuple[Outcome, dict[str, Any]]:
     """Return the solution in all voxels, and the solver's counters.
 
@@ -46,6 +48,8 @@ def solve_volume(
         Its states at the records, shape (1, records, states).
     dosing
         Of a systemic model that is solved with the tissue; else None.
+    method
+        ``"ros34pw2"`` or ``"rkc2"``.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def solve_volume(
             signed_states=signed_states(tissue),
             num_threads=granted_threads(settings.num_threads),
             progress=report,
+            method=method,
             **options,
         )
     except ValueError as error:
@@ -112,7 +117,7 @@ def solve_volume(
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
-        method="volume, ros34pw2",
+        method=f"volume, {method}",
         num_threads=run.num_threads,
         seconds=time.perf_counter() - began,
         stopped=stopped,

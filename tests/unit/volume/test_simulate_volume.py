@@ -5,6 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import krogh as kg
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from krogh.errors import Error
 from krogh.model import Covariate, Rate, Rule
 from krogh.space import Grid
 from krogh.vessels import generate
+from krogh.volume import verify
 from line_models import body, still, tissue
 
 GRID = Grid((3, 4, 5), "20 um")
@@ -154,6 +157,7 @@ def test_vessels_that_are_neither_lines_nor_resolved_say_how_far_they_are_off():
         ({"record": "nothing"}, "KG-103: record"),
         ({"rtol": 1.0}, "KG-119: rtol"),
         ({"on_failure": "hide"}, "KG-119: on_failure"),
+        ({"method": "rkc3"}, "KG-119: unknown method 'rkc3'.  Did you mean 'rkc2'"),
     ],
 )
 def test_what_is_wrong_is_said(options, message):
@@ -171,6 +175,49 @@ def test_a_run_can_be_stopped():
     assert not found.is_complete
     assert not found.failures
     assert "NOT DONE" in str(found)
+
+
+@pytest.mark.parametrize(("method", "other"), [("ros34pw2", "rkc2"), ("rkc2", "ros34pw2")])
+def test_verify_solves_again_by_the_other_method(method, other):
+    found = run(exchange="0.004 1/um", method=method, verify=True, record=["total", "free"])
+    assert found.method == f"volume, {method}"
+    checked = found.verification
+    assert checked.method == f"volume, {other}"
+    assert 0.0 < checked.largest < 2e-3
+    assert checked.is_within
+    assert set(checked.differences) == set(found.recorded)  # given curves are not compared
+    assert f"verified by volume, {other}" in str(found)
+    coupled = run(
+        plasma=None,
+        systemic=body(),
+        dosing="3.6 mg/kg",
+        weight="20 g",
+        exchange="0.004 1/um",
+        tumour_volume="1 mL",
+        method=method,
+        verify=True,
+    ).verification
+    assert coupled.is_within
+    assert {"A", "gone"} <= set(coupled.differences)
+
+
+def test_a_check_that_does_not_get_through_is_an_error(monkeypatch):
+    few = verify.second_settings
+    monkeypatch.setattr(verify, "second_settings", lambda s: replace(few(s), max_steps=1))
+    with pytest.raises(Error, match="KG-311: verify: rkc2 did not get through where ros34pw2 did"):
+        run(exchange="0.004 1/um", verify=True)
+
+
+def test_the_stabilized_method_can_be_stopped():
+    found = run(
+        grid=Grid((24, 24, 24), "20 um"),
+        progress=lambda done, total, seconds: False,
+        exchange="0.004 1/um",
+        method="rkc2",
+        verify=True,
+    )
+    assert not found.is_complete
+    assert found.verification is None
 
 
 def test_a_run_that_fails_says_where():

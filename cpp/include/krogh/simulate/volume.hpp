@@ -106,6 +106,9 @@ struct VolumeProblem {
   bool is_corrected = true;  ///< false: convection stays as it is fitted, as that of a line
 };
 
+/// How steps are made.
+enum class VolumeMethod : std::uint8_t { ros34pw2, rkc2 };
+
 struct VolumeOptions {
   double rtol = 1e-3;
   std::vector<double> atol;   ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
@@ -118,6 +121,7 @@ struct VolumeOptions {
   std::vector<std::int32_t> recorded;       ///< states whose voxels are recorded
   std::vector<double> plasma_atol;          ///< as atol, for the states of the plasma
   std::vector<std::int32_t> plasma_signed;  ///< as signed_states, for those of the plasma
+  VolumeMethod method = VolumeMethod::ros34pw2;
 };
 
 /// Counters of a run.
@@ -127,6 +131,8 @@ struct VolumeStats {
   std::int64_t linear_solves = 0;
   std::int64_t linear_iterations = 0;  ///< multigrid cycles of all solves
   std::int32_t most_iterations = 0;    ///< of one solve
+  std::int64_t evaluations = 0;        ///< right-hand sides of RKC2 in all voxels
+  std::int64_t most_stages = 0;        ///< of one step of RKC2
 };
 
 /// Where results go; the caller owns the memory. What is not reached, and voxels outside, are NaN.
@@ -164,6 +170,10 @@ struct VolumeResult {
 /// a step. A step is accepted if the larger of the root mean square of the weighted errors and the
 /// largest of them over K = 0.1/rtol (at most 100) is below one, and no held state lies below -rtol
 /// times its largest value so far. Steps end exactly at pulses, kinks in time and records.
+///
+/// As an independent check, RKC2 (Sommeijer, Shampine & Verwer 1997) solves the same equations
+/// explicitly, without any linear system, in as many stages as an upper bound of the Jacobian's
+/// spectral radius asks for, with the same norm, ledger and rules of acceptance.
 /// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
 /// or conditions. Numerical failures are reported in the result and never thrown.
 /// @note Bits do not depend on the number of threads (on one machine and build).
