@@ -210,12 +210,15 @@ def test_digits_that_are_shown_are_those_of_every_instruction_set(
         _core.select_instruction_set(chosen)
 
 
-def test_pictures_of_the_readme_are_here_and_small(output: ModuleType, source_tree: Path) -> None:
-    text = (source_tree / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert {Path(path).name for path in shown} == set(output.PICTURES)
-    for path in shown:
-        picture = source_tree / path
+def test_pictures_of_readme_and_guide_are_here_and_small(
+    output: ModuleType, source_tree: Path
+) -> None:
+    shown = {}
+    for page in (source_tree / "README.md", *(source_tree / "python" / "docs").glob("*.md")):
+        for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            shown.setdefault(Path(path).name, page.parent / path)
+    assert set(shown) == {*output.PICTURES, *output.PICTURES_3D}
+    for picture in shown.values():
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert 10_000 < picture.stat().st_size < 200_000
 

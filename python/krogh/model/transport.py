@@ -54,6 +54,10 @@ class Transport(Component):
     reflection : str or Expression
         Of solvent drag through a membrane: the share of the species, between 0 and 1, that fluid
         leaves behind when it passes (`krogh.simulate_volume` with ``flow``).
+    vessel_factor : str, optional
+        A species without unit that does not move, by which the exchange with vessels that lie
+        within a voxel is multiplied: the part of them that works (`krogh.model.effect.vessels`).
+        The one vessel of a line has no such part.
     """
 
     what: ClassVar[str] = "transport"
@@ -68,6 +72,7 @@ class Transport(Component):
     retardation: Formula = _ONE
     reflection: Formula = _ZERO
     note: str = ""
+    vessel_factor: Name | None = None
 
     if TYPE_CHECKING:
 
@@ -84,6 +89,7 @@ class Transport(Component):
             retardation: Text = 1.0,
             reflection: Text = 0.0,
             note: str = "",
+            vessel_factor: str | None = None,
         ) -> None: ...
 
     @property
@@ -113,6 +119,8 @@ class Transport(Component):
                 f"KG-112: nothing of {self.plasma!r} passes a closed wall; give 'permeability', or"
                 " wall='fixed', or leave 'plasma' out."
             )
+        if self.vessel_factor is not None and kind != "membrane":
+            raise SpecError(f"KG-112: 'vessel_factor' belongs to a membrane; the wall is {kind!r}.")
         if self.plasma is None and self.free_in_plasma != _ONE:
             raise SpecError("KG-112: 'free_in_plasma' belongs to 'plasma', which is not given.")
         for what in ("diffusivity", "void_fraction", "permeability"):

@@ -16,6 +16,7 @@ from krogh.tumour.from_image import from_image
 from krogh.tumour.lesion_map import lesion_map
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.lesions_result import Lesions
+from krogh.tumour.living import Living
 from krogh.tumour.several_lesions import Lesion, lesions
 from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
 from krogh.tumour.volume import Tumour3D, from_vessels, generate
@@ -24,6 +25,7 @@ __all__ = [
     "Lesion",
     "LesionMap",
     "Lesions",
+    "Living",
     "Tumour",
     "Tumour3D",
     "VoxelFailure",

@@ -26,6 +26,8 @@ from krogh.vessels.checks import length_um, lengths_um
 if TYPE_CHECKING:
     from krogh.io.image import Image
     from krogh.study.volume_result import TumourResult
+    from krogh.tumour.living import Living
+    from krogh.volume import Radiation, VolumeResult
 
 __all__ = ["Tumour3D", "cells_of", "from_vessels", "generate", "recipe_of"]
 
@@ -64,6 +66,9 @@ class Tumour3D:
     recipe
         Which function made it and with which arguments, where text can say so (for studies in
         files); None for tumours made of arrays.
+    kernel_radius
+        Over which the exchange of thin vessels is spread (`krogh.vessels.voxelize`); None: into the
+        voxels that they cross.
     """
 
     tumour: Tumour
@@ -76,6 +81,7 @@ class Tumour3D:
     measured: Mapping[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     recipe: Mapping[str, Any] | None = None
+    kernel_radius: str | None = None
 
     def __post_init__(self) -> None:
         if (self.network is None) == (self.surface is None):
@@ -101,7 +107,7 @@ class Tumour3D:
                 "KG-166: of the vessels of this tumour only their surface per volume is known;"
                 " tumour.exchange has it."
             )
-        return self.network.voxelize(self.grid)
+        return self.network.voxelize(self.grid, kernel_radius=self.kernel_radius)
 
     @property
     def exchange(self) -> Floats:
@@ -232,6 +238,78 @@ class Tumour3D:
         found: TumourResult = study.run(times=times, progress=progress, values=values, **options)
         return found
 
+    def respond(
+        self,
+        drugs: Any = None,
+        regimen: Any = None,
+        *,
+        living: Living | None = None,
+        radiation: Radiation | None = None,
+        subject: Any = "mouse 20 g",
+        until: str = "14 d",
+        times: Any = None,
+        **options: Any,
+    ) -> VolumeResult:
+        """Solve the tumour as living tissue: oxygen, cells, vessels and receptors that respond.
+
+        Cells divide, rest and die by the oxygen of their voxel, which they consume; drugs kill them
+        where they are, radiation by the oxygen at that moment; vessels regress where cells die, and
+        with them what they supply.  The cells fill the box at the start, and grow into the room
+        that the dead leave.
+
+        Parameters
+        ----------
+        drugs, regimen, subject, until
+            As of `krogh.Study`; without drugs only `radiation` acts, or nothing.
+        living
+            Values; see `Living`.
+        radiation
+            `krogh.volume.Radiation`: ``Radiation("2 Gy daily x 5", "0.3 1/Gy", "0.03 1/Gy^2")``.
+        times
+            As of `krogh.simulate_volume`; 25 up to `until` if left out.
+        **options
+            Further arguments of `krogh.simulate_volume`: ``values``, ``record``, ``rtol``,
+            ``tumour_volume``, ``feed``, ...
+
+        Returns
+        -------
+        krogh.volume.VolumeResult
+            Its `response` has the course of the tumour.
+
+        Raises
+        ------
+        SpecError, UnitError, DataError, SolverError
+            As of `krogh.Study` and `krogh.simulate_volume`; KG-112 for a regimen without drugs.
+        """
+        from krogh.tumour.living import Living, living_arguments
+        from krogh.volume import simulate_volume
+
+        times = f"0..{until}" if times is None else times
+        if drugs is None:
+            if regimen is not None:
+                raise SpecError("KG-112: a regimen is given, but no drug.")
+            arguments: dict[str, Any] = {"grid": self.grid, "exchange": self._supply}
+            if self.mask is not None or (self.network is None and self.lumen is not None):
+                arguments["regions"] = self.tissue
+        else:
+            from krogh.study import Study
+            from krogh.study.volume import volume_arguments
+
+            study = Study(drugs, self, regimen, subject=subject, until=until)
+            arguments = volume_arguments(study, until, times)
+        arguments["times"] = times
+        given = living_arguments(self, arguments, living or Living(), radiation)
+        for name in options:
+            if name in ("tissue", "grid", "dosing", "systemic", "carried"):
+                raise SpecError(f"KG-103: {name!r} is stated by the tumour and its drugs.")
+        if "fields" in options:
+            options["fields"] = {**given.get("fields", {}), **options["fields"]}
+        return simulate_volume(**{**given, **options})
+
+    @property
+    def _supply(self) -> Any:
+        return self.voxels if self.network is not None else (self.exchange, "1/um")
+
     def plot(self, *, path: str | Path | None = None) -> Any:
         """Draw the vessels in their box; see `krogh.volume.plot_vessels`."""
         from krogh.volume.vessel_pictures import plot_vessels
@@ -341,6 +419,7 @@ def from_vessels(
     *,
     spacing: Any = "10 um",
     grid: Grid | None = None,
+    kernel_radius: str | None = None,
     **values: Any,
 ) -> Tumour3D:
     """Return the tissue around measured vessels.
@@ -355,6 +434,10 @@ def from_vessels(
         Of the voxels: ``"10 um"``, or x, y and z.  They fill the network's box, rounded up.
     grid
         Other voxels in its place.
+    kernel_radius
+        ``"20 um"``: over which the exchange of vessels that are thinner than voxels is spread, so
+        that it does not depend on the grid; two voxels are a good choice for drugs of high
+        permeability.  Left out, it lies in the voxels that the vessels cross.
     **values
         Further values as of ``Tumour.with_values``.
 
@@ -376,11 +459,10 @@ def from_vessels(
         low, high = network.tissue_box
         step = lengths_um(spacing, "spacing")
         grid = _grid(np.maximum(high - low, step), step, low, exact=False)
-        given = {"vessels": vessels, "spacing": spacing}
-        return Tumour3D(
-            tumour, grid, network, recipe=recipe_of("from_vessels", given, ("vessels",))
-        )
-    return Tumour3D(tumour, grid, network)
+        given = {"vessels": vessels, "spacing": spacing, "kernel_radius": kernel_radius}
+        recipe = recipe_of("from_vessels", given, ("vessels",))
+        return Tumour3D(tumour, grid, network, recipe=recipe, kernel_radius=kernel_radius)
+    return Tumour3D(tumour, grid, network, kernel_radius=kernel_radius)
 
 
 def recipe_of(

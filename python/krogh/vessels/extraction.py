@@ -49,11 +49,11 @@ class Extraction:
         return float(self.relative.min())
 
     @property
-    def error(self) -> float:
-        """By how much the exchange is overstated at most if all vessels hold the plasma.
+    def shortfall(self) -> float:
+        """By what share less passes than if all vessels held the concentration that arrives.
 
-        Mean of 1 less the relative concentration, weighted by surface; tissue that holds something
-        takes less.
+        Mean of 1 less the relative concentration, weighted by surface; the most there can be, as
+        tissue that holds something takes less.
         """
         return float(np.average(1.0 - self.relative, weights=self.surfaces))
 
@@ -72,13 +72,13 @@ class Extraction:
 
     def __str__(self) -> str:
         verdict = (
-            "the vessels hold the plasma"
-            if self.error < 0.01
-            else "the blood falls along the vessels: simulate_volume(..., carried=True)"
+            "they do"
+            if self.shortfall < 0.01
+            else "it falls along them: simulate_volume(..., carried=True)"
         )
         return (
-            f"{100.0 * self.network:.3g} % leaves in one pass; exchange would be at most"
-            f" {100.0 * self.error:.3g} % too high if all vessels held the plasma ({verdict})"
+            f"{100.0 * self.network:.3g} % leaves in one pass, and up to"
+            f" {100.0 * self.shortfall:.3g} % less than if all vessels held the plasma ({verdict})"
         )
 
 

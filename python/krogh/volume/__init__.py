@@ -11,12 +11,14 @@ from krogh.volume.course_pictures import plot_course
 from krogh.volume.distance_pictures import plot_coverage, plot_distance
 from krogh.volume.parts import VolumeFailure, VolumePlasma
 from krogh.volume.plot import plot_slices_of
+from krogh.volume.radiation import Radiation
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
 from krogh.volume.vessel_pictures import plot_vessels
 
 __all__ = [
     "BloodCourse",
+    "Radiation",
     "VolumeFailure",
     "VolumePlasma",
     "VolumeResult",

@@ -76,6 +76,7 @@ def plasma_options(
         "plasma_exchange": pairs,
         "outside_factor": np.array(outside),
         "uptake_factor": np.array(uptake),
+        "plasma_feeds": [(f.state, f.source_state, f.factor) for f in problem.feeds],
     }
     if starts_steady(systemic):
         found["plasma_initial"] = steady_states(systemic, problem.plasma_parameters)[0]

@@ -63,10 +63,12 @@ def exchange_options(
     ways = [(k, "vessels") for k in vessels]
     exchange = [(k, inputs[k]) for k in vessels]
     into = [rates]
+    factors = [_factor(problem, k) for k in vessels]
     out = [rates if problem.out_rates is None else problem.out_rates[vessels]]
     for way, rates in problem.drained:
         ways += [(k, way) for k in range(len(problem.mobiles))]
         exchange += [(k, -1) for k in range(len(problem.mobiles))]
+        factors += [-1] * len(problem.mobiles)
         into.append(np.zeros_like(rates))
         out.append(rates)
     if not exchange:
@@ -74,6 +76,7 @@ def exchange_options(
     found = {
         "exchange": exchange,
         "exchange_rates": placed(problem, np.concatenate(into), 0.0),
+        "exchange_factors": factors,
     }
     if problem.out_rates is not None:
         found["exchange_out_rates"] = placed(problem, np.concatenate(out), 0.0)
@@ -100,3 +103,9 @@ def moving_options(problem: VolumeProblem) -> dict[str, Any]:
         found["corrected"] = problem.corrected
         found["retardation"] = placed(problem, problem.retardation, 1.0)
     return found
+
+
+def _factor(problem: VolumeProblem, mobile: int) -> int:
+    """Return the state by which the exchange of a species is multiplied; -1: none."""
+    name = problem.mobiles[mobile].transport.vessel_factor
+    return -1 if name is None else problem.tissue.state_index(name)

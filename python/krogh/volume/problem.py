@@ -24,6 +24,8 @@ from krogh.volume.fluid import Fluid
 
 if TYPE_CHECKING:
     from krogh.volume.carried import Carried
+    from krogh.volume.feed import Feed
+    from krogh.volume.radiation import Fractions
 
 __all__ = ["OUTSIDE", "SIDES", "WAYS", "VolumeProblem", "VoxelShape"]
 
@@ -90,6 +92,10 @@ class VolumeProblem(LineProblem):
         number of the mobile species, shape (segments,).
     carried
         Blood that flows along the network, or None.
+    feeds
+        What the plasma hears of the tissue.
+    fractions
+        Fractions of radiation, or None.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -109,6 +115,8 @@ class VolumeProblem(LineProblem):
     drained: tuple[tuple[str, Floats], ...] = ()
     per_length: dict[int, Floats] = field(default_factory=dict)
     carried: Carried | None = None
+    feeds: tuple[Feed, ...] = ()
+    fractions: Fractions | None = None
 
     @property
     def cells(self) -> int:

@@ -29,7 +29,10 @@ from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
 from krogh.volume.carried import Carried, carried_blood, require_followed
 from krogh.volume.exchange import exchange_of
+from krogh.volume.feed import feeds_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.problem import VolumeProblem
+from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
 from krogh.volume.verify import METHODS, verified
@@ -67,6 +70,8 @@ def simulate_volume(
     carried: Any = None,
     method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
     verify: bool = False,
+    feed: Mapping[str, Any] | None = None,
+    radiation: Radiation | None = None,
     flow: Any = None,
     interfaces: Mapping[tuple[int, int], Any] | None = None,
     partition: Any = None,
@@ -109,8 +114,8 @@ def simulate_volume(
         ``"0.2 mL"``: the plasma loses what a tumour of this volume, of which the grid is a part,
         takes up, and gets back what it gives off; left out, the plasma feels nothing.
     plasma
-        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
-        their points.
+        Curves ``{name: (([0, 1], "h"), values, unit)}``, straight between their points: instead of
+        `systemic`, or beside it for what it does not have (oxygen of the blood).
     record
         Outputs and species of the tissue whose voxels are kept; all outputs if left out.
     rtol
@@ -144,6 +149,14 @@ def simulate_volume(
     verify
         Solve again by the other method at a tenth of the tolerance, and report the largest
         difference of every recorded species, relative to its largest value, in ``verification``.
+    feed
+        What the plasma hears of the tumour: ``{"antigen": ("living", "2 pmol/mL/d")}`` lets the
+        systemic species ``antigen`` grow by that rate times the sum of the tissue species
+        ``living`` over the volume of the whole tumour (`tumour_volume`).  The tissue loses nothing
+        by it: it is for signals and for what cells make anew.  Matter that leaves the tissue is a
+        species with a `Transport`, whose exchange keeps amounts to rounding.
+    radiation
+        `krogh.volume.Radiation`: fractions at stated times.
     flow
         Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`.  Each species goes
         with the velocity times its `retardation`; vessels filter and take back what their
@@ -178,8 +191,8 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + P S/V (free plasma - C/eps) - lymph C/eps +
-    kinetics``; with a flow, solvent drag takes part in the exchange (Patlak 1963).  At a membrane
+    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + v P S/V (free plasma - C/eps) - lymph
+    C/eps + kinetics``, with the vessel factor v of the `Transport` where it has one; with a flow, solvent drag takes part in the exchange (Patlak 1963).  At a membrane
     between regions the flux is the difference of C/(eps K) over the sum of ``1/P`` and the
     resistances ``h/(2 D eps K)`` of both half voxels.  Convection is exponentially fitted with a
     correction to second order that makes no new extrema (`krogh/simulate/volume.hpp`); it is
@@ -275,6 +288,9 @@ def simulate_volume(
         problem.carried = blood
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
+    problem.feeds = feeds_of(problem, feed)
+    _require_method(problem, method, verify)
+    problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
@@ -346,6 +362,17 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
+    """Raise SpecError KG-164 for what RKC2 cannot follow."""
+    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if (verify or method == "rkc2") and (follows or problem.feeds):
+        what = "vessel factors" if follows else "what the plasma hears of the tumour"
+        raise SpecError(
+            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
+            " two tolerances."
+        )
 
 
 def _require_constant(dosing: Dosing) -> None:

@@ -67,6 +67,12 @@ def solve_volume(
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     ways, of_exchange = exchange_options(problem, inputs)
     options |= of_exchange | moving_options(problem)
+    if problem.fractions is not None and problem.fractions.times.size:
+        options |= {
+            "jump_times": problem.fractions.times,
+            "jump_states": problem.fractions.states,
+            "jump": problem.fractions.apply,
+        }
     if dosing is not None:
         options |= plasma_options(problem, [k for k, _ in ways], dosing, settings)
     stopped = False
@@ -93,7 +99,7 @@ def solve_volume(
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
-            signed_states=signed_states(tissue),
+            signed_states=[s for s in signed_states(tissue) if s not in factors],
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             method=method,
@@ -114,6 +120,7 @@ def solve_volume(
         contents=np.asarray(run.contents)[None],
         entered=entered,
         plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
+        fed={f.state: np.asarray(run.fed)[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],

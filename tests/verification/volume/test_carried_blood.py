@@ -184,8 +184,8 @@ def test_extraction_says_beforehand_whether_it_matters():
     assert share.network == pytest.approx(share.vessels[0], rel=1e-12)
     antibody = extraction(network, "3e-7 cm/s")
     assert antibody.network < 3e-3
-    assert antibody.error < 2e-3
-    assert "the vessels hold the plasma" in str(antibody)
+    assert antibody.shortfall < 2e-3
+    assert "held the plasma (they do)" in str(antibody)
     assert "carried=True" in str(expected)
     assert len(expected.table()) == 7
     with pytest.raises(UnitError, match="KG-124: the permeability needs its unit"):
