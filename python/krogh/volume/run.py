@@ -191,13 +191,13 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + v P S/V (free plasma - C/eps) - lymph
-    C/eps + kinetics``, with the vessel factor v of the `Transport` where it has one; with a flow, solvent drag takes part in the exchange (Patlak 1963).  At a membrane
-    between regions the flux is the difference of C/(eps K) over the sum of ``1/P`` and the
-    resistances ``h/(2 D eps K)`` of both half voxels.  Convection is exponentially fitted with a
-    correction to second order that makes no new extrema (`krogh/simulate/volume.hpp`); it is
-    explicit, so that above a cell Peclet number ``u h/(D eps)`` of 5 steps go no farther than some
-    voxels.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + v P S/V (free plasma - C/eps) - lymph C/eps +
+    kinetics``, with the vessel factor v of the `Transport` where it has one; with a flow, solvent
+    drag takes part in the exchange (Patlak 1963).  At a membrane between regions the flux is the
+    difference of C/(eps K) over the sum of ``1/P`` and the resistances ``h/(2 D eps K)`` of both
+    half voxels.  Convection is exponentially fitted with a correction to second order that makes no
+    new extrema (`krogh/simulate/volume.hpp`); it is explicit, so that above a cell Peclet number
+    ``u h/(D eps)`` of 5 steps go no farther than some voxels.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.

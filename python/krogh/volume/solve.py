@@ -67,6 +67,7 @@ def solve_volume(
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     ways, of_exchange = exchange_options(problem, inputs)
     options |= of_exchange | moving_options(problem)
+    factors = of_exchange.get("exchange_factors", [])
     if problem.fractions is not None and problem.fractions.times.size:
         options |= {
             "jump_times": problem.fractions.times,
@@ -112,7 +113,7 @@ def solve_volume(
     entered = np.zeros((1, records, len(problem.mobiles), len(WAYS)))
     entered[0, :, :, 1 : 1 + len(SIDES)] = run.entered
     for number, (k, way) in enumerate(ways):
-        entered[0, :, k, WAYS.index(way)] = np.asarray(run.exchanged)[:, number]
+        entered[0, :, k, WAYS.index(way)] += np.asarray(run.exchanged)[:, number]
     stats = dict(run.stats)
     stopped = stopped and run.status != 0
     outcome = Outcome(
