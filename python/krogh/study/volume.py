@@ -34,7 +34,17 @@ _RECORDS: Final = 24
 _OWN: Final = ("tissue", "grid", "dosing", "systemic", "weight", "surface", "tumour_volume")
 """Arguments of `krogh.simulate_volume` that a study states itself."""
 
-_SPATIAL: Final = ("exchange", "regions", "sides", "fields", "flow", "interfaces", "oxygen")
+_SPATIAL: Final = (
+    "exchange",
+    "regions",
+    "sides",
+    "fields",
+    "flow",
+    "interfaces",
+    "carried",
+    "feed",
+    "radiation",
+)
 """Options by which one voxel is no counterpart of the tumour."""
 
 
@@ -69,6 +79,8 @@ def volume_arguments(study: Study, until: Any, times: Any) -> dict[str, Any]:
         arguments["fields"] = fields
     if study.tumour_volume is not None:
         arguments["tumour_volume"] = study.tumour_volume
+    if study.settings.verify:
+        arguments["verify"] = True
     return arguments
 
 
@@ -127,7 +139,8 @@ def well_mixed_tumour(
     assert tumour is not None  # the caller has looked
     arguments = volume_arguments(study, until, times)
     inside = tumour.tissue
-    arguments.pop("regions", None)
+    for name in ("regions", "verify"):
+        arguments.pop(name, None)
     mean = float(tumour.exchange[inside].mean())
     fields = arguments.pop("fields", {})
     means = {n: f"{float(array[inside].mean())!r} {unit}" for n, (array, unit) in fields.items()}
@@ -145,7 +158,7 @@ def _check(study: Study, options: Mapping[str, Any]) -> None:
     from krogh.volume import simulate_volume
 
     settings = study.settings
-    for name in ("cells", "method", "verify"):
+    for name in ("cells", "method"):
         if getattr(settings, name) != type(settings).model_fields[name].default:
             raise SpecError(
                 f"KG-140: the setting {name!r} belongs to lines, and this tumour is in 3-D.  Leave"

@@ -296,6 +296,8 @@ class TumourResult(VolumeResult):
                 f"plasma solved alone because of {self._reason}; its curve has"
                 f" {self.plasma_points:,} points, right to {self.plasma_error:.1g}"
             )
+        if self.verification is not None:
+            lines.append(str(self.verification))
         return [*lines, *(f"failed: {failure}" for failure in self.failures)]
 
     def __str__(self) -> str:

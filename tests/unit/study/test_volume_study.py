@@ -227,6 +227,14 @@ def test_what_does_not_fit_is_said_before_the_run(study):
         study.run(times=["0 h", "6 h"], progress=False).value("occupancy:HER")
 
 
+def test_another_method_is_asked_for_its_opinion():
+    study = kg.Study("trastuzumab", tumour(), "3.6 mg/kg", until="2 h", rtol=1e-2, verify=True)
+    found = study.run(times=["0 h", "2 h"], progress=False)
+    assert found.verification is not None
+    assert str(found.verification) in str(found)
+    assert found.comparator.verification is None
+
+
 def test_sides_have_no_well_mixed_counterpart(study):
     found = study.run(times=["0 h", "6 h"], sides="periodic", progress=False)
     assert found.comparator is None
