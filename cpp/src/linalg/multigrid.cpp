@@ -117,7 +117,7 @@ void Multigrid::add_level(std::array<int, 3> shape, std::array<bool, 3> periodic
   level.shape = shape;
   level.components = components_;
   level.periodic = periodic;
-  level.pitch = round_up(round_up((shape[0] + 1) / 2, 8) + 2, 16);
+  level.pitch = round_up(round_up((shape[0] + 1) / 2, 8) + 2, 8);
   for (std::size_t d = 0; d < 3; ++d)
     if (periodic[d] && shape[d] % 2 != 0) level.is_two_colored = false;
   const std::int64_t m = components_;
@@ -334,7 +334,7 @@ void Multigrid::solve_coarsest(const float* b, float* x, float scale) {
           for (std::int64_t j = 0; j < m; ++j) visit(i++, level.place(px, y, z, j, m));
   };
   each([&](std::int64_t i, std::int64_t at) {
-    const bool is_second = at / (m * level.pitch) % 2 != 0;
+    const bool is_second = at >= level.vector_size() / 2;
     right_[idx(i)] = static_cast<double>(is_second ? b[at] : scale * b[at]);
   });
   each([&](std::int64_t i, std::int64_t at) {
@@ -425,10 +425,9 @@ void Multigrid::descend(std::size_t k, Team& team, int member, const float* b, f
     return;
   }
   if (!level.is_two_colored) {  // neighbors of the same color are not there yet
-    const std::int64_t numbers = level.components * level.pitch;  // of a color of a row
-    const Share share = share_of(level.all_rows(), member, team.size());
-    for (std::int64_t row = share.begin; row < share.end; ++row)
-      std::fill_n(x + (2 * row + 1) * numbers, numbers, 0.0F);
+    const std::int64_t numbers = level.vector_size() / 2;
+    const Share share = share_of(numbers, member, team.size());
+    std::fill(x + numbers + share.begin, x + numbers + share.end, 0.0F);
     team.wait();
   }
   for (const RowWork& work : {RowWork(begin), RowWork(sweep)}) {

@@ -20,13 +20,13 @@ inline constexpr int max_components = 6;
 ///
 ///   sum_k local_jk x_k + sum over the six neighbors n of g_jn (x_j - x_jn) = b_j
 ///
-/// at every point, for the components j = 0 .. components - 1. Points are stored row by row along x
-/// and within a row by color, (x + y + z) mod 2: an array of `n` numbers per point is of shape (nz
-/// + 2, ny + 2, 2 colors, n, pitch), and point (x, y, z) stands at floor(x/2) of its color. So each
-/// array is one stream in memory, and the neighbors in a row, of the other color, are consecutive
-/// too. Rows begin at whole cache lines and are worked on in eights, and behind the last eight of
-/// each at least two numbers stay zero. Around the points stands a layer of ghosts, zero or, in
-/// periodic directions, copies of the points at the other end.
+/// at every point, for the components j = 0 .. components - 1. Points are stored by color, (x + y +
+/// z) mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz +
+/// 2, ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one
+/// color reads few streams without gaps, and the neighbors in a row, of the other color, are
+/// consecutive too. Rows are worked on in eights, and behind the last eight of each at least two
+/// numbers stay zero. Around the points stands a layer of ghosts, zero or, in periodic directions,
+/// copies of the points at the other end.
 struct Level {
   std::array<int, 3> shape{};  ///< points along x, y, z
   int components = 1;
@@ -53,7 +53,7 @@ struct Level {
   std::int64_t place(int x_, int y, int z, std::int64_t j, std::int64_t per_point) const {
     const std::int64_t color = (x_ + y + z) & 1;
     const std::int64_t row = std::int64_t{z + 1} * (shape[1] + 2) + y + 1;
-    return ((2 * row + color) * per_point + j) * pitch + (x_ >> 1);
+    return ((color * all_rows() + row) * per_point + j) * pitch + (x_ >> 1);
   }
 };
 
