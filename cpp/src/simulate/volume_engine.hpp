@@ -78,6 +78,7 @@ class VolumeEngine {
   }
   void place_voxels();
   void place_transport();
+  void place_row_loss();
   void place_slopes(std::int64_t direction);
   void place_tapes();
   void place_fields();
@@ -161,7 +162,7 @@ class VolumeEngine {
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_, factors_;
-  AlignedBuffer constants_of_voxels_, faces_, convection_, field_values_;
+  AlignedBuffer constants_of_voxels_, faces_, convection_, row_loss_, field_values_;
   AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
