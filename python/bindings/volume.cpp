@@ -158,7 +158,7 @@ void register_volume(py::module_& module) {
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
          Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
          std::vector<std::int32_t> exchange_factors, std::vector<FeedArgument> plasma_feeds,
-         Given jump_times, std::vector<std::int32_t> jump_states, py::object jump) {
+         Given jump_times, std::vector<std::int32_t> jump_states, py::object jump, bool corrected) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
@@ -168,6 +168,7 @@ void register_volume(py::module_& module) {
         p.partition = view_of(partition);
         p.velocity = {view_of(velocity_x), view_of(velocity_y), view_of(velocity_z)};
         p.retardation = view_of(retardation);
+        p.is_corrected = corrected;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
         p.num_regions = num_regions;
@@ -323,6 +324,7 @@ void register_volume(py::module_& module) {
       py::arg("plasma_feeds") = std::vector<FeedArgument>{},
       py::arg("jump_times").noconvert() = py::none(),
       py::arg("jump_states") = std::vector<std::int32_t>{}, py::arg("jump") = py::none(),
+      py::arg("corrected") = true,
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -41,6 +41,8 @@ struct VolumeBlock {
   double* free = nullptr;                    ///< solution, C/eps
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
+  /// The same and what the flow takes out of the voxel beyond what it brings.
+  const double* row_loss = nullptr;
   const double* faces[3] = {};  ///< conductances, (mobile, n)
   bool has_flow = false;
   // Beside a flow: what carries C/eps through the faces, and its correction, (mobile, n) each.

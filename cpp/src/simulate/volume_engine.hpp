@@ -66,6 +66,7 @@ class VolumeEngine {
   // Setting up.
   void place_voxels();
   void place_transport();
+  void place_row_loss();
   void place_slopes(std::int64_t direction);
   void place_tapes();
   void place_fields();
@@ -136,7 +137,7 @@ class VolumeEngine {
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_,
-      convection_, field_values_;
+      convection_, row_loss_, field_values_;
   AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;

@@ -242,10 +242,10 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
           const double* fraction = b.fraction + l * b.stride + c.first;
           const double* volume = b.volume + c.first;
-          const double* loss = b.loss + j * b.stride + c.first;
+          const double* loss = b.row_loss + j * b.stride + c.first;
           const double scale = b.unit[l] / b.unit[j];
           const double one = j == l ? 1.0 : 0.0;
-          const double own = j == l && b.has_loss ? 1.0 : 0.0;
+          const double own = j == l && (b.has_loss || b.has_flow) ? 1.0 : 0.0;
           KROGH_SIMD
           for (long i = 0; i < c.count; ++i) {
             const double value =
