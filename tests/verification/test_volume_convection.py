@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from krogh.interstitial import interstitial_flow
+from krogh.space import Grid
 from lines import STILL, Line, constant_input
 from manufactured import FLOWS, flowing, manufactured, orders_of
 from volumes import CLOSED, HOUR, N87, PERIODIC, Volume, antibody_law, box, fixed, inputs_of
@@ -193,7 +195,7 @@ def test_a_slab_with_a_flow_equals_the_line(axis, speed):
         {"F": (("membrane", 0), ("fixed", -1))},
         diffusivity=d[None],
         fraction=eps[None],
-        permeability=[[3e-3, 0.0]],
+        permeability=[[0.3, 0.0]],
         options=constant_input(480.0) | {"velocity": np.full((1, 1, 17), speed)},
     )
     expected = line.run(times, rtol=1e-6, atol=[1e-6] * 4).values[0]
@@ -201,7 +203,7 @@ def test_a_slab_with_a_flow_equals_the_line(axis, speed):
     others = [a for a in range(3) if a != axis]
     order = {axis: faces[2], others[0]: faces[0], others[1]: faces[1]}
     sides = [CLOSED] * 6
-    sides[2 * axis], sides[2 * axis + 1] = ("membrane", 3e-3, 0), fixed(-1)
+    sides[2 * axis], sides[2 * axis + 1] = ("membrane", 0.3, 0), fixed(-1)
     shape, velocity = [1, 1, 1], [0.0, 0.0, 0.0]
     shape[2 - axis], velocity[axis] = 16, speed
     volume = Volume(
@@ -220,10 +222,11 @@ def test_a_slab_with_a_flow_equals_the_line(axis, speed):
     for i in range(each.shape[2]):
         for j in range(each.shape[3]):
             assert np.max(np.abs(each[:, :, i, j] - expected) / scale) < 3e-6
-    # With the correction both are within what the grid resolves.
+    # With the correction a front that spans few cells is steeper; amounts are nearly the same.
     closer = volume.run(times, rtol=1e-4, **flow)
     each = np.moveaxis(closer.values, 4 - axis, -1)[:, :, 0, 0]
-    assert np.max(np.abs(each - expected) / scale) < 0.05
+    amounts, of_line = each @ np.diff(along), expected @ np.diff(along)
+    assert amounts[-1] == pytest.approx(of_line[-1], rel=0.03, abs=1e-3 * of_line[-1].max())
 
 
 @pytest.mark.parametrize("peclet", [0.1, 3.0, 30.0])
@@ -250,18 +253,38 @@ def test_a_membrane_in_a_flow_passes_what_patlak_says(peclet):
 
 @pytest.mark.parametrize("peclet", [0.1, 10.0, 1e4])
 def test_cycles_stay_bounded_at_large_peclet_numbers(peclet):
+    """Fluid that vessels lose and that leaves at one side; steps far longer than it takes."""
     most = []
-    for cells in (16, 32, 48):
+    for cells in (16, 32, 64):
         shape = (cells,) * 3
         draw = np.random.default_rng(1)
+        surface = (np.where(draw.random(shape) < 0.1, 0.2, 0.0), "1/um")
+        flow = interstitial_flow(Grid(shape, "10 um"), surface, sides={"x high": "0 mmHg"})
+        scale = 1.0 / max(np.abs(v).max() for v in flow.velocity)
+        given = {
+            f"velocity_{n}": np.ascontiguousarray(scale * v)
+            for n, v in zip("xyz", flow.velocity, strict=True)
+        }
         volume = Volume(STILL, [0.0], box(*shape), {"c": [CLOSED, OPEN] + [CLOSED] * 4})
-        flow = circulation(shape, 10.0, 0.5, draw)
-        flow["velocity_x"] = flow["velocity_x"] + np.linspace(0.0, 1.0, cells + 1)
         run = volume.but(diffusivity=10.0 / peclet).run(
-            [2e5], initial=draw.random((1, *shape)), fixed_step=1e5, corrected=False, **flow
+            [2e5], initial=draw.random((1, *shape)), fixed_step=1e5, corrected=False, **given
         )
         most.append(run.stats["linear_iterations"] / run.stats["linear_solves"])
-    assert max(most) < 12.0, most
+    assert max(most) < 8.0, most
+
+
+def test_cycles_in_a_flow_in_circles():
+    shape = (32, 32, 32)
+    draw = np.random.default_rng(1)
+    volume = Volume(STILL, [0.0], box(*shape), {"c": None}, diffusivity=1.0)
+    run = volume.run(
+        [2e5],
+        initial=draw.random((1, *shape)),
+        fixed_step=1e5,
+        corrected=False,
+        **circulation(shape, 10.0, 1.0, draw),
+    )
+    assert run.stats["most_iterations"] < 9
 
 
 def test_bits_of_a_flow_do_not_depend_on_threads():

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 #include <initializer_list>
 #include <tuple>
 #include <utility>
@@ -252,6 +254,34 @@ void Multigrid::set_couplings() {
   }
 }
 
+void Multigrid::set_sides(std::vector<SidePart> parts) {
+  excess_.assign(levels_.size(), {});
+  for (std::size_t k = 1; k < levels_.size() && !parts.empty(); ++k) {
+    const Level& fine = levels_[k - 1];
+    const Level& coarse = levels_[k];
+    std::map<std::array<int, 4>, SidePart> merged;  // by point and direction, in one order
+    for (const SidePart& part : parts) {
+      std::array<int, 4> key{0, 0, 0, static_cast<int>(part.direction)};
+      for (std::size_t d = 0; d < 3; ++d) key[d] = fine.coarsened[d] ? part.at[d] / 2 : part.at[d];
+      SidePart& sum = merged[key];
+      sum.at = {key[0], key[1], key[2]};
+      sum.direction = part.direction;
+      const bool is_longer = fine.coarsened[part.direction];
+      const double value = is_longer ? part.value / (1.0 + part.share) : part.value;
+      const double share = is_longer ? 2.0 * part.share / (1.0 + part.share) : part.share;
+      sum.share = (sum.value == 0.0 ? 0.0 : sum.share * sum.value) + share * value;
+      sum.value += value;
+      if (sum.value > 0.0) sum.share /= sum.value;
+      if (part.value > value)
+        excess_[k].push_back({.row = sum.at[1] + std::int64_t{coarse.shape[1]} * sum.at[2],
+                              .place = coarse.place(sum.at[0], sum.at[1], sum.at[2], 0, 1),
+                              .value = static_cast<float>(part.value - value)});
+    }
+    parts.clear();
+    for (const auto& entry : merged) parts.push_back(entry.second);
+  }
+}
+
 bool Multigrid::factor(Team& team, int member) {
   for (std::size_t k = 0; k < levels_.size(); ++k) {
     const Level& level = levels_[k];
@@ -259,6 +289,9 @@ bool Multigrid::factor(Team& team, int member) {
     const Share rows = solo ? Share{0, member == 0 ? level.num_rows() : 0}
                             : share_of(level.num_rows(), member, team.size());
     if (k > 0) KROGH_DISPATCH(multigrid_gather)(levels_[k - 1], level, rows.begin, rows.end);
+    if (k > 0 && !excess_.empty())
+      for (const Excess& e : excess_[k])
+        if (e.row >= rows.begin && e.row < rows.end) level.local[e.place] -= e.value;
     KROGH_DISPATCH(multigrid_invert)(level, rows.begin, rows.end);
     if (!solo || k + 1 == levels_.size()) team.wait();
   }

@@ -108,6 +108,16 @@ class Multigrid {
 
   /// Derives the coarser grids from the couplings of the finest. On one thread.
   void set_couplings();
+  /// A part of the finest `local` that couples a point to something fixed beyond a side of the box:
+  /// on coarser grids the way there becomes longer.
+  struct SidePart {
+    std::array<int, 3> at{};
+    std::size_t direction = 0;
+    double value = 0.0;  ///< of component 0
+    double share = 1.0;  ///< of the resistance that lies between the point and the side
+  };
+  /// After `set_couplings` and before `factor`, on one thread; for systems of one component.
+  void set_sides(std::vector<SidePart> parts);
   /// Takes over the local blocks of the finest level.
   /// @return false, to every member, if a pivot of the coarsest system vanishes.
   bool factor(Team& team, int member);
@@ -132,9 +142,17 @@ class Multigrid {
   bool factor_coarsest();
   void solve_coarsest(const float* b, float* x, float scale);
 
+  /// What a coarse grid's `local` holds too much of a side, by row.
+  struct Excess {
+    std::int64_t row = 0;
+    std::int64_t place = 0;
+    float value = 0.0F;
+  };
+
   int components_;
   bool has_flow_;
   std::vector<Level> levels_;
+  std::vector<std::vector<Excess>> excess_;  ///< of each level; empty: there are no sides
   std::vector<std::vector<AlignedArray<float>>> memory_;
   std::vector<double> inverse_;  ///< of the coarsest system, dense
   std::vector<double> right_;

@@ -53,7 +53,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
       KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
     });
-    self.team.wait();
+    if (!goes_on(self)) return Attempt::stopped;
     follow(self, stage);
     std::fill(self.kept.begin(), self.kept.end(), 0.0);
     if (self.plasma && !is_two_way_) {  // known before the tissue is
@@ -71,6 +71,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
                KROGH_DISPATCH(volume_stage)(tableau, b, piece, stage);
              }
            });
+    if (!goes_on(self)) return Attempt::stopped;
     if (self.plasma && is_two_way_) {
       take(self);
       self.plasma->evaluate(stage, b.time, b.step, self.taken.data());
@@ -115,7 +116,10 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
     }
     KROGH_DISPATCH(volume_residual)(b, piece, stage == 0, own);
   });
-  self.team.wait();
+  if (!goes_on(self)) {
+    failure = Attempt::stopped;
+    return false;
+  }
   if (self.number == 0) find_constants(self, stage);
   self.team.wait();
   if (is_two_way_) {

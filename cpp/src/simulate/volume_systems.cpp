@@ -87,9 +87,11 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
     const auto count = static_cast<std::int64_t>(system.members.size());
     system.multigrid = std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(count),
                                                            periodic, b.has_flow);
+    look();
     linalg::Level& level = system.multigrid->finest();
     std::int64_t k = 0;
-    for (int z = 0; z < b.shape[2]; ++z)
+    for (int z = 0; z < b.shape[2]; ++z) {
+      look();
       for (int y = 0; y < b.shape[1]; ++y)
         for (int x = 0; x < b.shape[0]; ++x, ++k)
           for (std::int64_t c = 0; c < count; ++c)
@@ -102,7 +104,9 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
               if (b.has_flow)
                 level.back[d][at] = static_cast<float>(conductance + std::max(-flow, 0.0));
             }
+    }
     system.multigrid->set_couplings();
+    look();
     system.krylov = std::make_unique<linalg::Krylov>(*system.multigrid);
     const linalg::Level& finest = system.multigrid->finest();
     system.right = AlignedArray<float>(idx(finest.vector_size() + 16));

@@ -393,7 +393,7 @@ def _resolved_walls(
             shares.append(areas[axis][tissue][face])
     row, column = np.concatenate(rows), np.concatenate(columns)
     normal, area = np.concatenate(normals), np.concatenate(shares)
-    face = np.arange(area.size)
+    number = np.arange(area.size)
     total = summed(row, area, chosen.size)
     inside = pieces.voxel >= 0
     length = summed(pieces.segment[inside], pieces.length[inside], network.num_segments)[chosen]
@@ -416,14 +416,14 @@ def _resolved_walls(
             row = np.concatenate([row, np.full(entries.size, segment)])
             column = np.concatenate([column, column[entries]])
             normal = np.concatenate([normal, normal[entries]])
-            face = np.concatenate([face, face[entries]])
+            number = np.concatenate([number, number[entries]])
             area = np.concatenate([area, area[entries]])
             total[segment] = total[heir]
     along = area / total[row] * length[row]
     surface = 2.0 * np.pi * network.radius[chosen][row] * along
-    shared = summed(face, surface, int(face.max(initial=-1)) + 1)
+    shared = summed(number, surface, int(number.max(initial=-1)) + 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        part = np.where(shared[face] > 0.0, surface / shared[face], 0.0)
+        part = np.where(shared[number] > 0.0, surface / shared[number], 0.0)
     return lumen, wall, WallFaces(chosen[row], column, normal, area * part, surface), along
 
 

@@ -23,6 +23,7 @@ from krogh.space.grid import Grid
 from krogh.volume.fluid import Fluid
 
 if TYPE_CHECKING:
+    from krogh.vessels import VesselVoxels
     from krogh.volume.carried import Carried
     from krogh.volume.feed import Feed
     from krogh.volume.radiation import Fractions
@@ -90,6 +91,8 @@ class VolumeProblem(LineProblem):
     per_length
         Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
         number of the mobile species, shape (segments,).
+    vessels_of
+        The vessels on the grid by which each of them exchanges.
     carried
         Blood that flows along the network, or None.
     feeds
@@ -114,6 +117,7 @@ class VolumeProblem(LineProblem):
     out_rates: Floats | None = None
     drained: tuple[tuple[str, Floats], ...] = ()
     per_length: dict[int, Floats] = field(default_factory=dict)
+    vessels_of: dict[int, VesselVoxels] = field(default_factory=dict)
     carried: Carried | None = None
     feeds: tuple[Feed, ...] = ()
     fractions: Fractions | None = None

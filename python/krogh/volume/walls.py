@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.vessels.checks import summed
-
 if TYPE_CHECKING:
     from krogh.vessels import VesselVoxels
     from krogh.volume.problem import VolumeProblem
@@ -55,10 +53,10 @@ def wall_exchange(
         wall = 1.0 / (p * faces.surface)
         behind = half / (d * problem.storage[k][cell] * faces.area)
         passes = np.where(tissue & (faces.surface > 0.0), 1.0 / (wall + behind), 0.0)
-    rates = summed(cell, passes, problem.cells) / problem.volumes[0]
+    rates = np.bincount(cell, passes, problem.cells) / problem.volumes[0]
     count = voxels.network.num_segments
-    total = summed(faces.segment, passes, count)
-    surface = summed(faces.segment, faces.surface, count)
+    total = np.bincount(faces.segment, passes, count)
+    surface = np.bincount(faces.segment, faces.surface, count)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(surface > 0.0, total / surface, 0.0)
     return rates, 2.0 * np.pi * voxels.network.radius * mean
