@@ -184,6 +184,17 @@ def test_a_tumour_around_vessels_takes_it():
     assert 0.7 * means[0] < means[1] < 0.95 * means[0]
 
 
+def test_an_explicit_method_agrees():
+    """RKC2 has neither linear systems nor a border: twice the tolerance at most between them."""
+    options = {"rtol": 1e-4, "times": ([0.05, 0.5], "h")}
+    one, other = (solved(method=m, **options) for m in ("ros34pw2", "rkc2"))
+    size = one["total"].values.max()
+    assert np.abs(one["total"].values - other["total"].values).max() < 2e-4 * size
+    blood = [blood_course(r).concentration.values for r in (one, other)]
+    assert np.abs(blood[0] - blood[1]).max() < 2e-4 * blood[0].max()
+    assert blood_course(other).imbalance < 1e-10
+
+
 def test_bits_do_not_depend_on_threads():
     one, three = (solved(times="1 h", num_threads=n)["total"].values.tobytes() for n in (1, 3))
     assert one == three
