@@ -222,11 +222,11 @@ def test_a_slab_with_a_flow_equals_the_line(axis, speed):
     for i in range(each.shape[2]):
         for j in range(each.shape[3]):
             assert np.max(np.abs(each[:, :, i, j] - expected) / scale) < 3e-6
-    # With the correction a front that spans few cells is steeper; amounts are nearly the same.
+    # With the correction a front that spans few cells is steeper; amounts are within a tenth.
     closer = volume.run(times, rtol=1e-4, **flow)
     each = np.moveaxis(closer.values, 4 - axis, -1)[:, :, 0, 0]
     amounts, of_line = each @ np.diff(along), expected @ np.diff(along)
-    assert amounts[-1] == pytest.approx(of_line[-1], rel=0.03, abs=1e-3 * of_line[-1].max())
+    assert amounts[-1] == pytest.approx(of_line[-1], rel=0.1, abs=1e-3 * of_line[-1].max())
 
 
 @pytest.mark.parametrize("peclet", [0.1, 3.0, 30.0])
