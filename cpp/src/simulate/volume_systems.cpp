@@ -81,6 +81,9 @@ std::vector<std::vector<int>> VolumeEngine::order_mobile() {
 /// Grids and vectors of every system.
 void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
   VolumeBlock& b = block_;
+  systems_.clear();
+  system_views_.clear();
+  links_.clear();
   for (std::vector<int>& members : order_mobile()) {
     SystemMemory& system = systems_.emplace_back();
     system.members = std::move(members);
