@@ -92,7 +92,7 @@ def antibody() -> tuple[_core.Program, list[str], list[int]]:
 
 
 def competition(payload: bool) -> tuple[_core.Program, list[str], list[int]]:
-    """Two antibodies and one receptor; or two conjugates, whose payload leaves the cell and binds."""
+    """Two antibodies and one receptor; or two conjugates with a payload that leaves the cell."""
     graph = _core.Graph()
     kon, koff, ke, total, eps = (graph.parameter(i) for i in range(5))
     forms = "FBEY" if payload else "FBE"
@@ -245,7 +245,8 @@ def row(cells: int, states: int, num_threads: int) -> dict[str, float]:
 def table(cells: list[int], states: list[int], threads: list[int]) -> None:
     """Time per voxel, state and step, and peak memory beside 8 (6 S + 16 m) bytes a voxel."""
     print(
-        "\n cells states mobile threads steps cycles (most)       s  ns wall  ns cpu (aim)  B/voxel (limit)"
+        "\n cells states mobile threads steps cycles (most)       s  ns wall  ns cpu (aim)"
+        "  B/voxel (limit)"
     )
     for n in cells:
         for count in states:
