@@ -216,6 +216,11 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
     }
   }
   if (state.count > 0) combine(team, member, state, adds, x);
+  if (!outcome.converged && first_color_ == 1) {  // so that b holds the residual on both colors
+    const Share share = share_of(level.vector_size() / 2, member, team.size());
+    for (std::int64_t i = share.begin; i < share.end; ++i) b[i] *= static_cast<float>(state.scale);
+    team.wait();
+  }
   return outcome;
 }
 

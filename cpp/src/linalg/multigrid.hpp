@@ -20,14 +20,14 @@ inline constexpr int max_components = 6;
 ///
 ///   sum_k local_jk x_k + sum over the six neighbors n of g_jn (x_j - x_jn) = b_j
 ///
-/// (the coupling g to a neighbor may differ from that of the neighbor to the point: a flow)
-/// at every point, for the components j = 0 .. components - 1. Points are stored by color, (x + y +
-/// z) mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz +
-/// 2, ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one
-/// color reads few streams without gaps, and the neighbors in a row, of the other color, are
-/// consecutive too. Rows are worked on in eights, and behind the last eight of each at least two
-/// numbers stay zero. Around the points stands a layer of ghosts, zero or, in periodic directions,
-/// copies of the points at the other end.
+/// at every point, for the components j = 0 .. components - 1; the coupling g to a neighbor may
+/// differ from that of the neighbor to the point: a flow. Points are stored by color, (x + y + z)
+/// mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz + 2,
+/// ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one color
+/// reads few streams without gaps, and the neighbors in a row, of the other color, are consecutive
+/// too. Rows are worked on in eights, and behind the last eight of each at least two numbers stay
+/// zero. Around the points stands a layer of ghosts, zero or, in periodic directions, copies of the
+/// points at the other end.
 struct Level {
   std::array<int, 3> shape{};  ///< points along x, y, z
   int components = 1;

@@ -310,33 +310,7 @@ void VolumeEngine::place_transport() {
   b.regions = num_connected_ > 1 ? connected_.data() : nullptr;
 
   if (b.has_flow) place_row_loss();
-  multigrid_ =
-      std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(m), periodic, b.has_flow);
-  look();
-  linalg::Level& level = multigrid_->finest();
-  std::int64_t k = 0;
-  for (int z = 0; z < b.shape[2]; ++z) {
-    look();
-    for (int y = 0; y < b.shape[1]; ++y)
-      for (int x = 0; x < b.shape[0]; ++x, ++k)
-        for (std::int64_t j = 0; j < m; ++j)
-          for (std::size_t d = 0; d < 3; ++d) {
-            const std::int64_t at = level.place(x, y, z, j, m);
-            const double conductance = b.faces[d][j * b.stride + k];
-            const double flow = b.has_flow ? b.convection[d][j * b.stride + k] : 0.0;
-            level.g[d][at] = static_cast<float>(conductance + std::max(flow, 0.0));
-            if (b.has_flow)
-              level.back[d][at] = static_cast<float>(conductance + std::max(-flow, 0.0));
-          }
-  }
-  multigrid_->set_couplings();
-  look();
-  krylov_ = std::make_unique<linalg::Krylov>(*multigrid_);
-  b.level = multigrid_->finest();
-  right_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  solution_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  b.right = right_.data();
-  b.solution = solution_.data();
+  place_systems(periodic);
 }
 
 /// What leaves a voxel per C/eps beyond what comes in where all voxels hold the same.
@@ -376,7 +350,7 @@ void VolumeEngine::place_slopes(std::int64_t direction) {
 }
 
 void VolumeEngine::number_pieces() {
-  const linalg::Level& level = multigrid_->finest();
+  const linalg::Level& level = systems_.front().multigrid->finest();
   const std::int64_t per_piece = linalg::rows_per_piece(level), rows = level.num_rows();
   const std::int64_t m = block_.num_mobile;
   std::int64_t block = 0, offset = 0;
@@ -532,7 +506,11 @@ void VolumeEngine::place_plasma() {
   b.num_responses = num_kept_;
   responses_ = AlignedBuffer(idx(num_kept_ * m * b.stride));
   b.responses = responses_.data();
-  supply_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  supplied_views_ = system_views_;
+  for (std::size_t s = 0; s < systems_.size(); ++s) {
+    systems_[s].supply = AlignedArray<float>(systems_[s].right.size());
+    supplied_views_[s].right = systems_[s].supply.data();
+  }
   plasma_shift_.assign(idx(num_kept_), 0.0);
   exchange_sums_.assign(idx(2 * std::int64_t{num_connected_} * b.num_exchanges), 0.0);
   for (std::int64_t e = 0; e < b.num_exchanges; ++e)

@@ -25,10 +25,10 @@ from krogh.model.compile import CompiledModel
 from krogh.space.grid import Grid
 from krogh.units import factor
 from krogh.volume.exchange import Exchange, exchange_of, exchange_rates
-from krogh.volume.fluid import drag, drains, fluid_of, passed_sides
 from krogh.volume.interfaces import membranes_of
 from krogh.volume.places import anisotropy_of, partition_of
 from krogh.volume.problem import OUTSIDE, SIDES, VolumeProblem, VoxelShape
+from krogh.volume.turns import flows_of, passed_by, turn_problem
 
 __all__ = ["volume_problem"]
 
@@ -53,6 +53,7 @@ def volume_problem(
     interfaces: Any = None,
     partition: Any = None,
     anisotropy: Any = None,
+    begin: float = 0.0,
 ) -> tuple[VolumeProblem, tuple[dict[str, Any], dict[str, Any]], Exchange]:
     """Return the problem, the values that concern tissue and systemic model, and the vessels.
 
@@ -103,9 +104,9 @@ def volume_problem(
         inside=inside,
         num_lumen=int(of_tumour - inside.size),
         labels=labels.reshape(-1)[inside],
-        fluid=fluid_of(flow, grid, labels != OUTSIDE),
     )
-    problem.sides = _sides(sides, grid, passed_sides(problem.fluid))
+    fluids = tuple((turn, turn.checked(grid, labels != OUTSIDE)) for turn in flows_of(flow))
+    problem.sides = _sides(sides, grid, passed_by([fluid for _, fluid in fluids]))
     own = problem.labels
     problem.fields = {
         name: _field(problem, name, given, own, regions is not None)
@@ -116,11 +117,8 @@ def volume_problem(
     problem.partition = partition_of(problem, partition)
     problem.anisotropy = anisotropy_of(problem, anisotropy)
     problem.rates, problem.exchanges, problem.notes = exchange_rates(problem, vessels)
-    if problem.fluid is not None:
-        problem.rates, problem.out_rates = drag(problem, problem.rates)
-        passes = np.any(problem.rates + problem.out_rates > 0.0, axis=1)
-        problem.exchanges = tuple(bool(p) for p in passes)
-        problem.drained = drains(problem)
+    if fluids:
+        turn_problem(problem, fluids, problem.rates, begin)
     _require_supply(problem)
     return problem, (of_tissue, of_plasma), vessels
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from krogh.volume.carried import by_segment
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
-__all__ = ["diffusivity_of", "exchange_options", "moving_options", "placed"]
+__all__ = ["change_of", "diffusivity_of", "exchange_options", "moving_options", "placed"]
 
 Floats = NDArray[np.float64]
 
@@ -109,3 +109,15 @@ def _factor(problem: VolumeProblem, mobile: int) -> int:
     """Return the state by which the exchange of a species is multiplied; -1: none."""
     name = problem.mobiles[mobile].transport.vessel_factor
     return -1 if name is None else problem.tissue.state_index(name)
+
+
+def change_of(time: float, stage: VolumeProblem, inputs: list[int]) -> tuple[Any, ...]:
+    """Return what changes at a time as the solver takes it: velocities and rates of exchange."""
+    assert stage.fluid is not None
+    _, rates = exchange_options(stage, inputs)
+    return (
+        time,
+        *stage.fluid.velocity,
+        rates.get("exchange_rates"),
+        rates.get("exchange_out_rates"),
+    )

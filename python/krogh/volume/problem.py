@@ -88,6 +88,8 @@ class VolumeProblem(LineProblem):
     drained
         Ways by which fluid alone takes something out of voxels, with rates, 1/s, of every mobile
         species, shape (mobiles, cells).
+    turns
+        Times, s, at which the flow changes, and the problem as it is from then on.
     per_length
         Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
         number of the mobile species, shape (segments,).
@@ -119,6 +121,7 @@ class VolumeProblem(LineProblem):
     per_length: dict[int, Floats] = field(default_factory=dict)
     vessels_of: dict[int, VesselVoxels] = field(default_factory=dict)
     carried: Carried | None = None
+    turns: tuple[tuple[float, VolumeProblem], ...] = ()
     feeds: tuple[Feed, ...] = ()
     fractions: Fractions | None = None
 

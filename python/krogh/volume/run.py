@@ -182,7 +182,8 @@ def simulate_volume(
         ``{"file": "tumour.vtkhdf", "fields": ["occupancy_HER2"], "times": ...}``.  With
         ``record=[]`` memory holds one time only.
     flow
-        Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`.  Each species goes
+        Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`, or a `FlowCourse`
+        of those that follow each other, in the time of the run.  Each species goes
         with the velocity times its `retardation`; vessels filter and take back what their
         `reflection` lets pass; lymph and sides take it along.  Sides that fluid passes are
         ``"open"`` unless stated: what flows in brings nothing, what flows out takes C/eps.
@@ -286,6 +287,7 @@ def simulate_volume(
         stated |= {k: _single(v) for k, v in given.overrides.items()}
     elif dosing is not None:
         raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
+    begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     problem, split, vessels = volume_problem(
         own,
         other,
@@ -301,6 +303,7 @@ def simulate_volume(
         interfaces=interfaces,
         partition=partition,
         anisotropy=anisotropy,
+        begin=begin,
     )
     if convection not in _CONVECTION:
         raise SpecError(
@@ -316,7 +319,6 @@ def simulate_volume(
         assert given is not None
         require_followed(cannot_couple(problem, given), tumour_volume)
         problem.carried = blood
-    begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
     _require_method(problem, method, verify)

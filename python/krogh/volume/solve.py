@@ -17,11 +17,17 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
-from krogh.volume.fluid import passed_sides
 from krogh.volume.keeping import Keeping, Kept
-from krogh.volume.placing import diffusivity_of, exchange_options, moving_options, placed
+from krogh.volume.placing import (
+    change_of,
+    diffusivity_of,
+    exchange_options,
+    moving_options,
+    placed,
+)
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import SIDES, WAYS, VolumeProblem
+from krogh.volume.turns import passed_by
 
 __all__ = ["solve_volume"]
 
@@ -70,6 +76,8 @@ def solve_volume(
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     ways, of_exchange = exchange_options(problem, inputs)
     options |= of_exchange | moving_options(problem)
+    if problem.turns:
+        options["changes"] = [change_of(time, stage, inputs) for time, stage in problem.turns]
     factors = of_exchange.get("exchange_factors", [])
     if problem.fractions is not None and problem.fractions.times.size:
         options |= {
@@ -144,7 +152,8 @@ def _sides(problem: VolumeProblem, mobile: int, source: int) -> list[tuple[str, 
     m = problem.mobiles[mobile]
     transport = m.transport
     found: list[tuple[str, float, int]] = []
-    for kind, passes in zip(problem.sides, passed_sides(problem.fluid), strict=True):
+    passed = passed_by([problem.fluid, *(stage.fluid for _, stage in problem.turns)])
+    for kind, passes in zip(problem.sides, passed, strict=True):
         if kind == "membrane" and transport.permeability is not None:
             p = problem.uniform(transport.permeability, "permeability at a side", m)
             found.append(("membrane", p, source))
