@@ -432,12 +432,20 @@ void VolumeEngine::place_states() {
     slopes_ = FreshPages(idx(all));
     b.time_slopes = slopes_.data();
   }
-  mobile_values_ = FreshPages(idx((4 * m + m * m) * b.stride));
+  // In a stage of Rosenbrock's method the values that move are done with before the solution is
+  // known, and a voxel's change by transport before its reduced right-hand side is.
+  const std::int64_t vectors = is_stabilized() ? 4 : 2;
+  mobile_values_ = FreshPages(idx((vectors * m + m * m) * b.stride));
   double* next = mobile_values_.data();
-  for (double** of : {&b.moving, &b.carried, &b.reduced, &b.free}) {
-    *of = next;
+  auto take = [&] {
+    double* const start = next;
     next += m * b.stride;
-  }
+    return start;
+  };
+  b.moving = take();
+  b.carried = take();
+  b.reduced = is_stabilized() ? take() : b.carried;
+  b.free = is_stabilized() ? take() : b.moving;
   b.schur = next;
 }
 
