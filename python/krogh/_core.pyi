@@ -347,6 +347,9 @@ def simulate_volume(
     keep_end: bool = False,
     resume: dict[str, Any] | None = None,
     returns_errors: bool = False,
+    changes: Sequence[
+        tuple[float, Float | None, Float | None, Float | None, Float | None, Float | None]
+    ] = ...,
 ) -> VolumeRun: ...
 
 class EllipticSolver:

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
+#include <stdexcept>
 #include <vector>
 
 #include <krogh/base/errors.hpp>
@@ -241,6 +243,36 @@ TEST_CASE("the hook stops a run and its exception reaches the caller") {
                   Error);
   box.options.max_steps = 3;
   CHECK(box.run().status == Status::max_steps_reached);
+}
+
+TEST_CASE("exchange that follows a state books what it brings, and a jump moves between states") {
+  Box box;
+  box.problem.exchange[0].factor_state = 1;  // receptors, which binding uses up
+  const std::vector<double> times{300.0};
+  box.problem.jump_times = times;
+  box.problem.jump_states = {1, 2};
+  int calls = 0;
+  box.problem.jump = [&](std::int64_t number, std::span<double> values) {
+    CHECK(number == 0);
+    REQUIRE(values.size() == 60);
+    for (std::size_t k = 0; k < 30; ++k) {
+      values[k] += values[30 + k];
+      values[30 + k] = 0.0;
+    }
+    ++calls;
+  };
+  const VolumeResult result = box.run();
+  REQUIRE(result.status == Status::success);
+  CHECK(calls == 1);
+  // What was bound at the jump is free receptor now; receptors are kept.
+  const double receptors = box.contents[1] + box.contents[2];
+  CHECK(box.contents[4] + box.contents[5] == doctest::Approx(receptors).epsilon(1e-12));
+  CHECK(receptors == doctest::Approx(100.0 * 42.0 * 30.0 * 17.0).epsilon(1e-12));
+  Box steady;
+  CHECK(steady.run().status == Status::success);
+  CHECK(box.exchanged[0] > 5.0 * steady.exchanged[0]);  // a hundred times the rate, at first
+  box.problem.jump = [](std::int64_t, std::span<double>) { throw std::runtime_error("no"); };
+  CHECK_THROWS_AS(box.run(), std::runtime_error);
 }
 
 TEST_CASE("a run that goes on from any step gives the same bits, and a broken state is refused") {

@@ -310,6 +310,37 @@ void validate_jumps(const model::Program& program, const VolumeProblem& p) {
                        std::to_string(p.jump_times.front()) + " before " + std::to_string(p.begin));
 }
 
+void validate_changes(const model::Program& program, const VolumeProblem& p,
+                      const space::VoxelGrid& grid) {
+  VolumeProblem then = p;
+  const std::int64_t n = grid.num_voxels();
+  const auto exchanges = static_cast<std::int64_t>(p.exchange.size());
+  const auto moves = [](const space::FaceVelocity& velocity) {
+    return std::any_of(velocity.begin(), velocity.end(),
+                       [](std::span<const double> v) { return !v.empty(); });
+  };
+  for (std::size_t i = 0; i < p.changes.size(); ++i) {
+    const VolumeChange& change = p.changes[i];
+    if (!std::isfinite(change.time) || (i > 0 && !(change.time > p.changes[i - 1].time)))
+      throw InvalidInput("changes must have finite times that increase, found " +
+                         std::to_string(change.time) + " at position " + std::to_string(i));
+    if (moves(change.velocity)) {
+      if (!moves(p.velocity))
+        throw InvalidInput("a change brings a velocity, but the problem has none");
+      then.velocity = change.velocity;
+      validate_flow(program, then, grid);
+    }
+    if (!change.exchange_rates.empty())
+      require_places(p, n, change.exchange_rates, "exchange_rates of a change", exchanges,
+                     "finite and not negative", is_not_negative);
+    if (change.exchange_out_rates.empty()) continue;
+    if (p.exchange_out_rates.empty())
+      throw InvalidInput("a change brings exchange_out_rates, but the problem has none");
+    require_places(p, n, change.exchange_out_rates, "exchange_out_rates of a change", exchanges,
+                   "finite and not negative", is_not_negative);
+  }
+}
+
 }  // namespace
 
 void validate_volume_problem(const model::Program& program, const VolumeProblem& p,
@@ -385,6 +416,7 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
     if (!std::isfinite(f.factor)) throw InvalidInput("feeds: a factor is not finite");
   }
   validate_jumps(program, p);
+  validate_changes(program, p, grid);
 }
 
 void validate_volume_options(const model::Program& program, const VolumeProblem& p,

@@ -59,7 +59,7 @@ class VolumeEngine {
     std::vector<double> fed;       ///< what feeds bring per time, (feeds)
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
-    std::size_t next_record = 0, next_knot = 0, next_jump = 0;
+    std::size_t next_record = 0, next_knot = 0, next_jump = 0, next_change = 0;
     std::vector<double> scale;   ///< largest value of each state so far
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
@@ -74,7 +74,7 @@ class VolumeEngine {
 
   // Setting up. @throws SetupStopped
   void look() const {
-    if (!report_()) throw SetupStopped{};
+    if (is_setting_up_ && !report_()) throw SetupStopped{};
   }
   void place_voxels();
   void place_transport();
@@ -104,6 +104,7 @@ class VolumeEngine {
 
   void arrive(Member& self);
   void jump(Member& self);
+  void turn(Member& self);
   void record(Member& self);
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
@@ -138,6 +139,8 @@ class VolumeEngine {
   const VolumeHooks& hooks_;
   const std::function<bool()>& report_;  ///< for setting up
   space::VoxelGrid grid_;
+  VolumeChange now_;  ///< the transport that holds
+  bool is_setting_up_ = true;
   const model::LineTapes* tapes_ = nullptr;
   VolumeBlock block_;
   std::vector<VolumePiece> pieces_;

@@ -79,6 +79,10 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
     if (t > problem.begin) knots_.push_back(t);
   std::sort(knots_.begin(), knots_.end());
   span_ = problem.record_times.back() - problem.begin;
+  now_ = {.time = problem.begin,
+          .velocity = problem.velocity,
+          .exchange_rates = problem.exchange_rates,
+          .exchange_out_rates = problem.exchange_out_rates};
   place_voxels();
   look();
   place_tapes();
@@ -94,6 +98,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   place_followed();
   if (problem.plasma.program != nullptr) place_plasma();
   if (options.method == VolumeMethod::rkc2) place_stabilized();
+  is_setting_up_ = false;
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
@@ -168,7 +173,7 @@ void VolumeEngine::place_transport() {
   b.num_exchanges = static_cast<int>(num_exchanges);
   num_entries_ = static_cast<int>(num_exchanges + 6 * m);
   faces_ = AlignedBuffer(idx(3 * m * b.stride));
-  b.has_two_rates = !problem_.exchange_out_rates.empty();
+  b.has_two_rates = !now_.exchange_out_rates.empty();
   const std::int64_t num_out = b.has_two_rates ? num_exchanges : 0;
   constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges + num_out) * b.stride));
   double* next = constants_of_voxels_.data();
@@ -189,14 +194,15 @@ void VolumeEngine::place_transport() {
     volume[k] = b.widths[0][x] * b.widths[1][r % b.shape[1]] * b.widths[2][r / b.shape[1]];
   }
   outside_inputs_.assign(idx(num_entries_), -1);
+  exchange_mobile_.clear();
   for (std::int64_t e = 0; e < num_exchanges; ++e) {
     const VolumeExchange& of = problem_.exchange[idx(e)];
     exchange_mobile_.push_back(of.mobile);
     outside_inputs_[idx(e)] = of.input;
-    const std::vector<double> rate = spread(problem_.exchange_rates, e, num_exchanges, 0.0);
+    const std::vector<double> rate = spread(now_.exchange_rates, e, num_exchanges, 0.0);
     for (std::int64_t k = 0; k < n; ++k) exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
     if (b.has_two_rates) {
-      const std::vector<double> out = spread(problem_.exchange_out_rates, e, num_exchanges, 0.0);
+      const std::vector<double> out = spread(now_.exchange_out_rates, e, num_exchanges, 0.0);
       for (std::int64_t k = 0; k < n; ++k) exchange_out[e * b.stride + k] = out[idx(k)] * volume[k];
     }
     for (std::int64_t k = 0; k < n && of.factor_state < 0; ++k)
@@ -205,7 +211,7 @@ void VolumeEngine::place_transport() {
   sides_.resize(idx(m));
   side_pointers_.assign(idx(6 * m), nullptr);
   side_out_pointers_.assign(idx(6 * m), nullptr);
-  b.has_flow = std::any_of(problem_.velocity.begin(), problem_.velocity.end(),
+  b.has_flow = std::any_of(now_.velocity.begin(), now_.velocity.end(),
                            [](std::span<const double> v) { return !v.empty(); });
   if (b.has_flow) {
     convection_ = AlignedBuffer(idx(3 * m * b.stride));
@@ -246,8 +252,8 @@ void VolumeEngine::place_transport() {
       const std::vector<double> retardation = problem_.retardation.empty()
                                                   ? std::vector<double>(idx(n), 1.0)
                                                   : spread(problem_.retardation, j, m, 1.0);
-      space::add_flow(grid_, inside_, problem_.velocity, retardation, mobile.sides,
-                      problem_.regions, membranes, conductances.back());
+      space::add_flow(grid_, inside_, now_.velocity, retardation, mobile.sides, problem_.regions,
+                      membranes, conductances.back());
       for (std::size_t d = 0; d < 3; ++d) {
         const std::int64_t at = (static_cast<std::int64_t>(d) * m + j) * b.stride;
         std::copy(conductances.back().convection[d].begin(),
@@ -334,6 +340,7 @@ void VolumeEngine::place_slopes(std::int64_t direction) {
     return 0.5 * (widths[idx(before)] + widths[idx(here)]);
   };
   std::vector<double>& found = upstream_[idx(direction)];
+  found.clear();
   for (const std::int64_t step : {-1, 1})
     for (std::int64_t i = 0; i < count; ++i) found.push_back(distance(i) / distance(i + step));
 }
@@ -433,6 +440,10 @@ void VolumeEngine::place_states() {
 /// What follows states of the tissue: rates of exchange, feeds of the plasma.
 void VolumeEngine::place_followed() {
   VolumeBlock& b = block_;
+  followed_.clear();
+  factor_of_.clear();
+  feed_of_.clear();
+  feed_factors_.clear();
   const auto place_of = [&](std::int32_t state) {
     const auto found = std::find(followed_.begin(), followed_.end(), state);
     const auto place = static_cast<int>(found - followed_.begin());

@@ -84,6 +84,16 @@ def test_numbers_of_the_table_are_those_of_the_voxels(result):
     assert 20.0 * (last - 1) < depth < 20.0 * (last + 1)
 
 
+def test_exposure_does_not_depend_on_the_times_that_are_kept(study, result):
+    line = study.as_line().with_values({"settings.comparator": False, "settings.ranges": False})
+    along = line.run(progress=False)
+    for key in ("Cmax:TDM1", "AUC:TDM1", "AUC:trastuzumab", "last:TDM1"):
+        assert result.value(key) == pytest.approx(along.value(key), rel=2e-3)
+    times, curves = result.plasma_curves
+    at_end = curves["Cp_TDM1"][times == 24.0][0]
+    assert result.plasma["Cp_TDM1"].values[-1] == pytest.approx(at_end, rel=1e-3)
+
+
 def test_targets_are_those_of_the_voxels(result):
     first, depth, plasma = result.targets
     occupied, alive = (result.of_voxels(n)[-1] for n in ("occupancy_HER2", "viable"))
