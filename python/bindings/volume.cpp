@@ -184,6 +184,8 @@ simulate::VolumeState state_of(const py::dict& given) {
       }
     } catch (const py::cast_error&) {
       throw InvalidInput(std::string("resume: the part '") + name + "' is of another kind");
+    } catch (const py::error_already_set&) {
+      throw InvalidInput(std::string("resume: the part '") + name + "' is of another kind");
     }
   });
   if (given.size() != count)

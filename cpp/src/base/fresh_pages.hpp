@@ -8,10 +8,6 @@
 #include <memory>
 #include <new>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 namespace krogh {
 
 /// Doubles on a 64-byte boundary, all zero. Unlike AlignedArray, nothing is written when they are
@@ -26,24 +22,10 @@ class FreshPages {
     void* start = memory_.get();
     std::size_t space = size * sizeof(double) + alignment;
     data_ = static_cast<double*>(std::align(alignment, size * sizeof(double), start, space));
-    ask_for_large_pages(size * sizeof(double));
   }
   double* data() { return data_; }
 
  private:
-  /// Fewer and larger pages where the system has them: quicker to get, to reach and to give back.
-  void ask_for_large_pages(std::size_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    constexpr std::uintptr_t page = 4096, large = std::uintptr_t{1} << 21;
-    if (bytes < 4 * large) return;
-    const auto first = (reinterpret_cast<std::uintptr_t>(data_) + page - 1) / page * page;
-    const auto end = (reinterpret_cast<std::uintptr_t>(data_) + bytes) / page * page;
-    (void)madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);  // a wish only
-#else
-    (void)bytes;
-#endif
-  }
-
   static constexpr std::size_t alignment = 64;
   std::unique_ptr<void, void (*)(void*)> memory_{nullptr, &std::free};
   double* data_ = nullptr;
