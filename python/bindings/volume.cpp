@@ -247,7 +247,7 @@ void register_volume(py::module_& module) {
          Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
          py::object on_record, py::object on_state, double state_seconds, std::int64_t state_steps,
          bool one_record, bool keep_end, const std::optional<py::dict>& resume, bool returns_errors,
-         const std::vector<ChangeArgument>& changes) {
+         const std::vector<ChangeArgument>& changes, bool corrected) {
         VolumeProblem p;
         for (const auto& [time, along_x, along_y, along_z, in, out] : changes)
           p.changes.push_back({.time = time,
@@ -262,6 +262,7 @@ void register_volume(py::module_& module) {
         p.partition = view_of(partition);
         p.velocity = {view_of(velocity_x), view_of(velocity_y), view_of(velocity_z)};
         p.retardation = view_of(retardation);
+        p.is_corrected = corrected;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
         p.num_regions = num_regions;
@@ -464,6 +465,7 @@ void register_volume(py::module_& module) {
       py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0, py::arg("one_record") = false,
       py::arg("keep_end") = false, py::arg("resume") = py::none(),
       py::arg("returns_errors") = false, py::arg("changes") = std::vector<ChangeArgument>{},
+      py::arg("corrected") = true,
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

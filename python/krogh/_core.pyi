@@ -332,6 +332,7 @@ def simulate_volume(
     velocity_y: Float | None = None,
     velocity_z: Float | None = None,
     retardation: Float | None = None,
+    corrected: bool = True,
     method: str = "ros34pw2",
     exchange_factors: Sequence[int] = ...,
     plasma_feeds: Sequence[tuple[int, int, float]] = ...,

@@ -176,6 +176,15 @@ void validate_flow(const model::Program& program, const VolumeProblem& p,
                            std::to_string(k - step) + " and voxel " + std::to_string(k) +
                            ", of which one lies outside");
       if (!inside(k) || (at > 0 && at < count - 1)) continue;
+      const double other = at == 0 ? p.velocity[d][idx(face + count * step)] : low;
+      const bool is_periodic =
+          std::any_of(p.mobile.begin(), p.mobile.end(), [d](const VolumeMobile& of) {
+            return of.sides[2 * d].kind == space::SideKind::periodic;
+          });
+      if (is_periodic && std::abs(other - low) > least)
+        throw InvalidInput(std::string(names[d]) + ": what leaves a periodic side must enter at " +
+                           "the other, found " + std::to_string(low) + " and " +
+                           std::to_string(other) + " at voxel " + std::to_string(k));
       for (std::size_t j = 0; j < p.mobile.size(); ++j)
         for (std::size_t side = 2 * d; side < 2 * d + 2; ++side) {
           const bool is_here = side % 2 == 0 ? at == 0 : at == count - 1;
@@ -187,13 +196,6 @@ void validate_flow(const model::Program& program, const VolumeProblem& p,
                                ", which is closed for '" +
                                program.spec().state_names[idx(p.mobile[j].state)] +
                                "'; it must be open, fixed or a membrane");
-          if (p.mobile[j].sides[side].kind == space::SideKind::periodic && at == 0) {
-            const double other = p.velocity[d][idx(face + count * step)];
-            if (std::abs(other - low) > least)
-              throw InvalidInput(std::string(names[d]) + ": what leaves a periodic side must " +
-                                 "enter at the other, found " + std::to_string(low) + " and " +
-                                 std::to_string(other) + " at voxel " + std::to_string(k));
-          }
         }
     }
   }

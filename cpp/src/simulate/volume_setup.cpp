@@ -258,8 +258,9 @@ void VolumeEngine::place_transport() {
         const std::int64_t at = (static_cast<std::int64_t>(d) * m + j) * b.stride;
         std::copy(conductances.back().convection[d].begin(),
                   conductances.back().convection[d].end(), convection_.data() + at);
-        std::copy(conductances.back().correction[d].begin(),
-                  conductances.back().correction[d].end(), corrections_.data() + at);
+        if (problem_.is_corrected)
+          std::copy(conductances.back().correction[d].begin(),
+                    conductances.back().correction[d].end(), corrections_.data() + at);
       }
     }
     for (std::size_t d = 0; d < 3; ++d)
@@ -286,7 +287,7 @@ void VolumeEngine::place_transport() {
   b.volume = volume;
   b.fraction = fraction;
   b.inverse_fraction = inverse;
-  b.loss = loss;
+  b.loss = b.row_loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
   b.exchange = b.exchange_now = exchange;
   b.exchange_out = b.exchange_out_now = exchange_out;
@@ -308,27 +309,30 @@ void VolumeEngine::place_transport() {
   num_connected_ = 1 + *std::max_element(connected_.begin(), connected_.end());
   b.regions = num_connected_ > 1 ? connected_.data() : nullptr;
 
-  multigrid_ = std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(m), periodic);
-  look();
-  linalg::Level& level = multigrid_->finest();
-  std::int64_t k = 0;
-  for (int z = 0; z < b.shape[2]; ++z) {
-    look();
-    for (int y = 0; y < b.shape[1]; ++y)
-      for (int x = 0; x < b.shape[0]; ++x, ++k)
-        for (std::int64_t j = 0; j < m; ++j)
-          for (std::size_t d = 0; d < 3; ++d)
-            level.g[d][level.place(x, y, z, j, m)] =
-                static_cast<float>(b.faces[d][j * b.stride + k]);
+  if (b.has_flow) place_row_loss();
+  place_systems(periodic);
+}
+
+/// What leaves a voxel per C/eps beyond what comes in where all voxels hold the same.
+void VolumeEngine::place_row_loss() {
+  VolumeBlock& b = block_;
+  const std::int64_t m = b.num_mobile;
+  row_loss_ = AlignedBuffer(idx(m * b.stride));
+  double* rows = row_loss_.data();
+  std::copy_n(b.loss, m * b.stride, rows);
+  std::int64_t step = 1;
+  for (std::size_t d = 0; d < 3; ++d) {
+    const std::int64_t count = b.shape[d];
+    for (std::int64_t j = 0; j < m; ++j)
+      for (std::int64_t k = 0; k < b.num_voxels; ++k) {
+        const double flow = b.convection[d][j * b.stride + k];
+        const std::int64_t before = k / step % count > 0 ? k - step : k + (count - 1) * step;
+        rows[j * b.stride + k] -= flow;
+        rows[j * b.stride + before] += flow;
+      }
+    step *= count;
   }
-  multigrid_->set_couplings();
-  look();
-  krylov_ = std::make_unique<linalg::Krylov>(*multigrid_);
-  b.level = multigrid_->finest();
-  right_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  solution_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  b.right = right_.data();
-  b.solution = solution_.data();
+  b.row_loss = rows;
 }
 
 /// How slopes upstream compare with those at faces along a direction: distances of centers.
@@ -346,7 +350,7 @@ void VolumeEngine::place_slopes(std::int64_t direction) {
 }
 
 void VolumeEngine::number_pieces() {
-  const linalg::Level& level = multigrid_->finest();
+  const linalg::Level& level = systems_.front().multigrid->finest();
   const std::int64_t per_piece = linalg::rows_per_piece(level), rows = level.num_rows();
   const std::int64_t m = block_.num_mobile;
   std::int64_t block = 0, offset = 0;
@@ -428,12 +432,20 @@ void VolumeEngine::place_states() {
     slopes_ = FreshPages(idx(all));
     b.time_slopes = slopes_.data();
   }
-  mobile_values_ = FreshPages(idx((4 * m + m * m) * b.stride));
+  // In a stage of Rosenbrock's method the values that move are done with before the solution is
+  // known, and a voxel's change by transport before its reduced right-hand side is.
+  const std::int64_t vectors = is_stabilized() ? 4 : 2;
+  mobile_values_ = FreshPages(idx((vectors * m + m * m) * b.stride));
   double* next = mobile_values_.data();
-  for (double** of : {&b.moving, &b.carried, &b.reduced, &b.free}) {
-    *of = next;
+  auto take = [&] {
+    double* const start = next;
     next += m * b.stride;
-  }
+    return start;
+  };
+  b.moving = take();
+  b.carried = take();
+  b.reduced = is_stabilized() ? take() : b.carried;
+  b.free = is_stabilized() ? take() : b.moving;
   b.schur = next;
 }
 
@@ -502,7 +514,11 @@ void VolumeEngine::place_plasma() {
   b.num_responses = num_kept_;
   responses_ = AlignedBuffer(idx(num_kept_ * m * b.stride));
   b.responses = responses_.data();
-  supply_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  supplied_views_ = system_views_;
+  for (std::size_t s = 0; s < systems_.size(); ++s) {
+    systems_[s].supply = AlignedArray<float>(systems_[s].right.size());
+    supplied_views_[s].right = systems_[s].supply.data();
+  }
   plasma_shift_.assign(idx(num_kept_), 0.0);
   exchange_sums_.assign(idx(2 * std::int64_t{num_connected_} * b.num_exchanges), 0.0);
   for (std::int64_t e = 0; e < b.num_exchanges; ++e)

@@ -360,6 +360,8 @@ void volume_supply(const VolumeBlock& b, const VolumePiece& p, const double* out
   supply(b, p, outside);
 }
 
+void volume_couple(const VolumeBlock& b, const VolumePiece& p, int number) { couple(b, p, number); }
+
 void volume_correct(VolumeBlock& b, const VolumePiece& p, const double* constants, int s,
                     double* entered) {
   correct(b, p, constants, s);

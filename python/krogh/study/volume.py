@@ -120,7 +120,6 @@ def run_tumour(
         arguments["systemic"], groups = with_eliminated(study)
     found = simulate_volume(**arguments, values=dict(values) or None, progress=progress)
     result = _result_of(study, found, values, groups, "volume")
-    result.plasma_curves = _plasma_curves(study, result, values)
     result.numbers = _numbers(study, result)
     reason = "" if study.settings.comparator else "not wanted"
     spatial = [name for name in _SPATIAL if options.get(name) is not None]
@@ -194,6 +193,7 @@ def _result_of(
         balance=balance,
         balance_error=error,
     )
+    result.plasma_curves = _plasma_curves(study, result, values)
     if found.is_complete and not found.failures:
         result.targets = outcomes(study, result)
     return result

@@ -25,6 +25,7 @@ from krogh.study.levels import (
 )
 from krogh.study.result import DrugName, Mark
 from krogh.table import ResultTable
+from krogh.units import factor
 from krogh.volume.result import VolumeResult
 
 if TYPE_CHECKING:
@@ -213,9 +214,12 @@ class TumourResult(VolumeResult):
             names = names_of_study(self.study)
         if dose_times is None:
             dose_times = dose_starts(self.study, float(self.settings.grid[-1]))
-        return VolumeReadings(
-            self._cells, distance, float(self.grid.spacing.max()), names, dose_times
-        )
+        curves = None
+        if self.plasma_curves is not None:
+            times, outputs = self.plasma_curves
+            curves = (times * factor(self.time_unit), outputs)
+        width = float(self.grid.spacing.max())
+        return VolumeReadings(self._cells, distance, width, names, dose_times, curves)
 
     # --- the table --------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from krogh.volume.exchange import Exchange
 from krogh.volume.overview import headline, notes, summary
 from krogh.volume.parts import VolumeFailure, VolumePlasma, VoxelCells, without_line
 from krogh.volume.plasma import PlasmaCurves
-from krogh.volume.problem import VolumeProblem
+from krogh.volume.problem import WAYS, VolumeProblem
 
 __all__ = ["VolumeResult"]
 
@@ -363,6 +363,22 @@ class VolumeResult:
         columns = {"time": times, "dose": given.doses[:done], "survival": given.survival}
         units = {"time": self.time_unit, "dose": "Gy"}
         return ResultTable({k: np.asarray(v) for k, v in columns.items()}, units, "fractions")
+
+    @property
+    def entered_by(self) -> dict[str, dict[str, Floats]]:
+        """Amounts that have entered by each way, by mobile species, in the unit of `entered`.
+
+        Arrays of the shape (times,).  Ways are ``"vessels"``, the six sides, ``"lymph"`` and
+        ``"border"`` (faces to voxels outside of the tissue); what has left is negative.
+        """
+        found: dict[str, dict[str, Floats]] = {}
+        for k, m in enumerate(self.problem.mobiles):
+            species = self.problem.tissue.state_names[m.state]
+            scale = self.problem.tissue.state_factors[m.state]
+            found[species] = {
+                way: self._outcome.entered[0, :, k, i] * scale for i, way in enumerate(WAYS)
+            }
+        return found
 
     def ledger(
         self,

@@ -20,6 +20,7 @@ TARGETS = (
     "occupancy of HER2 >= 10 % in 50 % of viable cells",
     "depth of T-DM1 >= 20 um",
     "plasma Cmax of T-DM1 >= 100 nM",
+    "plasma AUC of T-DM1 >= 4000 nM h",
 )
 
 
@@ -95,13 +96,14 @@ def test_exposure_does_not_depend_on_the_times_that_are_kept(study, result):
 
 
 def test_targets_are_those_of_the_voxels(result):
-    first, depth, plasma = result.targets
+    first, depth, plasma, area = result.targets
     occupied, alive = (result.of_voxels(n)[-1] for n in ("occupancy_HER2", "viable"))
     share = 100.0 * ((occupied >= 0.1) * alive).sum() / alive.sum()
     assert first.values[0] == pytest.approx(share, rel=1e-12)
     assert first.reached[0] == (share >= 50.0)
     assert depth.values[0] == pytest.approx(result.value("depth:TDM1"), rel=1e-12)
     assert plasma.reached[0]
+    assert area.values[0] == pytest.approx(result.value("AUC:TDM1"), rel=1e-6)
     again = kg.dose.Target(TARGETS[0]).evaluate(result)
     assert again.values[0] == first.values[0]
     assert "yes" in str(result)

@@ -130,6 +130,7 @@ struct VolumeProblem {
   /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
   space::FaceVelocity velocity;
   std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
+  bool is_corrected = true;  ///< false: convection stays as it is fitted, as that of a line
 
   /// Times at which `jump` changes the states `jump_states`, increasing, not before begin. A record
   /// at such a time comes after it.
