@@ -80,13 +80,12 @@ bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
     for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
       if (self.plasma->kept_of()[k] == q)
         outside[idx(plasma.exchange[k].exchange)] = plasma.outside_factor[k];
-    VolumeBlock supplied = b;
-    supplied.systems = supplied_views_.data();
+    b.systems = supplied_views_.data();
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
-      KROGH_DISPATCH(volume_supply)(supplied, piece, outside.data());
+      KROGH_DISPATCH(volume_supply)(b, piece, outside.data());
     });
     self.team.wait();
-    if (!solve_linear(self, supplied, failure)) return false;
+    if (!solve_linear(self, supplied_views_, failure)) return false;
     add_up(self, extract_sums_, b.num_exchanges, self.answered.data() + q * b.num_exchanges,
            [&](const VolumePiece& piece, double* own) {
              KROGH_DISPATCH(volume_extract)

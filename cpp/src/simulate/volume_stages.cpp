@@ -96,7 +96,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   }
   if (stage == 0 && is_two_way_ && b.has_factors) sum_rates(self);
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
-  if (!solve_linear(self, b, failure)) return false;
+  if (!solve_linear(self, system_views_, failure)) return false;
   if (is_two_way_) {
     std::vector<double> let_out(idx(b.num_exchanges));
     add_up(self, extract_sums_, b.num_exchanges, let_out.data(),

@@ -431,8 +431,13 @@ def _single(value: Any) -> Any:
 
 
 def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
-    """Raise SpecError KG-164 for what RKC2 cannot follow."""
+    """Raise SpecError KG-164 for what RKC2 cannot follow, or a flow of other vessels."""
     follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if follows and problem.fluid is not None:
+        raise SpecError(
+            "KG-164: the fluid of flow=... left all vessels, and does not change with the part of"
+            " them that works; leave flow out, or vessel_factor out of the Transport components."
+        )
     if (verify or method == "rkc2") and (follows or problem.feeds):
         what = "vessel factors" if follows else "what the plasma hears of the tumour"
         raise SpecError(
