@@ -80,6 +80,13 @@ simulate::VolumeMethod method_named(const std::string& name) {
   throw InvalidInput("method must be 'ros34pw2' or 'rkc2', found '" + name + "'");
 }
 
+simulate::VolumeLinear linear_named(const std::string& name) {
+  if (name == "auto") return simulate::VolumeLinear::automatic;
+  if (name == "multigrid") return simulate::VolumeLinear::multigrid;
+  if (name == "adi") return simulate::VolumeLinear::adi;
+  throw InvalidInput("linear must be 'auto', 'multigrid' or 'adi', found '" + name + "'");
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
   stats["accepted"] = run.result.stats.accepted;
@@ -87,6 +94,8 @@ py::dict stats_of(const VolumeRun& run) {
   stats["linear_solves"] = run.result.stats.linear_solves;
   stats["linear_iterations"] = run.result.stats.linear_iterations;
   stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["adi_steps"] = run.result.stats.adi_steps;
+  stats["adi_refused"] = run.result.stats.adi_refused;
   stats["evaluations"] = run.result.stats.evaluations;
   stats["most_stages"] = run.result.stats.most_stages;
   stats["connected_regions"] = run.result.num_connected;
@@ -136,7 +145,8 @@ void register_volume(py::module_& module) {
          std::optional<Array<std::int32_t>> dose_states, Given dose_amounts,
          std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
-         Given velocity_y, Given velocity_z, Given retardation, const std::string& method) {
+         Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
+         const std::string& linear) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
@@ -212,7 +222,8 @@ void register_volume(py::module_& module) {
                               .recorded = std::move(recorded),
                               .plasma_atol = std::move(plasma_atol),
                               .plasma_signed = std::move(plasma_signed_states),
-                              .method = method_named(method)};
+                              .method = method_named(method),
+                              .linear = linear_named(linear)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -283,6 +294,7 @@ void register_volume(py::module_& module) {
       py::arg("velocity_y").noconvert() = py::none(),
       py::arg("velocity_z").noconvert() = py::none(),
       py::arg("retardation").noconvert() = py::none(), py::arg("method") = "ros34pw2",
+      py::arg("linear") = "auto",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -44,6 +44,7 @@ class VolumeEngine {
     const std::function<bool()>& report;
     VolumeBlock block;
     AlignedBuffer file;
+    AlignedBuffer room;  ///< for lines in turn
     std::vector<double> outside, unit;
     VolumeInputs inputs;
     std::optional<VolumePlasma> plasma;
@@ -93,6 +94,10 @@ class VolumeEngine {
   bool find_responses(Member& self, Attempt& failure);
   void place_plasma();
   void set_change(Member& self) const;
+  void place_adi();
+  bool takes_adi(double step) const;
+  void solve_adi(Member& self, double* x);
+  void try_adi(Member& self);
   Attempt judge(Member& self, double used);
   bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
   void place_stabilized();
@@ -149,6 +154,9 @@ class VolumeEngine {
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};
   bool stop_ = false;
+  AlignedBuffer diagonal_;
+  bool can_turn_ = false;   ///< directions in turn can be used ...
+  double adi_ratio_ = 0.0;  ///< ... and gamma D/h_d^2, the largest
   // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
   std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
   std::int64_t num_bounds_ = 0;

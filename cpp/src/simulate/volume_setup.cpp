@@ -83,7 +83,11 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   place_fields();
   place_states();
   if (problem.plasma.program != nullptr) place_plasma();
-  if (options.method == VolumeMethod::rkc2) place_stabilized();
+  if (options.method == VolumeMethod::rkc2) {
+    place_stabilized();
+  } else {
+    place_adi();
+  }
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.

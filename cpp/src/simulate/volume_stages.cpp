@@ -43,6 +43,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
     const std::size_t state = idx(b.mobile[j]);
     self.unit[idx(j)] = atol_[state] + b.rtol * self.scale[state];
   }
+  b.diagonal = takes_adi(used) ? diagonal_.data() : nullptr;
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
     std::fill(self.kept.begin(), self.kept.end(), 0.0);
@@ -82,12 +83,17 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
 bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   VolumeBlock& b = self.block;
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
-  if (stage == 0 && !multigrid_->factor(self.team, self.number)) {
+  if (stage == 0 && b.diagonal != nullptr) try_adi(self);
+  if (stage == 0 && b.diagonal == nullptr && !multigrid_->factor(self.team, self.number)) {
     failure = Attempt::not_solved;
     return false;
   }
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
-  if (!solve_linear(self, right_.data(), failure)) return false;
+  if (b.diagonal != nullptr) {
+    if (stage > 0) solve_adi(self, b.free);
+  } else if (!solve_linear(self, right_.data(), failure)) {
+    return false;
+  }
   if (is_two_way_) {
     std::vector<double> let_out(idx(b.num_exchanges));
     add_up(self, extract_sums_, b.num_exchanges, let_out.data(),

@@ -1,0 +1,98 @@
+// Stages of a volume solved directly, one direction after the other.
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <cmath>
+
+#include <krogh/integrate/tableau.hpp>
+
+#include "linalg/adi.hpp"
+#include "simulate/volume_engine.hpp"
+
+namespace krogh::simulate {
+namespace {
+
+/// Largest gamma h D/h_d^2 for which directions in turn are tried: beyond it the product of the
+/// factors is another operator (measured: numerics page).
+constexpr double largest_ratio = 3.0;
+/// Share of the right-hand side that the solution of the first stage may leave.
+constexpr double largest_defect = 0.1;
+
+}  // namespace
+
+/// Whether and up to which step directions in turn can be used.
+void VolumeEngine::place_adi() {
+  const VolumeBlock& b = block_;
+  // With one mobile state directions in turn take less time than one cycle, with more of them the
+  // blocks along every line take more (measured: numerics page).
+  const bool wanted = options_.linear == VolumeLinear::adi ||
+                      (options_.linear == VolumeLinear::automatic && block_.num_mobile == 1);
+  if (!wanted) return;
+  if (b.has_flow || b.periodic[0] || b.periodic[1] || b.periodic[2]) return;
+  double largest = 0.0;
+  const std::int64_t n = b.num_voxels, steps[3] = {1, b.shape[0], b.shape[0] * b.shape[1]};
+  for (int d = 0; d < 3; ++d)
+    for (std::int64_t j = 0; j < b.num_mobile; ++j)
+      for (std::int64_t k = steps[d]; k < n; ++k) {
+        const double g = b.faces[d][j * b.stride + k];
+        for (const std::int64_t side : {k, k - steps[d]})
+          if (b.volume[side] > 0.0)
+            largest =
+                std::max(largest, g * b.inverse_fraction[j * b.stride + side] / b.volume[side]);
+      }
+  adi_ratio_ = largest * integrate::ros34pw2().gamma;
+  diagonal_ = AlignedBuffer(idx(std::int64_t{b.num_mobile} * b.num_mobile * b.stride));
+  can_turn_ = true;
+}
+
+/// Whether the stages of a step are solved by directions in turn.
+bool VolumeEngine::takes_adi(double step) const {
+  if (!can_turn_) return false;
+  return adi_ratio_ * step <= largest_ratio;
+}
+
+/// Solves the system whose right-hand side stands in (mobile, n) `x`:
+/// (L - X) L^-1 (L - Y) L^-1 (L - Z) x = b with L the local blocks. In the sum over voxels the
+/// factors X, Y, Z vanish one after the other and L x = b is left, so that amounts are kept.
+void VolumeEngine::solve_adi(Member& self, double* x) {
+  const VolumeBlock& b = self.block;
+  linalg::LineSystem system{.components = b.num_mobile, .stride = b.stride, .diagonal = b.diagonal};
+  int directions[3], count = 0;
+  for (int d = 0; d < 3; ++d) {
+    system.shape[d] = b.shape[d];
+    system.faces[d] = b.faces[d];
+    if (b.shape[d] > 1) directions[count++] = d;
+  }
+  if (count == 0) directions[count++] = 0;
+  if (self.room.size() == 0) self.room = AlignedBuffer(idx(linalg::line_room(system)));
+  for (int k = 0; k < count; ++k) {
+    const int d = directions[k];
+    const Share share = share_of(linalg::num_line_parts(system, d), self.number, self.team.size());
+    KROGH_DISPATCH(adi_lines)
+    (system, d, k + 1 < count, x, share.begin, share.end, self.room.data());
+    self.team.wait();
+  }
+  ++self.stats.linear_solves;
+}
+
+/// Solves the first stage and looks at what is left of its right-hand side; where that is too much,
+/// makes the system ready for the multigrid, which then solves all stages of the step.
+void VolumeEngine::try_adi(Member& self) {
+  VolumeBlock& b = self.block;
+  solve_adi(self, b.free);
+  double sums[2];
+  add_up(self, size_sums_, 2, sums, [&](const VolumePiece& piece, double* own) {
+    KROGH_DISPATCH(volume_defect)(b, piece, own);
+  });
+  if (sums[1] <= largest_defect * largest_defect * sums[0]) {
+    ++self.stats.adi_steps;
+    return;
+  }
+  ++self.stats.adi_refused;
+  b.diagonal = nullptr;
+  each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
+    KROGH_DISPATCH(volume_assemble)(b, piece);
+  });
+  self.team.wait();
+}
+
+}  // namespace krogh::simulate
