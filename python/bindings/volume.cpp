@@ -32,11 +32,13 @@ std::span<double> room(py::array_t<double>& array) {
 
 struct VolumeRun {
   VolumeResult result;
-  py::object values, contents, exchanged, entered, plasma;
+  py::object values, contents, exchanged, entered, plasma, fed;
 };
 
 /// exchange, state of the plasma
 using PlasmaExchangeArgument = std::tuple<std::int32_t, std::int32_t>;
+/// state of the plasma, state of the tissue, factor
+using FeedArgument = std::tuple<std::int32_t, std::int32_t, double>;
 
 /// mobile state, two regions, permeability
 using MembraneArgument = std::tuple<std::int32_t, std::uint8_t, std::uint8_t, double>;
@@ -46,6 +48,7 @@ struct PlasmaArguments {
   const model::Program* program = nullptr;
   Given parameters, initial, outside_factor, uptake_factor;
   std::vector<PlasmaExchangeArgument> exchange;
+  std::vector<FeedArgument> feeds;
   Given dose_times, dose_amounts;
   std::optional<Array<std::int32_t>> dose_states;
   std::optional<Array<std::int8_t>> dose_kinds;
@@ -59,6 +62,8 @@ struct PlasmaArguments {
     p.outside_factor = view_of(outside_factor);
     p.uptake_factor = view_of(uptake_factor);
     for (const auto& [of, state] : exchange) p.exchange.push_back({.exchange = of, .state = state});
+    for (const auto& [state, of, factor] : feeds)
+      p.feeds.push_back({.state = state, .tissue_state = of, .factor = factor});
     p.dose_times = view_of(dose_times);
     p.dose_amounts = view_of(dose_amounts);
     if (dose_states) p.dose_states = view(*dose_states);
@@ -68,6 +73,20 @@ struct PlasmaArguments {
     p.dose_kinds = kinds;
   }
 };
+
+/// Hands the states of a jump to Python, (states, z, y, x), and takes what comes back.
+simulate::VolumeJump jump_by(const py::object& function, std::vector<py::ssize_t> shape) {
+  return [&function, shape](std::int64_t number, std::span<double> values) {
+    const py::gil_scoped_acquire lock;
+    py::array_t<double> given(shape);
+    std::copy(values.begin(), values.end(), given.mutable_data());
+    const auto found = py::cast<Array<double>>(function(number, given));
+    if (static_cast<std::size_t>(found.size()) != values.size())
+      throw InvalidInput("jump: found " + std::to_string(found.size()) + " values, expected " +
+                         std::to_string(values.size()));
+    std::copy_n(found.data(), values.size(), values.begin());
+  };
+}
 
 void require_axes(const Given& array, const char* name, py::ssize_t axes) {
   if (array && array->ndim() != axes)
@@ -111,6 +130,7 @@ void register_volume(py::module_& module) {
       .def_readonly("exchanged", &VolumeRun::exchanged)
       .def_readonly("entered", &VolumeRun::entered)
       .def_readonly("plasma", &VolumeRun::plasma)
+      .def_readonly("fed", &VolumeRun::fed)
       .def_property_readonly("num_threads", [](const VolumeRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
       .def_property_readonly("status",
@@ -146,6 +166,8 @@ void register_volume(py::module_& module) {
          std::optional<Array<std::int8_t>> dose_kinds, Given exchange_out_rates,
          const std::vector<MembraneArgument>& membranes, Given partition, Given velocity_x,
          Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
+         std::vector<std::int32_t> exchange_factors, std::vector<FeedArgument> plasma_feeds,
+         Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
          const std::string& linear) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
@@ -176,6 +198,11 @@ void register_volume(py::module_& module) {
         p.fraction = view(fraction);
         for (const auto& [of, input] : exchange)
           p.exchange.push_back({.mobile = of, .input = input});
+        if (!exchange_factors.empty() && exchange_factors.size() != exchange.size())
+          throw InvalidInput("exchange_factors: found " + std::to_string(exchange_factors.size()) +
+                             " for " + std::to_string(exchange.size()) + " exchanges");
+        for (std::size_t e = 0; e < exchange_factors.size(); ++e)
+          p.exchange[e].factor_state = exchange_factors[e];
         p.exchange_rates = view_of(exchange_rates);
         p.parameters = view(parameters);
         p.field_parameters = std::move(field_parameters);
@@ -203,6 +230,7 @@ void register_volume(py::module_& module) {
                               .outside_factor = std::move(outside_factor),
                               .uptake_factor = std::move(uptake_factor),
                               .exchange = std::move(plasma_exchange),
+                              .feeds = std::move(plasma_feeds),
                               .dose_times = std::move(dose_times),
                               .dose_amounts = std::move(dose_amounts),
                               .dose_states = std::move(dose_states),
@@ -237,11 +265,18 @@ void register_volume(py::module_& module) {
         py::array_t<double> entered(Shape{records, static_cast<py::ssize_t>(mobile.size()), 6});
         const py::ssize_t blood_states = plasma != nullptr ? plasma->num_states() : 0;
         py::array_t<double> plasma_values(Shape{records, blood_states});
+        py::array_t<double> fed(Shape{records, static_cast<py::ssize_t>(p.plasma.feeds.size())});
+        p.jump_times = view_of(jump_times);
+        p.jump_states = std::move(jump_states);
+        if (!jump.is_none())
+          p.jump = jump_by(jump, Shape{static_cast<py::ssize_t>(p.jump_states.size()),
+                                       cells(faces_z), cells(faces_y), cells(faces_x)});
         const VolumeOutput output{.values = room(values),
                                   .contents = room(contents),
                                   .exchanged = room(exchanged),
                                   .entered = room(entered),
-                                  .plasma = room(plasma_values)};
+                                  .plasma = room(plasma_values),
+                                  .fed = room(fed)};
         VolumeRun run;
         Watcher watcher(std::move(progress));
         const RunControl control{
@@ -255,6 +290,7 @@ void register_volume(py::module_& module) {
         run.contents = contents;
         run.exchanged = exchanged;
         run.entered = entered;
+        run.fed = fed;
         run.plasma = plasma != nullptr ? py::object(plasma_values) : py::none();
         return run;
       },
@@ -294,6 +330,10 @@ void register_volume(py::module_& module) {
       py::arg("velocity_y").noconvert() = py::none(),
       py::arg("velocity_z").noconvert() = py::none(),
       py::arg("retardation").noconvert() = py::none(), py::arg("method") = "ros34pw2",
+      py::arg("exchange_factors") = std::vector<std::int32_t>{},
+      py::arg("plasma_feeds") = std::vector<FeedArgument>{},
+      py::arg("jump_times").noconvert() = py::none(),
+      py::arg("jump_states") = std::vector<std::int32_t>{}, py::arg("jump") = py::none(),
       py::arg("linear") = "auto",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }

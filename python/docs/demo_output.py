@@ -4,6 +4,7 @@ SPDX-License-Identifier: BSD-3-Clause
 
     python python/docs/demo_output.py            # writes README.md and python/docs/images
     python python/docs/demo_output.py --check    # exit code 1 if README.md is out of date
+    python python/docs/demo_output.py --3d       # the pictures of the part in 3-D as well
 
 Each part of the demo has a block in README.md, from ``<!-- demo: NAME -->`` to ``<!-- end -->``.
 Numbers are compared to one unit of their last digit, words exactly: another processor rounds
@@ -32,7 +33,8 @@ PICTURES = (
     "erlotinib_growth.png",
     "erlotinib_dose.png",
 )
-"""The pictures that the README or the guide shows."""
+PICTURES_3D = ("3d_vessels.png", "3d_slices.png", "3d_distance.png", "3d_coverage.png")
+"""The pictures that the README or the guide shows; those in 3-D take the longest."""
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 _BLOCK = r"(<!-- demo: {} -->\n```text\n)(.*?)(```\n<!-- end -->)"
@@ -96,7 +98,9 @@ def main() -> int:
     """Write, or check with ``--check``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if outdated")
-    check = parser.parse_args().check
+    parser.add_argument("--3d", dest="in_3d", action="store_true", help="draw the part in 3-D too")
+    options = parser.parse_args()
+    check = options.check
     readme = README.read_text(encoding="utf-8")
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as name:
@@ -115,7 +119,9 @@ def main() -> int:
                 )
         if not check:
             IMAGES.mkdir(exist_ok=True)
-            for picture in PICTURES:
+            if options.in_3d:
+                screen_of("3d", folder)
+            for picture in (*PICTURES, *(PICTURES_3D if options.in_3d else ())):
                 shutil.copyfile(folder / picture, IMAGES / picture)
             README.write_text(readme, encoding="utf-8")
     print("\n".join(wrong), end="\n" if wrong else "")

@@ -280,6 +280,8 @@ class VolumeRun:
     @property
     def plasma(self) -> Float | None: ...
     @property
+    def fed(self) -> Float: ...
+    @property
     def failures(self) -> list[tuple[int, str, float, int, int, bool]]: ...
 
 def simulate_volume(
@@ -338,6 +340,11 @@ def simulate_volume(
     velocity_z: Float | None = None,
     retardation: Float | None = None,
     method: str = "ros34pw2",
+    exchange_factors: Sequence[int] = ...,
+    plasma_feeds: Sequence[tuple[int, int, float]] = ...,
+    jump_times: Float | None = None,
+    jump_states: Sequence[int] = ...,
+    jump: Callable[[int, Float], Float] | None = None,
     linear: str = "auto",
 ) -> VolumeRun: ...
 

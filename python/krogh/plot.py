@@ -23,7 +23,7 @@ from krogh.table import require_extra
 if TYPE_CHECKING:
     from krogh.result import SimulationResult
 
-__all__ = ["new_figure", "plot_result"]
+__all__ = ["new_figure", "plot_result", "tidy_axes"]
 
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS: Final = ("^", "D", "s", "v", "o")
@@ -46,6 +46,13 @@ def new_figure(width: float, height: float) -> Any:
         import matplotlib.pyplot  # noqa: F401
 
     return Figure(figsize=(width, height))
+
+
+def tidy_axes(axes: Any) -> None:
+    """Give axes a light grid behind what is drawn, and no frame above and to the right."""
+    axes.grid(True, color="0.9", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def plot_result(
@@ -179,9 +186,7 @@ def _draw_panel(axes: Any, result: SimulationResult, name: str, log: bool, level
     axes.set_xlabel(f"time ({result.time_unit})")
     unit = array.unit
     axes.set_ylabel(f"{name} ({unit})" if unit not in ("", "1") else name)
-    axes.grid(True, color="0.9", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy_axes(axes)
 
 
 def _plain_decades(axes: Any) -> None:

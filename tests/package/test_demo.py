@@ -107,9 +107,31 @@ def test_without_matplotlib_tables_remain_and_the_way_to_pictures_is_told(tmp_pa
     assert written == names_of("tdm1", "erlotinib", pictures=False)
 
 
+def test_the_part_in_3d_draws_vessels_slices_and_coverage(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = CliRunner().invoke(
+        app, ["demo", "3d", "--size", "160 um", "--out", str(tmp_path), "--quiet"]
+    )
+    assert done.exit_code == 0, done.output
+    tables = {"3d_levels.csv", "3d_distance.csv"}
+    pictures = {"3d_vessels.png", "3d_slices.png", "3d_distance.png", "3d_coverage.png"}
+    assert {p.name for p in tmp_path.iterdir()} == tables | pictures
+    assert all((tmp_path / name).stat().st_size > 15_000 for name in pictures)
+    flat = " ".join(re.sub("[│┃]", " ", done.output).split())
+    for words in ("512 voxels", "target: occupancy", "one vessel of the same density", "round-off"):
+        assert words in flat
+    with (tmp_path / "3d_levels.csv").open(encoding="utf-8") as stream:
+        rows = {row["measure"]: row for row in csv.DictReader(stream)}
+    depth = rows["T-DM1 penetration depth (half of that beside the vessels)"]
+    assert float(depth["T-DM1"]) < float(depth["T-DM1 + trastuzumab"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        ("demo 3D", "KG-132", "'3d'"),
+        ("demo 3d --spacing '30 um'", "KG-166", "whole number of voxels"),
+        ("demo 3d --size '1 h'", "KG-121", "length"),
         ("demo erlotinb", "KG-132", "'erlotinib'"),
         ("demo erlotinib --growth kock", "KG-132", "'koch'"),
         ("demo tdm1 --tumours 1", "KG-132", "at least 2"),
@@ -188,12 +210,15 @@ def test_digits_that_are_shown_are_those_of_every_instruction_set(
         _core.select_instruction_set(chosen)
 
 
-def test_pictures_of_the_readme_are_here_and_small(output: ModuleType, source_tree: Path) -> None:
-    text = (source_tree / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert {Path(path).name for path in shown} == set(output.PICTURES)
-    for path in shown:
-        picture = source_tree / path
+def test_pictures_of_readme_and_guide_are_here_and_small(
+    output: ModuleType, source_tree: Path
+) -> None:
+    shown = {}
+    for page in (source_tree / "README.md", *(source_tree / "python" / "docs").glob("*.md")):
+        for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            shown.setdefault(Path(path).name, page.parent / path)
+    assert set(shown) == {*output.PICTURES, *output.PICTURES_3D}
+    for picture in shown.values():
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert 10_000 < picture.stat().st_size < 200_000
 

@@ -31,7 +31,9 @@ struct LineSystem {
 constexpr long rows_together = 8;  ///< lines along x that are solved together
 
 /// Lines along y or z that are solved together.
-constexpr long lines_together(int components) { return components == 1 ? 64 : (components == 2 ? 32 : 16); }
+constexpr long lines_together(int components) {
+  return components == 1 ? 64 : (components == 2 ? 32 : 16);
+}
 
 /// Parts that lines of a direction come in: of 8 rows, or of lines side by side in one row.
 inline long num_line_parts(const LineSystem& s, int direction) {

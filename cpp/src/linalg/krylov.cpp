@@ -11,53 +11,164 @@ namespace {
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 constexpr std::int64_t sum_stride = 16;  ///< doubles of a piece: no two threads write one line
 
+/// Solves a x = b for the leading `n` rows of a symmetric positive definite matrix by Cholesky's
+/// method after scaling its diagonal to one. @return false if it is not, to rounding.
+bool solve_products(const double* a, int stride, int n, double* b) {
+  double factor[8][8], scale[8];
+  for (int i = 0; i < n; ++i) {
+    scale[i] = 1.0 / std::sqrt(a[i * stride + i]);
+    b[i] *= scale[i];
+  }
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j <= i; ++j) {
+      double sum = a[i * stride + j] * scale[i] * scale[j];
+      for (int k = 0; k < j; ++k) sum -= factor[i][k] * factor[j][k];
+      if (i == j) {
+        if (!(sum > 1e-12)) return false;
+        factor[i][i] = std::sqrt(sum);
+      } else {
+        factor[i][j] = sum / factor[j][j];
+      }
+    }
+  for (int i = 0; i < n; ++i) {
+    for (int k = 0; k < i; ++k) b[i] -= factor[i][k] * b[k];
+    b[i] /= factor[i][i];
+  }
+  for (int i = n - 1; i >= 0; --i) {
+    for (int k = i + 1; k < n; ++k) b[i] -= factor[k][i] * b[k];
+    b[i] = b[i] / factor[i][i];
+  }
+  for (int i = 0; i < n; ++i) b[i] *= scale[i];
+  return true;
+}
+
 }  // namespace
 
 Krylov::Krylov(Multigrid& multigrid) : multigrid_(multigrid) {
   const Level& level = multigrid.finest();
-  const std::int64_t per_piece = rows_per_piece(level);
-  pieces_ = (level.num_rows() + per_piece - 1) / per_piece;
+  rows_per_piece_ = rows_per_piece(level);
+  pieces_ = (level.num_rows() + rows_per_piece_ - 1) / rows_per_piece_;
+  // A direct solve leaves nothing on either color, up to rounding, which only its product shows.
+  first_color_ = level.is_two_colored && multigrid.num_levels() > 1 ? 1 : 0;
   for (std::vector<double>& sums : sums_) sums.assign(idx(pieces_ * sum_stride), 0.0);
 }
 
-template <class Work>
-void Krylov::add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work) {
-  const Level& level = multigrid_.finest();
-  const std::int64_t per_piece = rows_per_piece(level);
-  double* all = sums_[buffer].data();
-  const Share share = share_of(pieces_, member, team.size());
-  for (std::int64_t piece = share.begin; piece < share.end; ++piece) {
-    double* own = all + piece * sum_stride;
-    std::fill_n(own, count, 0.0);
-    work(own, piece * per_piece, std::min((piece + 1) * per_piece, level.num_rows()));
-  }
-  team.wait();
+void Krylov::read_sums(int buffer, int count, double* sums) const {
+  const double* all = sums_[buffer].data();
   std::fill_n(sums, count, 0.0);
   for (std::int64_t piece = 0; piece < pieces_; ++piece)
     for (int k = 0; k < count; ++k) sums[k] += all[piece * sum_stride + k];
 }
 
+template <class Work>
+void Krylov::add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work) {
+  const Level& level = multigrid_.finest();
+  double* all = sums_[buffer].data();
+  const Share share = share_of(pieces_, member, team.size());
+  for (std::int64_t piece = share.begin; piece < share.end; ++piece) {
+    double* own = all + piece * sum_stride;
+    std::fill_n(own, count, 0.0);
+    work(own, piece * rows_per_piece_, std::min((piece + 1) * rows_per_piece_, level.num_rows()));
+  }
+  team.wait();
+  read_sums(buffer, count, sums);
+}
+
+/// z = cycle(b), q = A z, and the sums of q q, q b and q q_k.
+void Krylov::cycle(Team& team, int member, const float* b, State& state, double* sums) {
+  const Level& level = multigrid_.finest();
+  const int count = state.count;
+  float* z = z_[idx(count)].data();
+  float* q = q_[idx(count)].data();
+  const float* before[kept];
+  for (int k = 0; k < count; ++k) before[k] = q_[idx(k)].data();
+  const auto multiply = [&](double* own, std::int64_t first, std::int64_t end) {
+    if (first_color_ == 1) {
+      KROGH_DISPATCH(multigrid_product)(level, 1, 1, z, b, before, count, q, own, first, end);
+      return;
+    }
+    for (std::int64_t row = first; row < end; ++row)
+      for (int color = 0; color < 2; ++color) KROGH_DISPATCH(multigrid_product)
+    (level, color, 2, z, b, before, count, q, own, row, row + 1);
+  };
+  const auto scale = static_cast<float>(state.scale);
+  if (goes_in_waves(level, team) && level.is_two_colored &&
+      rows_per_piece_ <= level.shape[1]) {  // pieces are parts of planes
+    const Share share = share_of(pieces_, member, team.size());
+    for (std::int64_t piece = share.begin; piece < share.end; ++piece)
+      std::fill_n(sums_[1].data() + piece * sum_stride, 2 + count, 0.0);
+    team.wait();
+    const auto after = [&](std::int64_t z_plane, std::int64_t first, std::int64_t end) {
+      const std::int64_t base = z_plane * level.shape[1];
+      while (first < end) {
+        const std::int64_t piece = (base + first) / rows_per_piece_;
+        const std::int64_t until = std::min(end, (piece + 1) * rows_per_piece_ - base);
+        multiply(sums_[1].data() + piece * sum_stride, base + first, base + until);
+        first = until;
+      }
+    };
+    const RowWork work(after);
+    multigrid_.cycle(team, member, b, z, scale, &work);
+    read_sums(1, 2 + count, sums);
+  } else {
+    multigrid_.cycle(team, member, b, z, scale);
+    add_up(team, member, 1, 2 + count, sums, multiply);
+  }
+  if (first_color_ == 0) return;
+  // On color 0 the product is the residual, scale b.
+  sums[0] += state.scale * state.scale * state.squares[0];
+  sums[1] += state.scale * state.scale * state.squares[0];
+  for (int k = 0; k < count; ++k) sums[2 + k] += state.scale * state.scales[k] * state.squares[0];
+  state.scales[count] = state.scale;
+}
+
+/// x = or += the sum of the directions with their factors.
+void Krylov::combine(Team& team, int member, const State& state, bool adds, float* x) {
+  const Level& level = multigrid_.finest();
+  const float* directions[kept];
+  for (int k = 0; k < state.count; ++k) directions[k] = z_[idx(k)].data();
+  const Share share = share_of(level.num_rows(), member, team.size());
+  KROGH_DISPATCH(krylov_combine)
+  (level, state.factors, directions, state.count, adds, x, share.begin, share.end);
+  team.wait();
+}
+
 KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double tolerance,
                             int largest_number, const std::function<bool()>& keep_going) {
   const Level& level = multigrid_.finest();
+  const int colors = 2 - first_color_;  // that products are stored for
   KrylovOutcome outcome;
+  State state;
   double sums[2 + kept];
-  add_up(team, member, 0, 1, sums, [&](double* own, std::int64_t first, std::int64_t end) {
-    KROGH_DISPATCH(krylov_update)(level, 0.0, b, b, b, true, x, b, own, first, end);
+  add_up(team, member, 0, 2, sums, [&](double* own, std::int64_t first, std::int64_t end) {
+    for (int color = 0; color < 2; ++color)
+      KROGH_DISPATCH(krylov_residual)(level, color, 2, nullptr, nullptr, 0, b, own + color, first,
+                                      end);
   });
-  const double norm = std::sqrt(sums[0]);
+  for (int color = 0; color < 2; ++color) state.squares[color] = sums[color];
+  const double norm = std::sqrt(sums[0] + sums[1]);
   if (norm == 0.0) {
+    const Share share = share_of(level.vector_size(), member, team.size());
+    std::fill(x + share.begin, x + share.end, 0.0F);
+    team.wait();
     outcome.converged = true;
     return outcome;
   }
   outcome.residual = norm / norm;  // not finite where the right-hand side is not
-  double lengths[kept] = {};
-  int count = 0;  // directions kept
+  bool adds = false, is_full = false;
   while (outcome.cycles < largest_number) {
+    if (is_full) {  // from here with the residual that is left
+      combine(team, member, state, adds, x);
+      adds = true;
+      is_full = false;
+      state.count = 0;
+      std::fill_n(state.factors, kept, 0.0);
+    }
+    const int last = state.count;
     if (member == 0) {
-      if (z_.size() == idx(count)) {
+      if (z_.size() == idx(last)) {
         z_.emplace_back(idx(level.vector_size() + 16));
-        q_.emplace_back(idx(level.vector_size() + 16));
+        q_.emplace_back(idx(level.vector_size() / 2 * colors + 16));
       }
       stopped_ = keep_going && !keep_going();
     }
@@ -66,42 +177,43 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
       outcome.stopped = true;
       return outcome;
     }
-    float* z = z_[idx(count)].data();
-    float* q = q_[idx(count)].data();
-    const float* before[kept];
-    const float* solutions[kept];
-    for (int k = 0; k < count; ++k) {
-      before[k] = q_[idx(k)].data();
-      solutions[k] = z_[idx(k)].data();
-    }
-    multigrid_.cycle(team, member, b, z);
+    cycle(team, member, b, state, sums);
     ++outcome.cycles;
-    add_up(team, member, 1, 2 + count, sums,
-           [&](double* own, std::int64_t first, std::int64_t end) {
-             KROGH_DISPATCH(multigrid_product)(level, z, b, before, count, q, own, first, end);
-           });
-    if (count > 0) {
-      double factors[kept];
-      for (int k = 0; k < count; ++k) factors[k] = sums[2 + k] / lengths[k];
-      add_up(team, member, 2, 2, sums, [&](double* own, std::int64_t first, std::int64_t end) {
-        KROGH_DISPATCH(krylov_orthogonalize)
-        (level, factors, before, solutions, count, q, z, b, own, first, end);
-      });
+    if (!(sums[0] > 0.0) || !std::isfinite(sums[0]) || !std::isfinite(sums[1])) break;
+    for (int k = 0; k < last; ++k) state.products[last][k] = state.products[k][last] = sums[2 + k];
+    state.products[last][last] = sums[0];
+    ++state.count;
+    // The residual is orthogonal to the earlier products: only the last has a part in it.
+    double change[kept] = {};
+    change[last] = sums[1];
+    is_full = state.count == kept;
+    if (!solve_products(&state.products[0][0], kept, state.count, change)) {
+      std::fill_n(change, kept, 0.0);  // nothing new but rounding: along the last alone, then anew
+      change[last] = sums[1] / sums[0];
+      is_full = true;
     }
-    if (!(sums[0] > 0.0) || !std::isfinite(sums[0]) || !std::isfinite(sums[1])) return outcome;
-    lengths[count] = sums[0];
-    const double step = sums[1] / sums[0];
-    const bool is_first = outcome.cycles == 1;
+    const float* products[kept];
+    for (int k = 0; k < state.count; ++k) {
+      products[k] = q_[idx(k)].data();
+      state.factors[k] += change[k];
+    }
+    if (first_color_ == 1) {
+      double scale = state.scale;
+      for (int k = 0; k < state.count; ++k) scale -= change[k] * state.scales[k];
+      state.scale = scale;
+    }
     add_up(team, member, 0, 1, sums, [&](double* own, std::int64_t first, std::int64_t end) {
-      KROGH_DISPATCH(krylov_update)(level, step, z, q, b, is_first, x, b, own, first, end);
+      for (int color = first_color_; color < 2; ++color) KROGH_DISPATCH(krylov_residual)
+      (level, color, colors, change, products, state.count, b, own, first, end);
     });
+    if (first_color_ == 1) sums[0] += state.scale * state.scale * state.squares[0];
     outcome.residual = std::sqrt(sums[0]) / norm;
     if (outcome.residual <= tolerance) {
       outcome.converged = true;
-      return outcome;
+      break;
     }
-    count = count + 1 == kept ? 0 : count + 1;
   }
+  if (state.count > 0) combine(team, member, state, adds, x);
   return outcome;
 }
 

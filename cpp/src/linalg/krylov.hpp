@@ -21,27 +21,44 @@ struct KrylovOutcome {
 
 /// Solves the finest system of a multigrid hierarchy: the residual is minimal over the cycles
 /// taken, whether or not the system is symmetric (Eisenstat, Elman & Schultz 1983, SIAM J. Numer.
-/// Anal. 20:345, doi 10.1137/0720023). Sums run over fixed pieces of the grid: bits do not depend
-/// on the number of threads.
+/// Anal. 20:345, doi 10.1137/0720023). What is kept are the results of the cycles as they come and
+/// their products with the matrix, whose small matrix of inner products gives the factors. On
+/// two-colored grids a cycle leaves no residual on color 0, so that residuals and products are
+/// multiples of b there and only their halves on color 1 are computed and stored. Sums run over
+/// fixed pieces of the grid: bits do not depend on the number of threads.
 class Krylov {
  public:
   explicit Krylov(Multigrid& multigrid);
   /// Members of a team call this together, each with all arguments; `keep_going` (may be empty) is
   /// asked by member 0 once a cycle.
-  /// @param b  right-hand side; used up: the residual stands there in the end.
+  /// @param b  right-hand side; used up.
   /// @param x  solution, ghosts not filled.
   KrylovOutcome solve(Team& team, int member, float* b, float* x, double tolerance,
                       int largest_number, const std::function<bool()>& keep_going);
 
  private:
-  static constexpr int kept = 8;  ///< directions to which new ones are made orthogonal
+  static constexpr int kept = 8;  ///< directions over which the residual is minimal
+
+  /// What a member knows of the solve, the same as every other.
+  struct State {
+    double squares[2] = {};            ///< of b by color
+    double scale = 1.0;                ///< of b in the residual on color 0
+    int count = 0;                     ///< directions kept
+    double products[kept][kept] = {};  ///< of q's
+    double scales[kept] = {};          ///< of b in the q's on color 0
+    double factors[kept] = {};         ///< of the z's in the solution
+  };
 
   /// Sums over all pieces of what `work` adds up for the rows of one, in the order of pieces.
   template <class Work>
   void add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work);
+  void read_sums(int buffer, int count, double* sums) const;
+  void cycle(Team& team, int member, const float* b, State& state, double* sums);
+  void combine(Team& team, int member, const State& state, bool adds, float* x);
 
   Multigrid& multigrid_;
-  std::int64_t pieces_;
+  std::int64_t rows_per_piece_, pieces_;
+  int first_color_;  ///< of those that residuals are computed for
   std::vector<AlignedArray<float>> z_, q_;
   std::vector<double> sums_[3];
   bool stopped_ = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace krogh::linalg {
 namespace {
@@ -26,7 +27,83 @@ bool has_ghosts(const Level& level) {
   return level.periodic[0] || level.periodic[1] || level.periodic[2];
 }
 
+/// Work on rows numbered through all planes as work on rows of a plane.
+template <class Work>
+auto by_rows(const Level& level, const Work& work) {
+  return [&level, work](std::int64_t z, std::int64_t first, std::int64_t end) {
+    work(static_cast<long>(z * level.shape[1] + first),
+         static_cast<long>(z * level.shape[1] + end));
+  };
+}
+
+/// Rows of a plane that several passes in waves handle at a time: a few planes of them stay in the
+/// second-level cache. Even, as all bounds between rows.
+std::int64_t rows_per_tile(const Level& level) {
+  constexpr std::int64_t cache = 400'000, planes = 4;
+  const std::int64_t m = level.components;
+  const std::int64_t per_row = planes * level.shape[0] * 4 * (6 * m + m * m);
+  return std::max<std::int64_t>(8, cache / per_row / 2 * 2);
+}
+
+/// Passes over all rows of a grid, of which each looks at the results of the one before in
+/// neighboring rows and planes. All that members do here is known to all when it returns.
+void pass(const Level& level, Team& team, int member, std::initializer_list<RowWork> works) {
+  const std::int64_t ny = level.shape[1], nz = level.shape[2];
+  const std::int64_t pairs = (nz + 1) / 2;
+  const auto count = static_cast<std::int64_t>(works.size());
+  if (!goes_in_waves(level, team)) {
+    constexpr std::int64_t height = 8;
+    const std::int64_t tiles = (ny + height - 1) / height;
+    const Share share = share_of(pairs * tiles, member, team.size());
+    for (const RowWork& work : works) {
+      for (std::int64_t i = share.begin; i < share.end; ++i)
+        for (std::int64_t z = i / tiles * 2; z < std::min(i / tiles * 2 + 2, nz); ++z)
+          work(z, i % tiles * height, std::min((i % tiles + 1) * height, ny));
+      team.wait();
+    }
+    return;
+  }
+  const Share share = share_of(pairs, member, team.size());
+  const std::int64_t low = 2 * share.begin, high = std::min(2 * share.end, nz);
+  // Near the planes of other members pass k has to wait until they have done pass k - 1.
+  const auto first_of = [&](std::int64_t k) { return low == 0 ? 0 : low + k; };
+  const auto end_of = [&](std::int64_t k) { return high == nz ? nz : high - k; };
+  const std::int64_t height = rows_per_tile(level);
+  const std::int64_t tiles = std::max<std::int64_t>(1, ny / height);
+  for (std::int64_t tile = 0; tile < tiles; ++tile)
+    for (std::int64_t wave = low; wave < high + count - 1; ++wave)
+      for (std::int64_t k = 0; k < count; ++k) {
+        const std::int64_t z = wave - k;
+        if (z < first_of(k) || z >= end_of(k)) continue;
+        const std::int64_t first = std::max<std::int64_t>(0, tile * height - 2 * k);
+        const std::int64_t end = tile + 1 == tiles ? ny : (tile + 1) * height - 2 * k;
+        works.begin()[k](z, first, end);
+      }
+  team.wait();
+  for (std::int64_t k = 1; k < count && team.size() > 1; ++k) {
+    for (std::int64_t z = low; z < first_of(k); ++z) works.begin()[k](z, 0, ny);
+    for (std::int64_t z = end_of(k); z < high; ++z) works.begin()[k](z, 0, ny);
+    team.wait();
+  }
+}
+
 }  // namespace
+
+bool goes_in_waves(const Level& level, const Team& team) {
+  constexpr int fewest_pairs = 4;  // of planes for each member: passes reach over three planes
+  return team.size() == 1 || (level.shape[2] + 1) / 2 >= fewest_pairs * team.size();
+}
+
+std::int64_t rows_per_piece(const Level& level) {
+  constexpr std::int64_t most = 8192, usual = 4096;
+  const std::int64_t nx = level.shape[0], ny = level.shape[1];
+  if (level.shape[2] == 1) return std::max<std::int64_t>(1, usual / nx);
+  if (nx * ny <= most) return ny * std::max<std::int64_t>(1, usual / (nx * ny));
+  for (std::int64_t parts = nx * ny / most + 1; parts <= ny && nx * ny / parts >= usual / 4;
+       ++parts)
+    if (ny % parts == 0) return ny / parts;
+  return ny;
+}
 
 Multigrid::Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic)
     : components_(components) {
@@ -38,14 +115,13 @@ void Multigrid::add_level(std::array<int, 3> shape, std::array<bool, 3> periodic
   level.shape = shape;
   level.components = components_;
   level.periodic = periodic;
-  // Behind each row at least two numbers stay zero, even where it fills its last vector.
-  level.row = round_up((shape[0] + 1) / 2, 8) + 8;
-  level.plane = (shape[1] + 2) * level.row;
-  level.size = (shape[2] + 2) * level.plane;
+  level.pitch = round_up(round_up((shape[0] + 1) / 2, 8) + 2, 16);
+  for (std::size_t d = 0; d < 3; ++d)
+    if (periodic[d] && shape[d] % 2 != 0) level.is_two_colored = false;
   const std::int64_t m = components_;
   std::vector<AlignedArray<float>> memory;
   auto take = [&](std::int64_t per_point) {
-    memory.emplace_back(idx(2 * per_point * level.size + 16));
+    memory.emplace_back(idx(2 * per_point * level.pitch * level.all_rows() + 16));
     return memory.back().data();
   };
   for (float*& g : level.g) g = take(m);
@@ -211,7 +287,7 @@ bool Multigrid::factor_coarsest() {
   return true;
 }
 
-void Multigrid::solve_coarsest(const float* b, float* x) {
+void Multigrid::solve_coarsest(const float* b, float* x, float scale) {
   const Level& level = levels_.back();
   const std::int64_t m = components_;
   const std::int64_t n = level.num_points() * m;
@@ -224,7 +300,10 @@ void Multigrid::solve_coarsest(const float* b, float* x) {
         for (int px = 0; px < nx; ++px)
           for (std::int64_t j = 0; j < m; ++j) visit(i++, level.place(px, y, z, j, m));
   };
-  each([&](std::int64_t i, std::int64_t at) { right_[idx(i)] = static_cast<double>(b[at]); });
+  each([&](std::int64_t i, std::int64_t at) {
+    const bool is_second = at / (m * level.pitch) % 2 != 0;
+    right_[idx(i)] = static_cast<double>(is_second ? b[at] : scale * b[at]);
+  });
   each([&](std::int64_t i, std::int64_t at) {
     double sum = 0.0;
     for (std::int64_t k = 0; k < n; ++k) sum += inverse_[idx(i * n + k)] * right_[idx(k)];
@@ -261,53 +340,103 @@ void Multigrid::fill_ghosts_of(const Level& level, const Team& team, int member,
   }
 }
 
-void Multigrid::cycle(Team& team, int member, const float* b, float* x) {
-  cycle_from(0, team, member, b, x);
+void Multigrid::cycle(Team& team, int member, const float* b, float* x, float scale,
+                      const RowWork* after) {
+  cycle_from(0, team, member, b, x, scale, after);
 }
 
-void Multigrid::cycle_from(std::size_t k, Team& team, int member, const float* b, float* x) {
+void Multigrid::cycle_from(std::size_t k, Team& team, int member, const float* b, float* x,
+                           float scale, const RowWork* after) {
   const Level& level = levels_[k];
   if (team.size() > 1 && (is_small(level) || k + 1 == levels_.size())) {
     if (member == 0) {
       Team alone(1);
-      cycle_from(k, alone, 0, b, x);
+      cycle_from(k, alone, 0, b, x, scale, after);
     }
     team.wait();
     return;
   }
   if (k + 1 == levels_.size()) {
-    solve_coarsest(b, x);
+    solve_coarsest(b, x, scale);
     fill_ghosts_of(level, team, member, x);
+    if (after != nullptr) pass(level, team, member, {*after});
     return;
   }
-  Level& coarse = levels_[k + 1];
-  const Share rows = share_of(level.num_rows(), member, team.size());
-  const Share coarse_rows = share_of(coarse.num_rows(), member, team.size());
-  const bool ghosts = has_ghosts(level);
-  auto settle = [&] {
+  descend(k, team, member, b, x, scale);
+  cycle_from(k + 1, team, member, levels_[k + 1].b, levels_[k + 1].x, 1.0F, nullptr);
+  ascend(k, team, member, b, x, scale, after);
+}
+
+/// Sweeps from zero and the right-hand side of the next level.
+void Multigrid::descend(std::size_t k, Team& team, int member, const float* b, float* x,
+                        float scale) {
+  const Level& level = levels_[k];
+  const Level& coarse = levels_[k + 1];
+  const auto begin = by_rows(level, [&](long first, long end) {
+    KROGH_DISPATCH(multigrid_begin)(level, scale, b, x, first, end);
+  });
+  const auto sweep = by_rows(level, [&](long first, long end) {
+    KROGH_DISPATCH(multigrid_sweep)(level, 1, 1.0F, b, x, first, end);
+  });
+  const auto restrict_to = [&](std::int64_t z, std::int64_t first, std::int64_t end) {
+    if (level.coarsened[2] && z % 2 == 0 && z + 1 < level.shape[2]) return;
+    const std::int64_t base = (level.coarsened[2] ? z / 2 : z) * coarse.shape[1];
+    if (level.coarsened[1]) {
+      first /= 2;
+      end = (end + 1) / 2;
+    }
+    KROGH_DISPATCH(multigrid_restrict)(level, coarse, b, x, base + first, base + end);
+  };
+  if (!has_ghosts(level)) {
+    pass(level, team, member, {begin, sweep, restrict_to});
+    return;
+  }
+  if (!level.is_two_colored) {  // neighbors of the same color are not there yet
+    const std::int64_t numbers = level.components * level.pitch;  // of a color of a row
+    const Share share = share_of(level.all_rows(), member, team.size());
+    for (std::int64_t row = share.begin; row < share.end; ++row)
+      std::fill_n(x + (2 * row + 1) * numbers, numbers, 0.0F);
     team.wait();
-    if (!ghosts) return;
+  }
+  for (const RowWork& work : {RowWork(begin), RowWork(sweep)}) {
+    pass(level, team, member, {work});
     fill_ghosts_of(level, team, member, x);
     team.wait();
-  };
-  if (ghosts) {  // an odd periodic direction has neighbors of one color
-    const std::int64_t numbers = level.components * level.size;
-    const Share share = share_of(numbers, member, team.size());
-    std::fill(x + numbers + share.begin, x + numbers + share.end, 0.0F);
   }
-  KROGH_DISPATCH(multigrid_begin)(level, 0, b, x, rows.begin, rows.end);
-  settle();
-  KROGH_DISPATCH(multigrid_sweep)(level, 1, b, x, rows.begin, rows.end);
-  settle();
-  KROGH_DISPATCH(multigrid_restrict)(level, coarse, b, x, coarse_rows.begin, coarse_rows.end);
-  team.wait();
-  cycle_from(k + 1, team, member, coarse.b, coarse.x);
-  KROGH_DISPATCH(multigrid_prolong)(level, coarse, x, rows.begin, rows.end);
-  settle();
-  KROGH_DISPATCH(multigrid_sweep)(level, 1, b, x, rows.begin, rows.end);
-  settle();
-  KROGH_DISPATCH(multigrid_sweep)(level, 0, b, x, rows.begin, rows.end);
-  settle();
+  pass(level, team, member, {restrict_to});
+}
+
+/// Takes the solution of the next level over and sweeps in reverse order.
+void Multigrid::ascend(std::size_t k, Team& team, int member, const float* b, float* x, float scale,
+                       const RowWork* after) {
+  const Level& level = levels_[k];
+  const Level& coarse = levels_[k + 1];
+  // On two-colored grids the sweep of color 1 does not look at what color 1 holds.
+  const int prolonged = level.is_two_colored ? 1 : 2;
+  const auto prolong = by_rows(level, [&](long first, long end) {
+    for (int color = 0; color < prolonged; ++color)
+      KROGH_DISPATCH(multigrid_prolong)(level, coarse, color, x, first, end);
+  });
+  const auto sweep = by_rows(level, [&](long first, long end) {
+    KROGH_DISPATCH(multigrid_sweep)(level, 1, 1.0F, b, x, first, end);
+  });
+  const auto sweep_back = by_rows(level, [&](long first, long end) {
+    KROGH_DISPATCH(multigrid_sweep)(level, 0, scale, b, x, first, end);
+  });
+  if (!has_ghosts(level)) {
+    if (after == nullptr) {
+      pass(level, team, member, {prolong, sweep, sweep_back});
+    } else {
+      pass(level, team, member, {prolong, sweep, sweep_back, *after});
+    }
+    return;
+  }
+  for (const RowWork& work : {RowWork(prolong), RowWork(sweep), RowWork(sweep_back)}) {
+    pass(level, team, member, {work});
+    fill_ghosts_of(level, team, member, x);
+    team.wait();
+  }
+  if (after != nullptr) pass(level, team, member, {*after});
 }
 
 }  // namespace krogh::linalg

@@ -9,24 +9,33 @@ namespace {
 
 using linalg::Level;
 
-/// What the loops over one color of one row need: where the row's points and their neighbors begin.
+/// What the loops over one color of one row need.
 struct RowPlace {
-  long at;     ///< of this color's points, within one component
-  long below;  ///< of the neighbors in x, within the other color: before ...
-  long above;  ///< ... and behind
-  long count;  ///< numbers to work on
+  long row;  ///< number of the row, with those of ghosts
+  int color;
   int shift;   ///< x = 2 i + shift
+  long count;  ///< numbers to work on
 };
 
 KROGH_INLINE RowPlace row_place(const Level& level, int color, long r) {
   const long y = r % level.shape[1], z = r / level.shape[1];
   const int shift = static_cast<int>((color + y + z) & 1);
-  const long at = (z + 1) * level.plane + (y + 1) * level.row;
   const long exact = (level.shape[0] - shift + 1) >> 1;
-  // Behind the points there is room to the next full vector, where couplings and inverses are
-  // zero; with ghosts there it must stay untouched.
+  // Behind the points there is room to the next eight, where couplings and inverses are zero; with
+  // ghosts there it must stay untouched.
   const long count = level.periodic[0] ? exact : ((exact + 7) & ~7L);
-  return {at, at - 1 + shift, at + shift, count, shift};
+  return {(z + 1) * (level.shape[1] + 2) + y + 1, color, shift, count};
+}
+
+/// Where number `j` of the points of a row stands in an array of `per_point` numbers.
+KROGH_INLINE long start_of(const Level& level, long row, int color, long j, long per_point) {
+  return ((2 * row + color) * per_point + j) * level.pitch;
+}
+
+/// The same in an array that may hold color 1 alone.
+KROGH_INLINE long start_in(const Level& level, const RowPlace& p, long j, long per_point,
+                           int colors) {
+  return ((colors * p.row + (colors == 2 ? p.color : 0)) * per_point + j) * level.pitch;
 }
 
 KROGH_INLINE float fmaf_(float a, float b, float c) {
@@ -43,125 +52,139 @@ struct Stencil {
   const float* x[6];
 };
 
-KROGH_INLINE Stencil stencil_of(const Level& level, int color, const RowPlace& p, int j,
-                                const float* x) {
-  const long own = (static_cast<long>(color) * level.components + j) * level.size;
-  const long other = (static_cast<long>(1 - color) * level.components + j) * level.size;
+KROGH_INLINE Stencil stencil_of(const Level& level, const RowPlace& p, int j, const float* x) {
+  const long m = level.components, rows = level.shape[1] + 2;
+  const int color = p.color, opposite = 1 - p.color;
+  const long own = start_of(level, p.row, color, j, m);
+  const long other = start_of(level, p.row, opposite, j, m);
+  const long row_step = start_of(level, 1, 0, 0, m), plane_step = start_of(level, rows, 0, 0, m);
   Stencil s;
-  s.g[0] = level.g[0] + own + p.at;
-  s.g[1] = level.g[0] + other + p.above;
-  s.g[2] = level.g[1] + own + p.at;
-  s.g[3] = level.g[1] + other + p.at + level.row;
-  s.g[4] = level.g[2] + own + p.at;
-  s.g[5] = level.g[2] + other + p.at + level.plane;
-  s.x[0] = x + other + p.below;
-  s.x[1] = x + other + p.above;
-  s.x[2] = x + other + p.at - level.row;
-  s.x[3] = x + other + p.at + level.row;
-  s.x[4] = x + other + p.at - level.plane;
-  s.x[5] = x + other + p.at + level.plane;
+  s.g[0] = level.g[0] + own;
+  s.g[1] = level.g[0] + other + p.shift;
+  s.g[2] = level.g[1] + own;
+  s.g[3] = level.g[1] + other + row_step;
+  s.g[4] = level.g[2] + own;
+  s.g[5] = level.g[2] + other + plane_step;
+  s.x[0] = x + other + p.shift - 1;
+  s.x[1] = x + other + p.shift;
+  s.x[2] = x + other - row_step;
+  s.x[3] = x + other + row_step;
+  s.x[4] = x + other - plane_step;
+  s.x[5] = x + other + plane_step;
   return s;
 }
 
 constexpr int chunk = 16;  ///< numbers that the loops keep in registers
 
-/// sums[j] = b_j + sum g x_n of a piece of a row.
+/// value + sum g x_n.
+KROGH_INLINE float add_neighbors(const Stencil& s, long i, float value) {
+  float total = fmaf_(s.g[0][i], s.x[0][i], value);
+  total = fmaf_(s.g[1][i], s.x[1][i], total);
+  total = fmaf_(s.g[2][i], s.x[2][i], total);
+  total = fmaf_(s.g[3][i], s.x[3][i], total);
+  total = fmaf_(s.g[4][i], s.x[4][i], total);
+  return fmaf_(s.g[5][i], s.x[5][i], total);
+}
+
+/// value + sum g (x - x_n), or with `sign` -1 value - sum g (x - x_n).
+KROGH_INLINE float add_differences(const Stencil& s, long i, float x, float sign, float value) {
+  float total = fmaf_(sign * s.g[0][i], x - s.x[0][i], value);
+  total = fmaf_(sign * s.g[1][i], x - s.x[1][i], total);
+  total = fmaf_(sign * s.g[2][i], x - s.x[2][i], total);
+  total = fmaf_(sign * s.g[3][i], x - s.x[3][i], total);
+  total = fmaf_(sign * s.g[4][i], x - s.x[4][i], total);
+  return fmaf_(sign * s.g[5][i], x - s.x[5][i], total);
+}
+
 template <int M>
-KROGH_INLINE void gather(const Stencil* stencils, const float* const* b, long i, int n,
-                         float (*sums)[chunk]) {
+KROGH_INLINE void sweep_piece(const Stencil* stencils, const float* b, const float* inverse,
+                              float* x, long size, float scale, long i, int n) {
+  alignas(64) float sums[M][chunk];
   for (int j = 0; j < M; ++j) {
     const Stencil& s = stencils[j];
+    const float* right = b + j * size;
     KROGH_SIMD
-    for (int k = 0; k < n; ++k) {
-      float total = b[j][i + k];
-      for (int d = 0; d < 6; ++d) total = fmaf_(s.g[d][i + k], s.x[d][i + k], total);
-      sums[j][k] = total;
-    }
+    for (int k = 0; k < n; ++k) sums[j][k] = add_neighbors(s, i + k, scale * right[i + k]);
   }
-}
-
-template <int M>
-KROGH_INLINE void sweep_piece(const Stencil* stencils, const float* const* b,
-                              const float* const* inverse, float* const* x, long i, int n) {
-  alignas(64) float sums[M][chunk];
-  gather<M>(stencils, b, i, n, sums);
   for (int j = 0; j < M; ++j) {
+    const float* of = inverse + static_cast<long>(j) * M * size;
+    float* target = x + j * size;
     KROGH_SIMD
     for (int k = 0; k < n; ++k) {
-      float value = inverse[j * M][i + k] * sums[0][k];
-      for (int l = 1; l < M; ++l) value = fmaf_(inverse[j * M + l][i + k], sums[l][k], value);
-      x[j][i + k] = value;
+      float value = of[i + k] * sums[0][k];
+      for (int l = 1; l < M; ++l) value = fmaf_(of[l * size + i + k], sums[l][k], value);
+      target[i + k] = value;
     }
   }
 }
 
 template <int M>
-void sweep(const Level& level, int color, const float* b, float* x, long first_row, long end_row) {
+void sweep(const Level& level, int color, float scale, const float* b, float* x, long first_row,
+           long end_row) {
   for (long r = first_row; r < end_row; ++r) {
     const RowPlace p = row_place(level, color, r);
+    const long size = level.pitch;
+    const long own = start_of(level, p.row, color, 0, M);
+    const float* inverse = level.inverse + start_of(level, p.row, color, 0, M * M);
     Stencil stencils[M];
-    const float* right[M];
-    float* target[M];
-    const float* inverse[M * M];
-    for (int j = 0; j < M; ++j) {
-      const long own = (static_cast<long>(color) * M + j) * level.size + p.at;
-      stencils[j] = stencil_of(level, color, p, j, x);
-      right[j] = b + own;
-      target[j] = x + own;
-    }
-    for (int e = 0; e < M * M; ++e)
-      inverse[e] = level.inverse + (static_cast<long>(color) * M * M + e) * level.size + p.at;
+    for (int j = 0; j < M; ++j) stencils[j] = stencil_of(level, p, j, x);
     long i = 0;
     for (; i + chunk <= p.count; i += chunk)
-      sweep_piece<M>(stencils, right, inverse, target, i, chunk);
+      sweep_piece<M>(stencils, b + own, inverse, x + own, size, scale, i, chunk);
     if (i + 8 <= p.count) {
-      sweep_piece<M>(stencils, right, inverse, target, i, 8);
+      sweep_piece<M>(stencils, b + own, inverse, x + own, size, scale, i, 8);
       i += 8;
     }
     if (i < p.count)
-      sweep_piece<M>(stencils, right, inverse, target, i, static_cast<int>(p.count - i));
+      sweep_piece<M>(stencils, b + own, inverse, x + own, size, scale, i,
+                     static_cast<int>(p.count - i));
   }
 }
 
 template <int M>
-void begin(const Level& level, int color, const float* b, float* x, long first_row, long end_row) {
+void begin(const Level& level, float scale, const float* b, float* x, long first_row,
+           long end_row) {
   for (long r = first_row; r < end_row; ++r) {
-    const RowPlace p = row_place(level, color, r);
-    const float* inverse = level.inverse + static_cast<long>(color) * M * M * level.size + p.at;
-    const long own = static_cast<long>(color) * M * level.size + p.at;
+    const RowPlace p = row_place(level, 0, r);
+    const long size = level.pitch;
+    const float* inverse = level.inverse + start_of(level, p.row, 0, 0, M * M);
+    const float* right = b + start_of(level, p.row, 0, 0, M);
     for (int j = 0; j < M; ++j) {
-      float* target = x + own + j * level.size;
-      const float* first = inverse + static_cast<long>(j) * M * level.size;
+      float* target = x + start_of(level, p.row, 0, j, M);
+      const float* first = inverse + static_cast<long>(j) * M * size;
       KROGH_SIMD
       for (long i = 0; i < p.count; ++i) {
-        float value = first[i] * b[own + i];
+        float value = first[i] * (scale * right[i]);
         for (int l = 1; l < M; ++l)
-          value = fmaf_(first[l * level.size + i], b[own + l * level.size + i], value);
+          value = fmaf_(first[l * size + i], scale * right[l * size + i], value);
         target[i] = value;
       }
     }
   }
 }
 
-/// Residuals of the points first .. end - 1 of one color in a row, component j.
+/// Residuals of the points first .. end - 1 of color 0 in a row after a sweep of color 0 from zero
+/// and one of color 1, component j. Where neighbors have the other color, the first sweep has made
+/// the local part equal to b, and what the second brought is all there is.
 template <int M>
-KROGH_INLINE void residual_row(const Level& level, int color, const RowPlace& p, int j,
-                               const float* b, const float* x, long first, long end,
-                               float* target) {
-  const Stencil s = stencil_of(level, color, p, j, x);
-  const long own = static_cast<long>(color) * M * level.size + p.at;
-  const float* mine = x + own + j * level.size;
-  const float* right = b + own + j * level.size;
-  const float* local = level.local +
-                       (static_cast<long>(color) * M * M + static_cast<long>(j) * M) * level.size +
-                       p.at;
+KROGH_INLINE void residual_row(const Level& level, const RowPlace& p, int j, const float* b,
+                               const float* x, long first, long end, float* target) {
+  const Stencil s = stencil_of(level, p, j, x);
+  if (level.is_two_colored) {
+    KROGH_SIMD
+    for (long i = first; i < end; ++i) target[i - first] = add_neighbors(s, i, 0.0F);
+    return;
+  }
+  const long size = level.pitch;
+  const float* all = x + start_of(level, p.row, 0, 0, M);
+  const float* mine = all + j * size;
+  const float* right = b + start_of(level, p.row, 0, j, M);
+  const float* local = level.local + start_of(level, p.row, 0, static_cast<long>(j) * M, M * M);
   KROGH_SIMD
   for (long i = first; i < end; ++i) {
     float total = right[i];
-    for (int l = 0; l < M; ++l)
-      total = fmaf_(-local[l * level.size + i], x[own + l * level.size + i], total);
-    for (int d = 0; d < 6; ++d) total = fmaf_(s.g[d][i], s.x[d][i] - mine[i], total);
-    target[i - first] = total;
+    for (int l = 0; l < M; ++l) total = fmaf_(-local[l * size + i], all[l * size + i], total);
+    target[i - first] = add_differences(s, i, mine[i], -1.0F, total);
   }
 }
 
@@ -220,7 +243,7 @@ KROGH_INLINE void split_row(const Level& coarse, long r, const float* natural, l
   for (int color = 0; color < 2; ++color) {
     const RowPlace p = row_place(coarse, color, r);
     const long last = least((end + 1) / 2, exact_count(coarse, p));
-    float* target = to + (color * per_point + j) * coarse.size + p.at;
+    float* target = to + start_of(coarse, p.row, color, j, per_point);
     for (long i = first / 2; i < last; ++i) target[i] = natural[2 * i + p.shift - first];
   }
 }
@@ -240,7 +263,7 @@ void restrict_to(const Level& fine, const Level& coarse, const float* b, const f
           for (int cy = 0; cy < c.count_y; ++cy) {
             const RowPlace p = row_place(fine, 0, c.z[cz] * fine.shape[1] + c.y[cy]);
             const Batch range = fine_batch(fine, p, first, end);
-            residual_row<M>(fine, 0, p, j, b, x, range.first, range.end, part);
+            residual_row<M>(fine, p, j, b, x, range.first, range.end, part);
             add_to_coarse(fine, p, range, part, first, sums);
           }
         split_row(coarse, r, sums, first, end, j, coarse.b, M);
@@ -249,7 +272,8 @@ void restrict_to(const Level& fine, const Level& coarse, const float* b, const f
 }
 
 template <int M>
-void prolong_from(const Level& fine, const Level& coarse, float* x, long first_row, long end_row) {
+void prolong_from(const Level& fine, const Level& coarse, int color, float* x, long first_row,
+                  long end_row) {
   float natural[batch + 8];
   for (int j = 0; j < M; ++j)
     for (long first = 0; first < coarse.shape[0]; first += batch) {
@@ -261,23 +285,22 @@ void prolong_from(const Level& fine, const Level& coarse, float* x, long first_r
             (fine.coarsened[2] ? z >> 1 : z) * coarse.shape[1] + (fine.coarsened[1] ? y >> 1 : y);
         if (cr != before) {
           before = cr;
-          for (int color = 0; color < 2; ++color) {
-            const RowPlace p = row_place(coarse, color, cr);
+          for (int part = 0; part < 2; ++part) {
+            const RowPlace p = row_place(coarse, part, cr);
             const long last = least((end + 1) / 2, exact_count(coarse, p));
-            const float* from = coarse.x + (static_cast<long>(color) * M + j) * coarse.size + p.at;
+            const float* from = coarse.x + start_of(coarse, p.row, part, j, M);
             for (long i = first / 2; i < last; ++i) natural[2 * i + p.shift - first] = from[i];
           }
         }
-        for (int color = 0; color < 2; ++color) {
-          const RowPlace p = row_place(fine, color, r);
-          const Batch range = fine_batch(fine, p, first, end);
-          float* target = x + (static_cast<long>(color) * M + j) * fine.size + p.at;
-          if (fine.coarsened[0]) {
-            for (long i = range.first; i < range.end; ++i) target[i] += natural[i - first];
-          } else {
-            for (long i = range.first; i < range.end; ++i)
-              target[i] += natural[2 * i + p.shift - first];
-          }
+        const RowPlace p = row_place(fine, color, r);
+        const Batch range = fine_batch(fine, p, first, end);
+        float* target = x + start_of(fine, p.row, color, j, M);
+        if (fine.coarsened[0]) {
+          KROGH_SIMD
+          for (long i = range.first; i < range.end; ++i) target[i] += natural[i - first];
+        } else {
+          for (long i = range.first; i < range.end; ++i)
+            target[i] += natural[2 * i + p.shift - first];
         }
       }
     }
@@ -298,8 +321,7 @@ void gather_local(const Level& fine, const Level& coarse, long first_row, long e
               const RowPlace p = row_place(fine, color, c.z[cz] * fine.shape[1] + c.y[cy]);
               const Batch range = fine_batch(fine, p, first, end);
               add_to_coarse(fine, p, range,
-                            fine.local + (static_cast<long>(color) * M * M + e) * fine.size + p.at +
-                                range.first,
+                            fine.local + start_of(fine, p.row, color, e, M * M) + range.first,
                             first, sums);
             }
         split_row(coarse, r, sums, first, end, e, coarse.local, M * M);
@@ -329,19 +351,19 @@ void invert(const Level& level, long first_row, long end_row) {
     for (int color = 0; color < 2; ++color) {
       const RowPlace p = row_place(level, color, r);
       Stencil stencils[M];
-      for (int j = 0; j < M; ++j) stencils[j] = stencil_of(level, color, p, j, level.local);
-      const long block = static_cast<long>(color) * M * M * level.size + p.at;
+      for (int j = 0; j < M; ++j) stencils[j] = stencil_of(level, p, j, nullptr);
+      const long block = start_of(level, p.row, color, 0, M * M), size = level.pitch;
       const long exact = (level.shape[0] - p.shift + 1) >> 1;
       KROGH_SIMD
       for (long i = 0; i < exact; ++i) {
         float a[M][M];
         for (int j = 0; j < M; ++j)
-          for (int l = 0; l < M; ++l) a[j][l] = level.local[block + (j * M + l) * level.size + i];
+          for (int l = 0; l < M; ++l) a[j][l] = level.local[block + (j * M + l) * size + i];
         for (int j = 0; j < M; ++j)
           for (int d = 0; d < 6; ++d) a[j][j] += stencils[j].g[d][i];
         invert_in_place<M>(a);
         for (int j = 0; j < M; ++j)
-          for (int l = 0; l < M; ++l) level.inverse[block + (j * M + l) * level.size + i] = a[j][l];
+          for (int l = 0; l < M; ++l) level.inverse[block + (j * M + l) * size + i] = a[j][l];
       }
     }
 }
@@ -361,77 +383,71 @@ KROGH_INLINE double dot(const float* a, const float* b, long count) {
 }
 
 template <int M>
-void product(const Level& level, const float* z, const float* r, const float* const* p, int count,
-             float* q, double* sums, long first_row, long end_row) {
-  for (long row = first_row; row < end_row; ++row)
-    for (int color = 0; color < 2; ++color) {
-      const RowPlace place = row_place(level, color, row);
-      for (int j = 0; j < M; ++j) {
-        const long own = (static_cast<long>(color) * M + j) * level.size + place.at;
-        float* target = q + own;
-        const Stencil s = stencil_of(level, color, place, j, z);
-        const float* mine = z + own;
-        const float* local =
-            level.local +
-            (static_cast<long>(color) * M * M + static_cast<long>(j) * M) * level.size + place.at;
-        const float* all = z + static_cast<long>(color) * M * level.size + place.at;
-        KROGH_SIMD
-        for (long i = 0; i < place.count; ++i) {
-          float total = local[i] * all[i];
-          for (int l = 1; l < M; ++l)
-            total = fmaf_(local[l * level.size + i], all[l * level.size + i], total);
-          for (int d = 0; d < 6; ++d) total = fmaf_(s.g[d][i], mine[i] - s.x[d][i], total);
-          target[i] = total;
-        }
-        sums[0] += dot(target, target, place.count);
-        sums[1] += dot(target, r + own, place.count);
-        for (int k = 0; k < count; ++k) sums[2 + k] += dot(target, p[k] + own, place.count);
+void product(const Level& level, int color, int colors, const float* z, const float* r,
+             const float* const* p, int count, float* q, double* sums, long first_row,
+             long end_row) {
+  const long size = level.pitch;
+  for (long row = first_row; row < end_row; ++row) {
+    const RowPlace place = row_place(level, color, row);
+    const float* all = z + start_of(level, place.row, color, 0, M);
+    for (int j = 0; j < M; ++j) {
+      const long own = start_in(level, place, j, M, colors);
+      const float* residual = r + start_of(level, place.row, color, j, M);
+      float* target = q + own;
+      const Stencil s = stencil_of(level, place, j, z);
+      const float* local =
+          level.local + start_of(level, place.row, color, static_cast<long>(j) * M, M * M);
+      KROGH_SIMD
+      for (long i = 0; i < place.count; ++i) {
+        float total = local[i] * all[i];
+        for (int l = 1; l < M; ++l) total = fmaf_(local[l * size + i], all[l * size + i], total);
+        target[i] = add_differences(s, i, all[j * size + i], 1.0F, total);
       }
+      sums[0] += dot(target, target, place.count);
+      sums[1] += dot(target, residual, place.count);
+      for (int k = 0; k < count; ++k) sums[2 + k] += dot(target, p[k] + own, place.count);
     }
+  }
 }
 
-void orthogonalize(const Level& level, const double* factors, const float* const* p,
-                   const float* const* s, int count, float* q, float* z, const float* r,
-                   double* sums, long first_row, long end_row) {
+void reduce_residual(const Level& level, int color, int colors, const double* factors,
+                     const float* const* q, int count, float* r, double* sum, long first_row,
+                     long end_row) {
+  for (long row = first_row; row < end_row; ++row) {
+    const RowPlace place = row_place(level, color, row);
+    for (int j = 0; j < level.components; ++j) {
+      const long own = start_in(level, place, j, level.components, colors);
+      float* target = r + start_of(level, place.row, color, j, level.components);
+      for (int k = 0; k < count; ++k) {
+        const float factor = static_cast<float>(factors[k]);
+        const float* of = q[k] + own;
+        KROGH_SIMD
+        for (long i = 0; i < place.count; ++i) target[i] = fmaf_(-factor, of[i], target[i]);
+      }
+      *sum += dot(target, target, place.count);
+    }
+  }
+}
+
+void combine(const Level& level, const double* factors, const float* const* z, int count, bool adds,
+             float* x, long first_row, long end_row) {
   for (long row = first_row; row < end_row; ++row)
     for (int color = 0; color < 2; ++color) {
       const RowPlace place = row_place(level, color, row);
       for (int j = 0; j < level.components; ++j) {
-        const long own = (static_cast<long>(color) * level.components + j) * level.size + place.at;
+        const long own = start_of(level, place.row, color, j, level.components);
+        float* target = x + own;
         for (int k = 0; k < count; ++k) {
           const float factor = static_cast<float>(factors[k]);
-          const float* before = p[k] + own;
-          const float* solution = s[k] + own;
-          KROGH_SIMD
-          for (long i = 0; i < place.count; ++i) {
-            q[own + i] = fmaf_(-factor, before[i], q[own + i]);
-            z[own + i] = fmaf_(-factor, solution[i], z[own + i]);
+          const float* of = z[k] + own;
+          if (k == 0 && !adds) {
+            KROGH_SIMD
+            for (long i = 0; i < place.count; ++i) target[i] = factor * of[i];
+          } else {
+            KROGH_SIMD
+            for (long i = 0; i < place.count; ++i) target[i] = fmaf_(factor, of[i], target[i]);
           }
         }
-        sums[0] += dot(q + own, q + own, place.count);
-        sums[1] += dot(q + own, r + own, place.count);
-      }
-    }
-}
-
-void update(const Level& level, double factor, const float* z, const float* q, const float* b,
-            bool is_first, float* x, float* r, double* sum, long first_row, long end_row) {
-  const float f = static_cast<float>(factor);
-  for (long row = first_row; row < end_row; ++row)
-    for (int color = 0; color < 2; ++color) {
-      const RowPlace place = row_place(level, color, row);
-      for (int j = 0; j < level.components; ++j) {
-        const long own = (static_cast<long>(color) * level.components + j) * level.size + place.at;
-        if (is_first) {
-          KROGH_SIMD
-          for (long i = 0; i < place.count; ++i) x[own + i] = f * z[own + i];
-        } else {
-          KROGH_SIMD
-          for (long i = 0; i < place.count; ++i) x[own + i] = fmaf_(f, z[own + i], x[own + i]);
-        }
-        KROGH_SIMD
-        for (long i = 0; i < place.count; ++i) r[own + i] = fmaf_(-f, q[own + i], b[own + i]);
-        *sum += dot(r + own, r + own, place.count);
       }
     }
 }
@@ -448,14 +464,14 @@ void update(const Level& level, double factor, const float* z, const float* q, c
     default: function<6>(__VA_ARGS__);            \
   }
 
-void multigrid_begin(const Level& level, int color, const float* b, float* x, long first_row,
+void multigrid_begin(const Level& level, float scale, const float* b, float* x, long first_row,
                      long end_row) {
-  KROGH_BY_COMPONENTS(level, begin, level, color, b, x, first_row, end_row)
+  KROGH_BY_COMPONENTS(level, begin, level, scale, b, x, first_row, end_row)
 }
 
-void multigrid_sweep(const Level& level, int color, const float* b, float* x, long first_row,
-                     long end_row) {
-  KROGH_BY_COMPONENTS(level, sweep, level, color, b, x, first_row, end_row)
+void multigrid_sweep(const Level& level, int color, float scale, const float* b, float* x,
+                     long first_row, long end_row) {
+  KROGH_BY_COMPONENTS(level, sweep, level, color, scale, b, x, first_row, end_row)
 }
 
 void multigrid_restrict(const Level& fine, const Level& coarse, const float* b, const float* x,
@@ -463,9 +479,9 @@ void multigrid_restrict(const Level& fine, const Level& coarse, const float* b, 
   KROGH_BY_COMPONENTS(fine, restrict_to, fine, coarse, b, x, first_row, end_row)
 }
 
-void multigrid_prolong(const Level& fine, const Level& coarse, float* x, long first_row,
+void multigrid_prolong(const Level& fine, const Level& coarse, int color, float* x, long first_row,
                        long end_row) {
-  KROGH_BY_COMPONENTS(fine, prolong_from, fine, coarse, x, first_row, end_row)
+  KROGH_BY_COMPONENTS(fine, prolong_from, fine, coarse, color, x, first_row, end_row)
 }
 
 void multigrid_gather(const Level& fine, const Level& coarse, long first_row, long end_row) {
@@ -476,21 +492,22 @@ void multigrid_invert(const Level& level, long first_row, long end_row) {
   KROGH_BY_COMPONENTS(level, invert, level, first_row, end_row)
 }
 
-void multigrid_product(const Level& level, const float* z, const float* r, const float* const* p,
-                       int count, float* q, double* sums, long first_row, long end_row) {
-  KROGH_BY_COMPONENTS(level, product, level, z, r, p, count, q, sums, first_row, end_row)
+void multigrid_product(const Level& level, int color, int colors, const float* z, const float* r,
+                       const float* const* p, int count, float* q, double* sums, long first_row,
+                       long end_row) {
+  KROGH_BY_COMPONENTS(level, product, level, color, colors, z, r, p, count, q, sums, first_row,
+                      end_row)
 }
 
-void krylov_orthogonalize(const Level& level, const double* factors, const float* const* p,
-                          const float* const* s, int count, float* q, float* z, const float* r,
-                          double* sums, long first_row, long end_row) {
-  orthogonalize(level, factors, p, s, count, q, z, r, sums, first_row, end_row);
+void krylov_residual(const Level& level, int color, int colors, const double* factors,
+                     const float* const* q, int count, float* r, double* sum, long first_row,
+                     long end_row) {
+  reduce_residual(level, color, colors, factors, q, count, r, sum, first_row, end_row);
 }
 
-void krylov_update(const Level& level, double factor, const float* z, const float* q,
-                   const float* b, bool is_first, float* x, float* r, double* sum, long first_row,
-                   long end_row) {
-  update(level, factor, z, q, b, is_first, x, r, sum, first_row, end_row);
+void krylov_combine(const Level& level, const double* factors, const float* const* z, int count,
+                    bool adds, float* x, long first_row, long end_row) {
+  combine(level, factors, z, count, adds, x, first_row, end_row);
 }
 
 #undef KROGH_BY_COMPONENTS

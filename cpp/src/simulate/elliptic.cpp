@@ -182,7 +182,7 @@ void EllipticSolver::Engine::set_absorption(std::span<const double> absorption, 
   find_floating(absorption);
   place_local();
   bool is_regular = true;
-  run_team(granted_threads(num_threads), [&](Team& team, int member) {
+  run_team(team_size(num_threads), [&](Team& team, int member) {
     const bool own = multigrid_.factor(team, member);
     if (member == 0) is_regular = own;
   });
@@ -371,7 +371,7 @@ EllipticResult EllipticSolver::Engine::solve(std::span<const double> source,
   };
   EllipticResult result;
   stopped_ = false;
-  run_team(granted_threads(control.num_threads), [&](Team& team, int member) {
+  run_team(team_size(control.num_threads), [&](Team& team, int member) {
     const EllipticResult own = iterate(team, member, values.data(), options, keep_going);
     if (member == 0) result = own;
   });

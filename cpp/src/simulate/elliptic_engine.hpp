@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
@@ -31,6 +32,12 @@ class EllipticSolver::Engine {
               const std::array<std::span<double>, 3>& fluxes) const;
 
  private:
+  /// Threads that are worth their barriers.
+  int team_size(int num_threads) const {
+    constexpr std::int64_t least = 32768;  // voxels for each
+    const std::int64_t most = std::max<std::int64_t>(1, num_voxels() / least);
+    return static_cast<int>(std::min<std::int64_t>(granted_threads(num_threads), most));
+  }
   bool inside(std::int64_t k) const;
   double volume(std::int64_t k) const;
   std::array<std::int64_t, 3> position(std::int64_t k) const;

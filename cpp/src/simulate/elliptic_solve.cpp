@@ -137,7 +137,7 @@ void EllipticSolver::Engine::apply(std::span<const double> values, std::span<dou
                                    int num_threads) {
   require_whole(values, "values");
   require_whole(out, "out");
-  run_team(granted_threads(num_threads), [&](Team& team, int member) {
+  run_team(team_size(num_threads), [&](Team& team, int member) {
     each_piece(team, member, [&](std::int64_t, std::int64_t first, std::int64_t end) {
       KROGH_DISPATCH(elliptic_product)(block_, values.data(), out.data(), first, end);
     });
@@ -149,7 +149,7 @@ void EllipticSolver::Engine::precondition(std::span<const double> values, std::s
   require_whole(values, "values");
   require_whole(out, "out");
   make_vectors();
-  run_team(granted_threads(num_threads), [&](Team& team, int member) {
+  run_team(team_size(num_threads), [&](Team& team, int member) {
     double sum = 0.0;
     add_up(team, member, 0, 1, &sum, [&](double* own, std::int64_t first, std::int64_t end) {
       own[0] =

@@ -21,8 +21,8 @@ VolumeResult simulate_volume(const model::Program& program, const VolumeProblem&
   space::VoxelGrid grid = space::make_voxels(problem.faces);
   validate_volume_problem(program, problem, grid);
   validate_volume_options(program, problem, options, output, grid.num_voxels());
-  for (const std::span<double> out :
-       {output.values, output.contents, output.exchanged, output.entered, output.plasma})
+  for (const std::span<double> out : {output.values, output.contents, output.exchanged,
+                                      output.entered, output.plasma, output.fed})
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
   VolumeEngine engine(program, problem, options, output, std::move(grid));
   constexpr std::int64_t parts = 1000;  // of the time that is simulated

@@ -59,9 +59,11 @@ struct VolumeBlock {
   // What enters: exchanges, then sides, "(entries)".
   int num_exchanges = 0;
   const int* exchange_mobile = nullptr;  ///< (exchanges)
-  const double* exchange = nullptr;      ///< rate V, (exchanges, n)
+  const double* exchange = nullptr;      ///< rate V of the linear system, (exchanges, n)
   const double* exchange_out = nullptr;  ///< of C/eps
   bool has_two_rates = false;            ///< whether these differ
+  const double* exchange_now = nullptr;  ///< the same at the stage's values
+  const double* exchange_out_now = nullptr;
   /// From boundary voxels of each side, (mobile, 6), in order of voxels; null: closed.
   const double* const* sides = nullptr;
   const double* const* sides_out = nullptr;  ///< of C/eps
@@ -69,6 +71,21 @@ struct VolumeBlock {
   /// Unknown of the stage that stands outside, from the plasma, (exchanges).
   double* change = nullptr;
   bool has_change = false;
+  // States that rates or the plasma follow, at the stage's values.
+  int num_followed = 0;
+  const int* followed = nullptr;  ///< (followed)
+  double* follow = nullptr;       ///< (followed, n)
+  bool has_factors = false;
+  const int* factor_of = nullptr;  ///< position among the followed states; -1: none, (exchanges)
+  /// Rate V at a factor of one, of what enters and of C/eps, (exchanges, n).
+  const double* rest_exchange[2] = {};
+  const double* rest_loss = nullptr;  ///< loss without the rates that follow, (mobile, n)
+  double* own_exchange[2] = {};       ///< what `exchange` and the like and `loss` point to
+  double* own_exchange_now[2] = {};
+  double* own_loss = nullptr;
+  int num_feeds = 0;
+  const int* feed_of = nullptr;          ///< position among the followed states, (feeds)
+  const double* feed_factors = nullptr;  ///< (feeds)
   // Answers of C/eps to the kept states of the plasma, (kept, mobile, n), and their unknowns.
   int num_responses = 0;
   double* responses = nullptr;
@@ -136,6 +153,14 @@ struct VolumePiece {
   /** C/eps of the mobile states at stage `s`. */                                                 \
   void volume_moving(const integrate::RosenbrockTableau& tableau, const simulate::VolumeBlock& b, \
                      const simulate::VolumePiece& p, int s);                                      \
+  /** Followed states at stage `s`, rates that follow them (at stage 0 also those of the linear   \
+      system), and what feeds bring, added to (feeds) sums. */                                    \
+  void volume_follow(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
+                     const simulate::VolumePiece& p, int s, double* fed);                         \
+  /** Sums of rate V of the linear system for each of the piece's connected regions, added to     \
+      (regions, 2, exchanges). */                                                                 \
+  void volume_rate_sums(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
+                        double* sums);                                                            \
   /** Their transport, and amounts that enter, added to (entries) sums. */                        \
   void volume_transport(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,           \
                         double* entered);                                                         \

@@ -46,6 +46,31 @@ void VolumeEngine::set_change(Member& self) const {
         plasma.outside_factor[k] * self.kept[idx(self.plasma->kept_of()[k])];
 }
 
+/// Rates of the linear system added up by connected region.
+void VolumeEngine::sum_rates(Member& self) {
+  const VolumeBlock& b = self.block;
+  const std::int64_t exchanges = b.num_exchanges, stride = 2 * num_connected_ * exchanges;
+  each_piece(self, [&](const VolumePiece& piece, std::int64_t p) {
+    double* own = rate_sums_.data() + p * stride;
+    std::fill_n(own, stride, 0.0);
+    KROGH_DISPATCH(volume_rate_sums)(b, piece, own);
+  });
+  self.team.wait();
+  if (self.number == 0) {
+    std::fill(exchange_sums_.begin(), exchange_sums_.end(), 0.0);
+    for (std::size_t p = 0; p < pieces_.size(); ++p)
+      for (std::int64_t slot = 0; slot < pieces_[p].num_regions; ++slot) {
+        const std::int64_t region = pieces_[p].regions != nullptr ? pieces_[p].regions[slot] : 0;
+        const std::int64_t from = static_cast<std::int64_t>(p) * stride + slot * 2 * exchanges;
+        for (std::int64_t way = 0; way < 2; ++way)
+          for (std::int64_t e = 0; e < exchanges; ++e)
+            exchange_sums_[idx((way * num_connected_ + region) * exchanges + e)] +=
+                rate_sums_[idx(from + way * exchanges + e)];
+      }
+  }
+  self.team.wait();
+}
+
 /// Answers of the tissue to a unit of each kept state of the plasma.
 bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
   VolumeBlock& b = self.block;

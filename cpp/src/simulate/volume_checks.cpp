@@ -267,8 +267,8 @@ void validate_doses(const VolumeProblem& p) {
 void validate_plasma(const VolumeProblem& p) {
   const VolumePlasmaProblem& plasma = p.plasma;
   if (plasma.program == nullptr) {
-    if (!plasma.exchange.empty() || !plasma.dose_times.empty())
-      throw InvalidInput("plasma_exchange and doses need a plasma model");
+    if (!plasma.exchange.empty() || !plasma.dose_times.empty() || !plasma.feeds.empty())
+      throw InvalidInput("plasma_exchange, feeds and doses need a plasma model");
     return;
   }
   require_kinetics(*plasma.program, "plasma_initial", plasma.initial.empty());
@@ -298,6 +298,18 @@ void validate_plasma(const VolumeProblem& p) {
   validate_doses(p);
 }
 
+void validate_jumps(const model::Program& program, const VolumeProblem& p) {
+  require_values(p.jump_times, "jump_times", "finite", is_finite);
+  require_increasing(p.jump_times, "jump_times", true);
+  require_indices(p.jump_states, "jump_states", program.num_states());
+  if (p.jump_times.empty()) return;
+  if (!p.jump || p.jump_states.empty())
+    throw InvalidInput("jump_times need jump_states and a jump");
+  if (p.jump_times.front() < p.begin)
+    throw InvalidInput("jump_times may not lie before the begin, found " +
+                       std::to_string(p.jump_times.front()) + " before " + std::to_string(p.begin));
+}
+
 }  // namespace
 
 void validate_volume_problem(const model::Program& program, const VolumeProblem& p,
@@ -324,6 +336,14 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
     if (e.input < -1 || e.input >= p.num_inputs)
       throw InvalidInput("exchange names input " + std::to_string(e.input) + " of " +
                          std::to_string(p.num_inputs));
+    if (e.factor_state < -1 || e.factor_state >= program.num_states())
+      throw InvalidInput("exchange names factor state " + std::to_string(e.factor_state) + " of " +
+                         std::to_string(program.num_states()));
+    for (const VolumeMobile& mobile : p.mobile)
+      if (mobile.state == e.factor_state)
+        throw InvalidInput("exchange: the factor '" +
+                           program.spec().state_names[idx(e.factor_state)] +
+                           "' is a state that moves");
   }
   require_places(p, n, p.exchange_rates, "exchange_rates",
                  static_cast<std::int64_t>(p.exchange.size()), "finite and not negative",
@@ -355,6 +375,16 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
                        std::to_string(p.begin));
   validate_inputs(p);
   validate_plasma(p);
+  for (const VolumePlasmaFeed& f : p.plasma.feeds) {
+    if (f.state < 0 || f.state >= p.plasma.program->num_states() || f.tissue_state < 0 ||
+        f.tissue_state >= program.num_states())
+      throw InvalidInput("feeds name state " + std::to_string(f.state) + " of the plasma's " +
+                         std::to_string(p.plasma.program->num_states()) + " and state " +
+                         std::to_string(f.tissue_state) + " of the tissue's " +
+                         std::to_string(program.num_states()));
+    if (!std::isfinite(f.factor)) throw InvalidInput("feeds: a factor is not finite");
+  }
+  validate_jumps(program, p);
 }
 
 void validate_volume_options(const model::Program& program, const VolumeProblem& p,
@@ -375,6 +405,15 @@ void validate_volume_options(const model::Program& program, const VolumeProblem&
       throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
   require_indices(options.signed_states, "signed_states", program.num_states());
+  const bool follows = std::any_of(p.exchange.begin(), p.exchange.end(),
+                                   [](const VolumeExchange& e) { return e.factor_state >= 0; });
+  if (options.method == VolumeMethod::rkc2 && (follows || !p.plasma.feeds.empty()))
+    throw InvalidInput("rkc2 takes no rates that follow a state, and no feeds of the plasma");
+  for (const VolumeExchange& e : p.exchange)
+    for (const std::int32_t s : options.signed_states)
+      if (s == e.factor_state)
+        throw InvalidInput("signed_states: '" + program.spec().state_names[idx(s)] +
+                           "' is the factor of an exchange, which may not be negative");
   require_indices(options.recorded, "recorded", program.num_states());
   const std::int64_t blood =
       p.plasma.program != nullptr ? p.plasma.program->num_states() : std::int64_t{0};
@@ -386,6 +425,8 @@ void validate_volume_options(const model::Program& program, const VolumeProblem&
   require_indices(options.plasma_signed, "plasma_signed_states", blood);
   const auto records = static_cast<std::int64_t>(p.record_times.size());
   require_size(output.plasma, "output plasma", records * blood);
+  require_size(output.fed, "output fed",
+               records * static_cast<std::int64_t>(p.plasma.feeds.size()));
   const auto recorded = static_cast<std::int64_t>(options.recorded.size());
   require_size(output.values, "output values", records * recorded * num_voxels);
   require_size(output.contents, "output contents", records * program.num_states());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include <krogh/integrate/tableau.hpp>
 
@@ -75,9 +76,11 @@ void VolumeEngine::start(Member& self) {
   self.scale.assign(idx(b.num_states), 0.0);
   self.lowest.assign(idx(b.num_states), 0.0);
   self.highest.assign(idx(b.num_states), 0.0);
-  self.ledger.assign(idx(num_entries_), 0.0);
+  const std::int64_t booked = num_entries_ + b.num_feeds;
+  self.fed.assign(idx(b.num_feeds), 0.0);
+  self.ledger.assign(idx(booked), 0.0);
   self.entering.assign(idx(num_entries_), 0.0);
-  for (std::vector<double>& of_stage : self.stage_ledger) of_stage.assign(idx(num_entries_), 0.0);
+  for (std::vector<double>& of_stage : self.stage_ledger) of_stage.assign(idx(booked), 0.0);
   self.team.wait();
   for (int i = 0; i < b.num_states; ++i)  // every member looks at all: the same for each
     for (std::int64_t k = 0; k < n; ++k)
@@ -153,6 +156,8 @@ void VolumeEngine::arrive(Member& self) {
   if (self.plasma) came = self.plasma->move_to(t) || came;
   if (came && !(options_.first_step > 0.0)) self.restart = true;
   while (self.next_knot < knots_.size() && knots_[self.next_knot] <= t) ++self.next_knot;
+  const std::span<const double> jumps = problem_.jump_times;
+  for (; self.next_jump < jumps.size() && jumps[self.next_jump] <= t; ++self.next_jump) jump(self);
   while (self.next_record < problem_.record_times.size() &&
          problem_.record_times[self.next_record] <= t) {
     record(self);
@@ -162,8 +167,42 @@ void VolumeEngine::arrive(Member& self) {
   if (self.next_record < problem_.record_times.size())
     stop = problem_.record_times[self.next_record];
   if (self.next_knot < knots_.size()) stop = std::min(stop, knots_[self.next_knot]);
+  if (self.next_jump < jumps.size()) stop = std::min(stop, jumps[self.next_jump]);
   if (self.plasma) stop = std::min(stop, self.plasma->next_stop());
   self.stop_time = std::min(stop, self.inputs.next_stop());
+}
+
+/// Lets the caller change states at a stated time.
+void VolumeEngine::jump(Member& self) {
+  const VolumeBlock& b = self.block;
+  const std::int64_t n = b.num_voxels;
+  self.team.wait();
+  if (self.number == 0) {
+    const auto count = static_cast<std::int64_t>(problem_.jump_states.size());
+    std::vector<double> values(idx(count * n));
+    for (std::int64_t i = 0; i < count; ++i)
+      std::copy_n(b.y + problem_.jump_states[idx(i)] * b.stride, n, values.data() + i * n);
+    problem_.jump(static_cast<std::int64_t>(self.next_jump), values);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int32_t state = problem_.jump_states[idx(i)];
+      double* to = b.y + state * b.stride;
+      for (std::int64_t k = 0; k < n; ++k) {
+        const double value = values[idx(i * n + k)];
+        if (inside_[idx(k)] == 0) continue;
+        if (!std::isfinite(value))
+          throw InvalidInput("jump " + std::to_string(self.next_jump) + " leaves '" +
+                             program_.spec().state_names[idx(state)] + "' not finite in voxel " +
+                             std::to_string(k));
+        to[k] = value;
+      }
+    }
+  }
+  self.team.wait();
+  for (const std::int32_t i : problem_.jump_states)
+    for (std::int64_t k = 0; k < n; ++k)
+      if (inside_[idx(k)] != 0)
+        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+  if (!(options_.first_step > 0.0)) self.restart = true;
 }
 
 void VolumeEngine::record(Member& self) {
@@ -187,6 +226,8 @@ void VolumeEngine::record(Member& self) {
   if (self.number != 0) return;
   std::copy(contents.begin(), contents.end(), output_.contents.data() + at * b.num_states);
   const std::int64_t exchanges = b.num_exchanges, sides = num_entries_ - exchanges;
+  std::copy_n(self.ledger.begin() + num_entries_, b.num_feeds,
+              output_.fed.data() + at * b.num_feeds);
   std::copy_n(self.ledger.begin(), exchanges, output_.exchanged.data() + at * exchanges);
   std::copy_n(self.ledger.begin() + exchanges, sides, output_.entered.data() + at * sides);
   if (self.plasma)
@@ -206,6 +247,7 @@ void VolumeEngine::choose_step(Member& self, double& used, bool& at_stop) {
       KROGH_DISPATCH(volume_moving)(tableau, b, piece, 0);
     });
     self.team.wait();
+    follow(self, 0);
     double sums[2];
     add_up(self, entering_sums_, num_entries_, self.entering.data(),
            [&](const VolumePiece& piece, double* own) {

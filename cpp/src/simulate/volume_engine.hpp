@@ -50,11 +50,12 @@ class VolumeEngine {
     std::optional<VolumePlasma> plasma;
     std::vector<double> change, kept, taken;  ///< of the exchanges; of the plasma's kept states
     std::vector<double> answered;  ///< what exchanges let out of each response, (kept, exchanges)
+    std::vector<double> fed;       ///< what feeds bring per time, (feeds)
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
-    std::size_t next_record = 0, next_knot = 0;
+    std::size_t next_record = 0, next_knot = 0, next_jump = 0;
     std::vector<double> scale;   ///< largest value of each state so far
-    std::vector<double> ledger;  ///< amounts entered, (entries)
+    std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
     VolumeStats stats;
     // Of the stabilized method: weights of the states of tissue and plasma, and rates of exchange
@@ -83,6 +84,7 @@ class VolumeEngine {
   void each_piece(Member& self, const Work& work);
 
   void arrive(Member& self);
+  void jump(Member& self);
   void record(Member& self);
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
@@ -93,6 +95,9 @@ class VolumeEngine {
   void solve_plasma(Member& self, const double* let_out);
   bool find_responses(Member& self, Attempt& failure);
   void place_plasma();
+  void place_followed();
+  void follow(Member& self, int stage);
+  void sum_rates(Member& self);
   void set_change(Member& self) const;
   void place_adi();
   bool takes_adi(double step) const;
@@ -147,6 +152,10 @@ class VolumeEngine {
   AlignedBuffer responses_, extract_sums_;
   /// Rates V by connected region, of what enters and of what leaves, (2, regions, exchanges).
   std::vector<double> exchange_sums_;
+  std::vector<double> rate_sums_;  ///< the same by piece, (pieces, 2, regions, exchanges)
+  std::vector<int> followed_, factor_of_, feed_of_;
+  std::vector<double> feed_factors_;
+  AlignedBuffer follow_, feed_sums_;
   std::vector<double> plasma_shift_;  ///< of the kept states, with the constants of a stage
   int num_kept_ = 0;
   bool is_two_way_ = false;
@@ -160,6 +169,7 @@ class VolumeEngine {
   // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
   std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
   std::int64_t num_bounds_ = 0;
+  double total_volume_ = 0.0;
   AlignedBuffer bound_sums_;
   double span_ = 0.0;
   double peak_ = 10.0;

@@ -46,6 +46,7 @@ VolumePlasma::VolumePlasma(const VolumeProblem& problem, const VolumeOptions& op
   }
   end_ = y_;
   rates_.assign(n, 0.0);
+  fed_.assign(problem_.feeds.size(), 0.0);
   time_slopes_.assign(n, 0.0);
   for (std::vector<double>& of : stages_) of.assign(n, 0.0);
   for (const double v : y_) scale_.push_back(std::max(0.0, v));
@@ -103,12 +104,13 @@ void VolumePlasma::combine(int stage, double step) {
 
 double VolumePlasma::kept(int q) const { return *row(program_.layout().states + kept_[idx(q)]); }
 
-/// What the tissue takes and the constant inputs bring, off the sums.
+/// What the tissue takes, and feeds and constant inputs bring, off the sums.
 void VolumePlasma::subtract_taken(const double* taken) {
   const model::RegisterLayout& layout = program_.layout();
   std::vector<double> change = rates_;
   for (std::size_t e = 0; e < kept_of_.size(); ++e)
     change[idx(kept_[idx(kept_of_[e])])] -= taken[e];
+  for (std::size_t f = 0; f < fed_.size(); ++f) change[idx(problem_.feeds[f].state)] += fed_[f];
   for (int i = 0; i < num_states_; ++i)
     fill(layout.sums + i, *row(layout.sums + i) - change[idx(i)]);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,8 @@ class VolumePlasma {
   void combine(int stage, double step);
   /// A kept state at the stage.
   double kept(int q) const;
+  /// What feeds bring per time, (feeds), until told otherwise.
+  void feed(const double* fed) { std::copy_n(fed, fed_.size(), fed_.begin()); }
   /// Sizes of states and slopes at the start of a step, mean squares in the weighted norm.
   /// @param taken  what each exchange takes out of its state per time.
   void sizes(double time, const double* taken, double& size, double& slope);
@@ -77,7 +80,7 @@ class VolumePlasma {
   const model::LineTapes* tapes_ = nullptr;
   AlignedBuffer file_;
   double rtol_;
-  std::vector<double> y_, end_, rates_, scale_, atol_, time_slopes_;
+  std::vector<double> y_, end_, rates_, scale_, atol_, time_slopes_, fed_;
   std::vector<double> stages_[4];
   std::vector<char> may_be_negative_;
   std::size_t next_dose_ = 0;

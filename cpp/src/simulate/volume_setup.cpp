@@ -82,6 +82,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   number_pieces();
   place_fields();
   place_states();
+  place_followed();
   if (problem.plasma.program != nullptr) place_plasma();
   if (options.method == VolumeMethod::rkc2) {
     place_stabilized();
@@ -192,7 +193,7 @@ void VolumeEngine::place_transport() {
       const std::vector<double> out = spread(problem_.exchange_out_rates, e, num_exchanges, 0.0);
       for (std::int64_t k = 0; k < n; ++k) exchange_out[e * b.stride + k] = out[idx(k)] * volume[k];
     }
-    for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t k = 0; k < n && of.factor_state < 0; ++k)
       loss[of.mobile * b.stride + k] += exchange_out[e * b.stride + k];
   }
   sides_.resize(idx(m));
@@ -272,8 +273,8 @@ void VolumeEngine::place_transport() {
   b.inverse_fraction = inverse;
   b.loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
-  b.exchange = exchange;
-  b.exchange_out = exchange_out;
+  b.exchange = b.exchange_now = exchange;
+  b.exchange_out = b.exchange_out_now = exchange_out;
   b.exchange_mobile = exchange_mobile_.data();
   b.sides = side_pointers_.data();
   b.sides_out = side_out_pointers_.data();
@@ -414,6 +415,56 @@ void VolumeEngine::place_states() {
   b.schur = next;
 }
 
+/// What follows states of the tissue: rates of exchange, feeds of the plasma.
+void VolumeEngine::place_followed() {
+  VolumeBlock& b = block_;
+  const auto place_of = [&](std::int32_t state) {
+    const auto found = std::find(followed_.begin(), followed_.end(), state);
+    const auto place = static_cast<int>(found - followed_.begin());
+    if (found == followed_.end()) followed_.push_back(state);
+    return place;
+  };
+  for (const VolumeExchange& e : problem_.exchange) {
+    factor_of_.push_back(e.factor_state < 0 ? -1 : place_of(e.factor_state));
+    b.has_factors = b.has_factors || e.factor_state >= 0;
+  }
+  for (const VolumePlasmaFeed& f : problem_.plasma.feeds) {
+    feed_of_.push_back(place_of(f.tissue_state));
+    feed_factors_.push_back(f.factor);
+  }
+  b.factor_of = factor_of_.data();
+  b.num_feeds = static_cast<int>(feed_of_.size());
+  b.feed_of = feed_of_.data();
+  b.feed_factors = feed_factors_.data();
+  b.followed = followed_.data();
+  b.num_followed = static_cast<int>(followed_.size());
+  if (followed_.empty()) return;
+  feed_sums_ = AlignedBuffer(pieces_.size() * idx(sum_stride(b.num_feeds)));
+  const std::int64_t exchanges = b.num_exchanges * b.stride, mobile = b.num_mobile * b.stride;
+  const int ways = b.has_two_rates ? 2 : 1;
+  const std::int64_t moved = b.has_factors ? 2 * ways * exchanges + mobile : 0;
+  follow_ = AlignedBuffer(idx(b.num_followed * b.stride + moved));
+  b.follow = follow_.data();
+  if (!b.has_factors) return;
+  double* next = b.follow + b.num_followed * b.stride;
+  for (int way = 0; way < ways; ++way) {
+    b.rest_exchange[way] = way == 0 ? b.exchange : b.exchange_out;
+    b.own_exchange[way] = next;
+    b.own_exchange_now[way] = next + exchanges;
+    for (double* to : {b.own_exchange[way], b.own_exchange_now[way]})
+      std::copy_n(b.rest_exchange[way], exchanges, to);
+    next += 2 * exchanges;
+  }
+  b.rest_loss = b.loss;
+  b.own_loss = next;
+  b.exchange = b.own_exchange[0];
+  b.exchange_now = b.own_exchange_now[0];
+  b.exchange_out = b.own_exchange[ways - 1];
+  b.exchange_out_now = b.own_exchange_now[ways - 1];
+  b.loss = b.own_loss;
+  b.has_loss = true;
+}
+
 void VolumeEngine::place_plasma() {
   VolumeBlock& b = block_;
   const std::int64_t m = b.num_mobile;
@@ -434,6 +485,7 @@ void VolumeEngine::place_plasma() {
         for (std::int64_t out = 0; out < 2; ++out)
           exchange_sums_[idx((out * num_connected_ + connected_[idx(k)]) * b.num_exchanges + e)] +=
               (out == 0 ? b.exchange : b.exchange_out)[e * b.stride + k];
+  if (b.has_factors) rate_sums_.assign(pieces_.size() * exchange_sums_.size(), 0.0);
 }
 
 }  // namespace krogh::simulate

@@ -35,6 +35,17 @@ void VolumeEngine::place_outside(Member& self, int stage) {
         plasma.outside_factor[k] * self.plasma->kept(self.plasma->kept_of()[k]);
 }
 
+/// Rates that follow a state, and what the plasma hears of the tissue, at a stage's values.
+void VolumeEngine::follow(Member& self, int stage) {
+  VolumeBlock& b = self.block;
+  if (b.num_followed == 0) return;
+  add_up(self, feed_sums_, b.num_feeds, self.fed.data(),
+         [&](const VolumePiece& piece, double* own) {
+           KROGH_DISPATCH(volume_follow)(integrate::ros34pw2(), b, piece, stage, own);
+         });
+  if (self.plasma) self.plasma->feed(self.fed.data());
+}
+
 VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
   VolumeBlock& b = self.block;
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
@@ -46,6 +57,11 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
   b.diagonal = takes_adi(used) ? diagonal_.data() : nullptr;
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
+    each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
+      KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
+    });
+    self.team.wait();
+    follow(self, stage);
     std::fill(self.kept.begin(), self.kept.end(), 0.0);
     if (self.plasma && !is_two_way_) {  // known before the tissue is
       self.plasma->evaluate(stage, b.time, b.step, self.taken.data());
@@ -53,10 +69,6 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
       self.plasma->complete(stage, self.kept.data());
     }
     set_change(self);
-    each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
-      KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
-    });
-    self.team.wait();
     add_up(self, entering_sums_, num_entries_, self.entering.data(),
            [&](const VolumePiece& piece, double* own) {
              KROGH_DISPATCH(volume_transport)(b, piece, own);
@@ -88,6 +100,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
     failure = Attempt::not_solved;
     return false;
   }
+  if (stage == 0 && is_two_way_ && b.has_factors) sum_rates(self);
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
   if (b.diagonal != nullptr) {
     if (stage > 0) solve_adi(self, b.free);
@@ -126,8 +139,9 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
          [&](const VolumePiece& piece, double* own) {
            KROGH_DISPATCH(volume_correct)(b, piece, constants_.data(), stage, own);
          });
-  for (std::size_t e = 0; e < leaving.size(); ++e) {
-    double total = self.entering[e] + leaving[e];
+  for (std::size_t e = 0; e < self.ledger.size(); ++e) {
+    const std::size_t ways = leaving.size();
+    double total = e < ways ? self.entering[e] + leaving[e] : self.fed[e - ways];
     for (int s = 0; s < stage; ++s) total += tableau.c[stage][s] / b.step * self.stage_ledger[s][e];
     self.stage_ledger[stage][e] = total * b.step * tableau.gamma;
   }

@@ -112,6 +112,33 @@ void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes
   }
 }
 
+/// Values of the followed states at stage s, whose last unknowns are not completed yet.
+template <int L>
+void follow(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
+  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    if (s > 0) {
+      load_fields<L>(b, lanes);
+      expand<L>(b, lanes, block, s - 1);
+    }
+    for (int w = 0; w < b.num_followed; ++w) {
+      const long at = b.followed[w] * b.stride;
+      alignas(64) double value[static_cast<unsigned>(L)], u[static_cast<unsigned>(L)];
+      load<L>(b.y + at, lanes, value);
+      for (int t = 0; t < s; ++t) {
+        const double weight = tableau.a[s][t];
+        const double* unknown = row<L>(b, b.stage_rows[0] + b.followed[w]);
+        if (t < s - 1) {
+          load<L>(b.stages[t] + at, lanes, u);
+          unknown = u;
+        }
+        KROGH_SIMD
+        for (int l = 0; l < L; ++l) value[l] = fma_(weight, unknown[l], value[l]);
+      }
+      store<L>(value, lanes, b.follow + w * b.stride);
+    }
+  });
+}
+
 template <int L>
 void sizes(VolumeBlock& b, const VolumePiece& p, double* sums) {
   each_block<L>(b, p, [&](const Lanes& lanes, long) {
@@ -251,6 +278,17 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
 void volume_moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p,
                    int s) {
   moving(tableau, b, p, s);
+}
+
+void volume_follow(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s,
+                   double* fed) {
+  KROGH_BY_WIDTH(follow, tableau, b, p, s)
+  if (b.has_factors) follow_rates(b, p, s);
+  add_feeds(b, p, fed);
+}
+
+void volume_rate_sums(const VolumeBlock& b, const VolumePiece& p, double* sums) {
+  add_rates(b, p, sums);
 }
 
 void volume_transport(const VolumeBlock& b, const VolumePiece& p, double* entered) {

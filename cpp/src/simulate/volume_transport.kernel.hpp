@@ -115,12 +115,12 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
   const long first = p.first_row * nx, end = p.end_row * nx;
   for (int e = 0; e < b.num_exchanges; ++e) {
     const int j = b.exchange_mobile[e];
-    const double* rate = b.exchange + e * b.stride;
+    const double* rate = b.exchange_now + e * b.stride;
     const double* x = b.moving + j * b.stride;
     double* to = b.carried + j * b.stride;
     const double outside = b.outside[e];
     if (b.has_two_rates) {
-      const double* out = b.exchange_out + e * b.stride;
+      const double* out = b.exchange_out_now + e * b.stride;
       KROGH_SIMD
       for (long k = first; k < end; ++k) to[k] = fma_(rate[k], outside, fma_(-out[k], x[k], to[k]));
       continue;
@@ -155,8 +155,8 @@ KROGH_INLINE void each_at_side(const VolumeBlock& b, const VolumePiece& p, int s
 void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int e = 0; e < b.num_exchanges; ++e) {
-    const double* rate = b.exchange + e * b.stride;
-    const double* out = b.exchange_out + e * b.stride;
+    const double* rate = b.exchange_now + e * b.stride;
+    const double* out = b.exchange_out_now + e * b.stride;
     const double* x = b.moving + b.exchange_mobile[e] * b.stride;
     const double outside = b.outside[e];
     entered[e] +=
@@ -209,18 +209,25 @@ void add_leaving(const VolumeBlock& b, const VolumePiece& p, double* entered) {
     }
 }
 
-/// Points of one color in a row: voxel `first` + 2 i stands at place `at` + i of the level.
+/// Points of one color in a row: voxel `first` + 2 i is the i-th of the color in row `row` of the
+/// level.
 struct ColorRow {
   long first;
-  long at;
+  long row;
   long count;
 };
 
 KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
   const long y = r % b.shape[1], z = r / b.shape[1];
   const long shift = (color + y + z) & 1;
-  return {r * b.shape[0] + shift, (z + 1) * b.level.plane + (y + 1) * b.level.row,
+  return {r * b.shape[0] + shift, (z + 1) * (b.shape[1] + 2) + y + 1,
           (b.shape[0] - shift + 1) >> 1};
+}
+
+/// Where number `j` of these points stands in an array of the level with `per_point` numbers.
+KROGH_INLINE long place_of(const VolumeBlock& b, const ColorRow& c, int color, long j,
+                           long per_point) {
+  return ((2 * c.row + color) * per_point + j) * b.level.pitch;
 }
 
 /// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.
@@ -231,8 +238,7 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j)
         for (int l = 0; l < m; ++l) {
-          float* to =
-              b.level.local + (static_cast<long>(color) * m * m + j * m + l) * b.level.size + c.at;
+          float* to = b.level.local + place_of(b, c, color, j * m + l, m * m);
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
           const double* fraction = b.fraction + l * b.stride + c.first;
           const double* volume = b.volume + c.first;
@@ -257,7 +263,7 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* reduced = b.reduced + j * b.stride + c.first;
         const double* volume = b.volume + c.first;
         const double scale = 1.0 / b.unit[j];
@@ -268,7 +274,7 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
       if (!b.has_change) continue;
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double change = b.change[e] / b.unit[j];
         KROGH_SIMD
@@ -284,12 +290,12 @@ void supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         for (long i = 0; i < c.count; ++i) to[i] = 0.0F;
       }
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        float* to = b.right + place_of(b, c, color, j, m);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double given = outside[e] / b.unit[j];
         KROGH_SIMD
@@ -336,7 +342,7 @@ void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        const float* from = b.solution + (static_cast<long>(color) * m + j) * b.level.size + c.at;
+        const float* from = b.solution + place_of(b, c, color, j, m);
         double* to = target + j * b.stride + c.first;
         const double unit = b.unit[j];
         KROGH_SIMD
@@ -353,6 +359,61 @@ void add_exchanged(const VolumeBlock& b, const VolumePiece& p, const double* val
     const double* x = values + b.exchange_mobile[e] * b.stride;
     sums[e] += sum_of(first, end, [&](long k) { return rate[k] * x[k]; });
   }
+}
+
+/// Rates that follow a state of their voxel; at the start of a step also those of its linear
+/// systems.
+void follow_rates(const VolumeBlock& b, const VolumePiece& p, int s) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int j = 0; j < b.num_mobile && s == 0; ++j) {
+    const double* rest = b.rest_loss + j * b.stride;
+    double* loss = b.own_loss + j * b.stride;
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) loss[k] = rest[k];
+  }
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    if (b.factor_of[e] < 0) continue;
+    const double* factor = b.follow + b.factor_of[e] * b.stride;
+    for (int way = 0; way < (b.has_two_rates ? 2 : 1); ++way) {  // of what enters, and of C/eps
+      const double* rest = b.rest_exchange[way] + e * b.stride;
+      double* now = b.own_exchange_now[way] + e * b.stride;
+      double* rate = b.own_exchange[way] + e * b.stride;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) now[k] = rest[k] * factor[k];
+      if (s > 0) continue;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) rate[k] = now[k];
+    }
+    if (s > 0) continue;
+    const double* out = b.exchange_out + e * b.stride;
+    double* loss = b.own_loss + b.exchange_mobile[e] * b.stride;
+    KROGH_SIMD
+    for (long k = first; k < end; ++k) loss[k] += out[k];
+  }
+}
+
+/// What feeds of the plasma bring per time.
+void add_feeds(const VolumeBlock& b, const VolumePiece& p, double* fed) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int f = 0; f < b.num_feeds; ++f) {
+    const double* value = b.follow + b.feed_of[f] * b.stride;
+    fed[f] +=
+        b.feed_factors[f] * sum_of(first, end, [&](long k) { return b.volume[k] * value[k]; });
+  }
+}
+
+/// Sums of rate V by connected region, of what enters, then of what leaves.
+void add_rates(const VolumeBlock& b, const VolumePiece& p, double* sums) {
+  each_run(b, p, [&](long first, long end, std::int32_t region) {
+    if (region < 0) return;
+    double* own = sums + (b.regions == nullptr ? 0 : slot_of(p, region)) * 2 * b.num_exchanges;
+    for (int e = 0; e < b.num_exchanges; ++e) {
+      const double* rate = b.exchange + e * b.stride;
+      const double* out = b.exchange_out + e * b.stride;
+      own[e] += sum_of(first, end, [&](long k) { return rate[k]; });
+      own[b.num_exchanges + e] += sum_of(first, end, [&](long k) { return out[k]; });
+    }
+  });
 }
 
 /// Adds the answers to the unknowns of the plasma.

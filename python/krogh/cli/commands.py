@@ -214,7 +214,10 @@ def simulate(
 def demo(
     part: Annotated[
         str,
-        typer.Argument(help="tdm1 (which co-dose reaches every cell), erlotinib (data), or all."),
+        typer.Argument(
+            help="tdm1 (which co-dose reaches every cell), erlotinib (data), all (both of them),"
+            " or 3d (a tumour in 3-D with patchy vessels)."
+        ),
     ] = "all",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the CSV files and pictures.")
@@ -228,14 +231,18 @@ def demo(
     ] = "koch",
     tumours: Annotated[int, typer.Option(help="Virtual tumours for each regimen.")] = 500,
     seed: Annotated[int, typer.Option(help="Selects the random numbers.")] = 0,
+    size: Annotated[str, typer.Option(help="3d: edge of the box.")] = "1 mm",
+    spacing: Annotated[
+        str, typer.Option(help='3d: edge of a voxel; "10 um" takes ten times as long.')
+    ] = "20 um",
     progress: Annotated[
         bool, typer.Option("--progress/--quiet", help="A bar with the time left.")
     ] = True,
 ) -> None:
-    """Show the way from dose to response on two cases: tables, pictures, CSV files."""
+    """Show the way from dose to response on cases: tables, pictures, CSV files."""
     from krogh.cli.demo import DemoOptions, run_demo
 
-    options = DemoOptions(part, out, growth, tumours, seed, progress)
+    options = DemoOptions(part, out, growth, tumours, seed, progress, size, spacing)
     raise typer.Exit(run_demo(options, _console()))
 
 
@@ -281,7 +288,7 @@ def run(
         bool, typer.Option("--progress/--quiet", help="A bar with the time left, for long runs.")
     ] = True,
 ) -> None:
-    """Solve a study along a vessel: four-level table, picture, CSV files, results."""
+    """Solve a study along a vessel or in 3-D: four-level table, picture, CSV files, results."""
     from krogh.cli.study import RunOptions, run_study_file
 
     folder = (output or Path(f"krogh-{study.stem}")) if files else None

@@ -35,6 +35,8 @@ class DemoOptions:
     tumours: int = 500
     seed: int = 0
     progress: bool = True
+    size: str = "1 mm"
+    spacing: str = "20 um"
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,21 @@ def _tdm1(options: DemoOptions, report: Report) -> Shown:
     return shown(options.tumours, options.seed, report)
 
 
+def _volume(options: DemoOptions, report: Report) -> Shown:
+    from krogh.cli.demo_volume import shown
+
+    return shown(options.size, options.spacing, options.seed, report)
+
+
 _PARTS: Final[dict[str, tuple[Callable[[DemoOptions, Report], Shown], float]]] = {
     "tdm1": (_tdm1, 5.0),
     "erlotinib": (_erlotinib, 3.0),
 }
 """Parts in their order, with the seconds they take on two cores, for the bar."""
+_ALONE: Final[dict[str, tuple[Callable[[DemoOptions, Report], Shown], float]]] = {
+    "3d": (_volume, 30.0),
+}
+"""Parts that run only where they are asked for by name."""
 _RUNNING: Final = 0.75
 """Share of a part's time that it computes; the rest it draws and writes."""
 
@@ -92,7 +104,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     ------
     SpecError
         KG-132 for an unknown part, or a number of tumours below 2; KG-133 for a folder that cannot
-        be written.
+        be written; KG-166 for a box that is no whole number of voxels.
     """
     from krogh.demo.growth_laws import growth_law
     from krogh.draws import require_seed
@@ -102,9 +114,13 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         raise SpecError(f"KG-132: --tumours is at least 2, not {options.tumours}.")
     growth_law(options.growth)
     require_seed(options.seed)
+    if "3d" in names:
+        from krogh.demo.volume import demo_tumour
+
+        demo_tumour(options.size, options.spacing, options.seed)
     make_folder(options.folder)
     begin = time.monotonic()
-    total = sum(_PARTS[name][1] for name in names)
+    total = sum((_PARTS | _ALONE)[name][1] for name in names)
     before = 0.0
     written: list[Path] = []
     done: list[str] = []
@@ -112,7 +128,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         task = bar.add_task("", total=1.0)
         try:
             for name in names:
-                run, seconds = _PARTS[name]
+                run, seconds = (_PARTS | _ALONE)[name]
                 share = seconds / total
 
                 def report(
@@ -148,10 +164,11 @@ def run_demo(options: DemoOptions, console: Console) -> int:
 def _chosen(part: str) -> list[str]:
     if part == "all":
         return list(_PARTS)
-    if part not in _PARTS:
+    known = [*_PARTS, *_ALONE, "all"]
+    if part not in known:
         raise SpecError(
-            f"KG-132: the demo has no part {part!r}.{did_you_mean(part, [*_PARTS, 'all'])}"
-            f"  There are: {', '.join([*_PARTS, 'all'])}."
+            f"KG-132: the demo has no part {part!r}.{did_you_mean(part, known)}"
+            f"  There are: {', '.join(known)}."
         )
     return [part]
 

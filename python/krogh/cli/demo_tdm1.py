@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from krogh.cli.demo import Shown, Stopped
+from krogh.cli.screen import level_number
 from krogh.demo.tdm1 import RATIOS, TDM1Answer, TDM1Interrupted, answer_tdm1, label
 from krogh.demo.tdm1_pictures import draw_decision, draw_gradients, draw_sections
 from krogh.dose.plan import Plan
@@ -129,12 +130,4 @@ def _cell(row: Row | None) -> str:
     if row.target:
         return f"{row.value:.0f} {row.unit} {row.reached_text}"
     sign = "> " if row.at_least is not None and row.at_least[0] else ""
-    return f"{sign}{_number(row.value)}"
-
-
-def _number(value: float) -> str:
-    if not np.isfinite(value):
-        return "-"
-    if abs(value) >= 1e5:
-        return f"{value:.2e}".replace("e+0", "e")
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+    return f"{sign}{level_number(row.value)}"

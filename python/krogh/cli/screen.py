@@ -16,7 +16,7 @@ from rich.text import Text
 from krogh.doctor import OPTIONAL, REQUIRED, Report
 from krogh.table import ResultTable
 
-__all__ = ["print_report", "rich_table"]
+__all__ = ["level_number", "print_report", "rich_table"]
 
 
 def rich_table(
@@ -132,3 +132,12 @@ def print_report(report: Report, console: Console) -> None:
     console.print(checks)
     console.print("For a report, copy this line:")
     console.print(Text(report.line), soft_wrap=True)
+
+
+def level_number(value: float) -> str:
+    """Return a number of the four-level table as a demo prints it."""
+    if not math.isfinite(value):
+        return "-"
+    if abs(value) >= 1e5:
+        return f"{value:.2e}".replace("e+0", "e")
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -24,6 +24,7 @@ from krogh.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from krogh.study.result import StudyResult
+    from krogh.study.volume_result import TumourResult
 
 __all__ = ["RunOptions", "init_study", "print_levels", "run_study_file"]
 
@@ -59,6 +60,11 @@ name = "T-DM1"                 # krogh.library.drugs() lists them
 name = "NCI-N87"               # krogh.library.tumours() lists them
 # outer_radius = "75 um"       # half the distance between vessels
 # HER2.receptors_per_cell = "1e6 molecules/cell"
+# In 3-D: vessels in a box of tissue, or of a file; see "In a volume" in the guide.
+# kind = "generate"            # or "from_vessels" with vessels = "network.csv", "from_image"
+# size = "500 um"
+# spacing = "20 um"
+# pattern = "percolation"
 
 [settings]
 # cells = 64                   # of the line from the vessel to the farthest cell
@@ -132,7 +138,7 @@ def run_study_file(options: RunOptions, console: Console) -> int:
     from krogh.study.study import Study
 
     study = Study.load(options.path)
-    wants_limits = options.limits and study.settings.ranges
+    wants_limits = options.limits and study.settings.ranges and study.tumour_3d is None
     changes = _changes(options.sets)
     if changes:
         study = study.with_values(changes)
@@ -147,6 +153,11 @@ def run_study_file(options: RunOptions, console: Console) -> int:
             _remove_if_empty(options.folder)
         raise
     code = 0
+    if study.tumour_3d is not None:
+        print_levels(result, console)
+        if options.folder is not None:
+            _write_volume(result, options.folder, console)
+        return code
     result = replace(result, study=study)
     if wants_limits:
         try:
@@ -187,7 +198,7 @@ def _changes(texts: Sequence[str]) -> dict[str, str]:
 # --- screen ---------------------------------------------------------------------------------------
 
 
-def print_levels(result: StudyResult, console: Console) -> None:
+def print_levels(result: StudyResult | TumourResult, console: Console) -> None:
     """Print the four-level table and the lines below it."""
     console.print(Text(result._headline(), style="bold"))
     table = Table(header_style="bold")
@@ -232,12 +243,52 @@ def _write_files(result: StudyResult, folder: Path, console: Console) -> None:
         tables["limits.csv"] = limits_table(result.limits)
     if result.numbers is not None:
         tables["numbers.csv"] = result.numbers.table()
-    written = [write_whole(folder / name, table.to_csv) for name, table in tables.items()]
-    written.append(result.study.save(folder / "study_as_run.toml"))
     extras: tuple[Any, ...] = (
         lambda: _drawn(result, folder / "levels.png"),
         lambda: result.save(folder / "result.h5"),
     )
+    _write(result, tables, extras, folder, console)
+
+
+def _write_volume(result: TumourResult, folder: Path, console: Console) -> None:
+    """Write what a study in 3-D found: table, drug against distance, picture, every voxel."""
+    tables = {"table.csv": result.table()}
+    if result.has_depth:
+        tables["distance.csv"] = _against_distance(result)
+    if result.comparator is not None:
+        tables["well_mixed.csv"] = result.differences()
+    if result.numbers is not None:
+        tables["numbers.csv"] = result.numbers.table()
+    extras: tuple[Any, ...] = (
+        lambda: _drawn(result, folder / "levels.png"),
+        lambda: result.save(folder / "result.vtkhdf"),
+    )
+    _write(result, tables, extras, folder, console)
+
+
+def _against_distance(result: TumourResult) -> ResultTable:
+    """Return every output against the distance to the nearest vessel at the end of the run."""
+    columns: dict[str, list[Any]] = {"output": [], "unit": []}
+    for name in result.outputs:
+        table = result.against_distance(name)
+        count = len(table["distance"])
+        columns["output"] += [name] * count
+        columns["unit"] += [table.units["median"] or "1"] * count
+        for column in ("distance", "voxels", "median", "low", "high"):
+            columns.setdefault(column, []).extend(table[column].tolist())
+    return ResultTable(columns, {"distance": "um"})
+
+
+def _write(
+    result: Any,
+    tables: dict[str, ResultTable],
+    extras: Sequence[Any],
+    folder: Path,
+    console: Console,
+) -> None:
+    """Write tables, the study, and what needs further packages, and list the files."""
+    written = [write_whole(folder / name, table.to_csv) for name, table in tables.items()]
+    written.append(result.study.save(folder / "study_as_run.toml"))
     for write in extras:
         try:
             written.append(write())
@@ -247,6 +298,6 @@ def _write_files(result: StudyResult, folder: Path, console: Console) -> None:
         console.print(f"wrote {escape(str(path))}", highlight=False)
 
 
-def _drawn(result: StudyResult, path: Path) -> Path:
+def _drawn(result: StudyResult | TumourResult, path: Path) -> Path:
     result.plot(path=path)
     return path

@@ -10,8 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from krogh.demo.erlotinib import GROUPS, ErlotinibAnswer
-from krogh.plot import COLORS
-from krogh.table import require_extra
+from krogh.plot import COLORS, new_figure, tidy_axes
 
 __all__ = ["draw_dose", "draw_growth", "draw_plasma"]
 
@@ -19,25 +18,11 @@ _POINTS: Final = 121
 _LAST_DAY: Final = 30.0
 
 
-def _figure(width: float, height: float) -> Any:
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    figure.set_layout_engine("constrained")
-    return figure
-
-
-def _tidy(axes: Any) -> None:
-    axes.grid(True, color="0.9", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def draw_plasma(answer: ErlotinibAnswer) -> Any:
     """Draw measured and fitted plasma concentrations after one dose of 100 mg/kg."""
     fit = answer.plasma
-    figure = _figure(5.2, 3.6)
+    figure = new_figure(5.2, 3.6)
+    figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
     hours = np.linspace(0.0, 24.0, 241)[1:]
     course = fit.simulate("100 mg/kg oral", times=(hours, "h"), metrics=False, progress=False)
@@ -51,7 +36,7 @@ def draw_plasma(answer: ErlotinibAnswer) -> Any:
     axes.set_ylabel("erlotinib in plasma (mg/L)")
     axes.set_title("one oral dose of 100 mg/kg, 14 mice", fontsize=10, loc="left")
     axes.legend(frameon=False)
-    _tidy(axes)
+    tidy_axes(axes)
     return figure
 
 
@@ -64,7 +49,8 @@ def draw_growth(answer: ErlotinibAnswer) -> Any:
     rows = fit.observations
     group, time = (np.asarray(table[name], dtype=float) for name in ("GROUP", "TIME"))
     is_dose = np.asarray(table["EVID"]) == 1
-    figure = _figure(9.2, 3.5)
+    figure = new_figure(9.2, 3.5)
+    figure.set_layout_engine("constrained")
     panels = figure.subplots(1, len(GROUPS), sharex=True, sharey=True)
     for axes, (number, dose) in zip(panels, GROUPS.items(), strict=True):
         count = 0
@@ -94,7 +80,7 @@ def draw_growth(answer: ErlotinibAnswer) -> Any:
         axes.set_title(f"{name}, {count} mice", fontsize=10, loc="left")
         axes.set_xlabel("time (d)")
         axes.set_xticks([0, 10, 20, 30])
-        _tidy(axes)
+        tidy_axes(axes)
     panels[0].set_yscale("log")
     # One volume of 0.00005 cm^3 would take half of every panel.
     low = float(np.sort(rows["DV"])[1])
@@ -122,7 +108,8 @@ def draw_dose(answer: ErlotinibAnswer) -> Any:
     """Draw net growth against daily dose, and the courses predicted at some doses."""
     still = answer.standstill
     highest = 1.6 * max(still.high, 62.5)
-    figure = _figure(9.2, 3.7)
+    figure = new_figure(9.2, 3.7)
+    figure.set_layout_engine("constrained")
     left, right = figure.subplots(1, 2)
     doses = np.linspace(0.0, highest, _POINTS)
     middle, low, high = answer.net_growth(doses)
@@ -148,7 +135,7 @@ def draw_dose(answer: ErlotinibAnswer) -> Any:
         "net growth of a small tumour (1/d)" if still.size == 0.0 else "net growth (1/d)"
     )
     left.legend(frameon=False, loc="lower left")
-    _tidy(left)
+    tidy_axes(left)
 
     days = np.linspace(0.0, _LAST_DAY, _POINTS)
     shown = [0.0, 25.0, still.dose, 100.0]
@@ -166,7 +153,7 @@ def draw_dose(answer: ErlotinibAnswer) -> Any:
     right.set_xlabel("time (d); treatment from day 3 on")
     right.set_ylabel("predicted volume (cm³)")
     right.legend(frameon=False, fontsize=9)
-    _tidy(right)
+    tidy_axes(right)
     return figure
 
 

@@ -10,32 +10,17 @@ from typing import Any, Final
 import numpy as np
 
 from krogh.demo.tdm1 import CONFIDENCE, DOSE, TDM1Answer, label
-from krogh.plot import COLORS
-from krogh.table import require_extra
+from krogh.plot import COLORS, new_figure, tidy_axes
 
 __all__ = ["draw_decision", "draw_gradients", "draw_sections"]
 
 _STYLES: Final = ("-", "--", "-.", ":")
 
 
-def _figure(width: float, height: float) -> Any:
-    require_extra("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    figure.set_layout_engine("constrained")
-    return figure
-
-
-def _tidy(axes: Any) -> None:
-    axes.grid(True, color="0.9", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def draw_gradients(answer: TDM1Answer) -> Any:
     """Draw plasma against time, and free drug, occupancy and uptake against distance."""
-    figure = _figure(9.6, 6.4)
+    figure = new_figure(9.6, 6.4)
+    figure.set_layout_engine("constrained")
     plasma, free, occupancy, uptake = figure.subplots(2, 2).ravel()
     for k, (ratio, result) in enumerate(answer.results.items()):
         look: dict[str, Any] = {"color": COLORS[k], "ls": _STYLES[k], "lw": 1.7}
@@ -87,7 +72,7 @@ def draw_gradients(answer: TDM1Answer) -> Any:
         (uptake, "4 effect, 24 h"),
     ):
         axes.set_title(title, fontsize=10, loc="left")
-        _tidy(axes)
+        tidy_axes(axes)
     handles = free.get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
@@ -97,7 +82,8 @@ def draw_sections(answer: TDM1Answer) -> Any:
     """Draw the tissue cylinder of each ratio in cross-section: occupancy above, uptake below."""
     from matplotlib.colors import LogNorm, Normalize
 
-    figure = _figure(9.6, 5.2)
+    figure = new_figure(9.6, 5.2)
+    figure.set_layout_engine("constrained")
     grid = figure.subplots(2, len(answer.results), squeeze=False)
     kinds: tuple[tuple[str, str, float, Any, str], ...] = (
         ("occupancy_HER2", "HER2 occupied (%)", 100.0, Normalize(0.0, 100.0), "cividis"),

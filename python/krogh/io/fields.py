@@ -19,7 +19,7 @@ from krogh.space.grid import Grid
 from krogh.table import require_extra
 from krogh.units import convert, dimension, format_number, parse_quantity
 
-__all__ = ["Fields"]
+__all__ = ["Fields", "record_number"]
 
 
 class Fields(Mapping[str, LabeledArray]):
@@ -105,17 +105,7 @@ class Fields(Mapping[str, LabeledArray]):
         SpecError
             KG-119 for a time that is not there.
         """
-        if time is None:
-            return self.times.size - 1
-        wanted = parse_quantity(time, "time").to(self.time_unit)
-        near = int(np.argmin(np.abs(self.times - wanted)))
-        scale = max(abs(wanted), float(np.abs(self.times).max()))
-        if abs(self.times[near] - wanted) > 1e-9 * scale:
-            raise SpecError(
-                f"KG-119: there is no record at {time}; the nearest is"
-                f" {format_number(float(self.times[near]))} {self.time_unit}."
-            )
-        return near
+        return record_number(self.times, self.time_unit, time)
 
     def image(self, name: str, time: Any = None) -> Image:
         """Return one field at one time (the last if left out) as an image."""
@@ -195,3 +185,24 @@ class Fields(Mapping[str, LabeledArray]):
             f"<Fields: {', '.join(self) or 'none'}; {times}"
             f" {format_number(float(self.times[-1]))} {self.time_unit} on {self.grid!r}>"
         )
+
+
+def record_number(times: NDArray[np.float64], unit: str, time: Any) -> int:
+    """Return the number of a recorded time, with unit; the last one for None.
+
+    Raises
+    ------
+    SpecError
+        KG-119 for a time that is not there.
+    """
+    if time is None:
+        return times.size - 1
+    wanted = parse_quantity(time, "time").to(unit)
+    near = int(np.argmin(np.abs(times - wanted)))
+    scale = max(abs(wanted), float(np.abs(times).max()))
+    if abs(times[near] - wanted) > 1e-9 * scale:
+        raise SpecError(
+            f"KG-119: there is no record at {time}; the nearest is"
+            f" {format_number(float(times[near]))} {unit}."
+        )
+    return near

@@ -192,6 +192,13 @@ def line_problem(
         curves=given_curves(tissue, plasma or {}, systemic, count),
         volume=tumour_volume_of(tumour_volume, systemic, count),
     )
+    for transport in tissue.model.transports.values():
+        if transport.vessel_factor is not None:
+            raise SpecError(
+                f"KG-164: the {transport.label} has the vessel factor"
+                f" {transport.vessel_factor!r}; a line has one vessel, which is there.  It serves"
+                " krogh.simulate_volume and krogh.line.well_mixed."
+            )
     problem.flow = fluid_velocity(velocity, problem)
     problem.fields = {name: _field(problem, name, given) for name, given in fields.items()}
     problem.mobiles = tuple(
@@ -278,10 +285,29 @@ def tumour_volume_of(given: Any, systemic: CompiledModel | None, count: int) -> 
 
 
 def given_curves(
-    tissue: CompiledModel, plasma: Mapping[str, Any], systemic: CompiledModel | None, count: int
+    tissue: CompiledModel,
+    plasma: Mapping[str, Any],
+    systemic: CompiledModel | None,
+    count: int,
+    *,
+    beside: bool = False,
 ) -> dict[str, Curve]:
-    """Return given plasma curves; SpecError KG-162, KG-165 for what does not fit."""
-    if plasma and systemic is not None:
+    """Return given plasma curves; SpecError KG-162, KG-165 for what does not fit.
+
+    Parameters
+    ----------
+    beside
+        Whether curves of what the systemic model does not have may stand beside it.
+    """
+    if plasma and systemic is not None and beside:
+        model = systemic.model
+        for name in plasma:
+            if name in model.species or name in model.analysis.definitions or name in model.outputs:
+                raise SpecError(
+                    f"KG-162: plasma {name!r} is given as a curve, but the systemic model"
+                    f" {model.name!r} has it; leave the curve out, or rename one of them."
+                )
+    elif plasma and systemic is not None:
         raise SpecError(
             "KG-162: give either plasma curves or a systemic model; the curve of a model comes from"
             " the model."
@@ -342,7 +368,7 @@ def mobile_of(problem: LineProblem, name: str) -> Mobile:
     state = tissue.state_index(name)
     if transport.plasma is None:
         return Mobile(state, transport)
-    if systemic is not None:
+    if systemic is not None and transport.plasma not in problem.curves:
         two_way = problem.volume is not None
         return Mobile(
             state, transport, supply=supply_of(transport, tissue, systemic, two_way=two_way)

@@ -124,6 +124,8 @@ def _plasma(
             per = per * values.value(volume)
         total += per[:, None] * outcome.plasma[:, :, i]
         start[:, 0] += per * values.value(c.model.analysis.starts[species])
+        if i in outcome.fed:
+            given += per[:, None] * outcome.fed[i]
         mine = doses.states == i
         for k, time in enumerate(grid):
             so_far = mine & (doses.times <= time)

@@ -29,7 +29,8 @@ def well_mixed(
 ) -> Model:
     """Return the model of a tissue without gradients, for `krogh.simulate`.
 
-    Every mobile species exchanges as ``P S/V (free_in_plasma plasma - C/eps)`` with the surface of
+    Every mobile species exchanges as ``P S/V (free_in_plasma plasma - C/eps)``, times its
+    vessel factor where it has one, with the surface of
     the supplying wall S and the volume V of the shape (Thurber & Wittrup 2012, doi
     10.1016/j.jtbi.2012.08.034); its outputs are those of the tissue and of the systemic model.
 
@@ -126,6 +127,8 @@ def _exchange(
     inside = transport.inside
     difference = -inside if outside is None else outside - inside
     flow = transport.permeability * Symbol(SURFACE) * difference
+    if transport.vessel_factor is not None:
+        flow = Symbol(transport.vessel_factor) * flow
     found: list[Component] = [
         Rate(transport.species, flow, name=f"exchange_of_{transport.species}")
     ]

@@ -74,6 +74,8 @@ class Outcome:
         Shape (lines, records, plasma states); None without a systemic model.
     vessel
         Concentrations in the segments of a capillary, shape (lines, records, segments, mobiles).
+    fed
+        What states of the plasma heard of a volume, added up in time, each shape (records,).
     d_values, d_contents, d_plasma
         Derivatives, with an axis of directions after that of records; None if none were asked for.
     """
@@ -94,6 +96,7 @@ class Outcome:
     d_plasma: Floats | None = None
     d_entered: Floats | None = None
     vessel: Floats | None = None
+    fed: dict[int, Floats] = field(default_factory=dict)
     stopped: bool = False
     reason: str = ""
     """Why the line solver could not take it, where cells stand in for it."""

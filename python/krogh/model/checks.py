@@ -213,6 +213,8 @@ class Analysis:
                 self._require_species(name, event.label)
         for transport in parts.transports.values():
             self._require_species(transport.species, transport.label)
+            if transport.vessel_factor is not None:
+                self._require_species(transport.vessel_factor, f"{transport.label}, vessel factor")
 
     def _require_species(self, name: str, where: str) -> None:
         species = self.parts.species
@@ -460,15 +462,29 @@ class Analysis:
         name = transport.species
         unit = self.parts.species[name].unit
         found = self.dimensions[name]
-        if found[_LENGTH_INDEX] != -3 and found != _PRESSURE:
+        if found[_LENGTH_INDEX] != -3 and found not in (_PRESSURE, DIMENSIONLESS):
             raise UnitError(
-                f"KG-121: {transport.label}: only concentrations and pressures move; {name!r} is in"
-                f" {unit or '1'}."
+                f"KG-121: {transport.label}: only concentrations, pressures and shares of the"
+                f" volume move; {name!r} is in {unit or '1'}."
             )
+        self._check_vessel_factor(transport)
         for what, expression, needed in transport_expressions(transport):
             where = f"{what} in the {transport.label}"
             self._require_constant(expression, where)
             require(expression, needed, self.scope, where, what)
+
+    def _check_vessel_factor(self, transport: Transport) -> None:
+        name = transport.vessel_factor
+        if name is None:
+            return
+        if self.dimensions[name] != DIMENSIONLESS:
+            raise UnitError(
+                f"KG-121: {transport.label}: the vessel factor {name!r} must have no unit, it is in"
+                f" {self.parts.species[name].unit}."
+            )
+        if name in self.parts.transports or self.parts.species[name].may_be_negative:
+            why = "moves" if name in self.parts.transports else "may be negative"
+            raise SpecError(f"KG-112: {transport.label}: the vessel factor {name!r} {why}.")
 
     def _check_event(self, event: Event) -> None:
         dimension_of(event.when, self.scope, event.label)

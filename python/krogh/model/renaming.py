@@ -51,6 +51,7 @@ def renamed(component: Component, mapping: Mapping[str, str]) -> Component:
     elif isinstance(component, Transport):
         fields["species"] = name(component.species)
         fields["plasma"] = name(component.plasma)
+        fields["vessel_factor"] = name(component.vessel_factor)
     elif isinstance(component, Variability):
         fields["names"] = tuple(name(n) for n in component.names)
     elif isinstance(component, Event):

@@ -51,6 +51,10 @@ class Transport(Component):
         What the supplying wall is; a membrane if `permeability` is given, else closed.
     retardation : str or Expression
         Of convection: the species moves with ``retardation`` times the velocity of the fluid.
+    vessel_factor : str, optional
+        A species without unit that does not move, by which the exchange with vessels that lie
+        within a voxel is multiplied: the part of them that works (`krogh.model.effect.vessels`).
+        The one vessel of a line has no such part.
     """
 
     what: ClassVar[str] = "transport"
@@ -64,6 +68,7 @@ class Transport(Component):
     wall: Wall | None = None
     retardation: Formula = _ONE
     note: str = ""
+    vessel_factor: Name | None = None
 
     if TYPE_CHECKING:
 
@@ -79,6 +84,7 @@ class Transport(Component):
             wall: Wall | None = None,
             retardation: Text = 1.0,
             note: str = "",
+            vessel_factor: str | None = None,
         ) -> None: ...
 
     @property
@@ -108,6 +114,8 @@ class Transport(Component):
                 f"KG-112: nothing of {self.plasma!r} passes a closed wall; give 'permeability', or"
                 " wall='fixed', or leave 'plasma' out."
             )
+        if self.vessel_factor is not None and kind != "membrane":
+            raise SpecError(f"KG-112: 'vessel_factor' belongs to a membrane; the wall is {kind!r}.")
         if self.plasma is None and self.free_in_plasma != _ONE:
             raise SpecError("KG-112: 'free_in_plasma' belongs to 'plasma', which is not given.")
         for what in ("diffusivity", "void_fraction", "permeability"):

@@ -6,7 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 from krogh.model import notation
-from krogh.model.expression import Expression, Number, Operation
+from krogh.model.expression import Expression, Number, Operation, Symbol
 from krogh.model.transport import Transport
 
 __all__ = ["moved_html", "moved_latex", "moved_text", "wall_html", "wall_latex", "wall_text"]
@@ -48,6 +48,8 @@ def _driven(transport: Transport) -> Expression:
     difference = transport.outside - transport.inside
     if transport.plasma is None:
         difference = -transport.inside
+    if transport.vessel_factor is not None:
+        return transport.permeability * Symbol(transport.vessel_factor) * difference
     return transport.permeability * difference
 
 

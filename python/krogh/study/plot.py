@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.plot import COLORS, new_figure
+from krogh.plot import COLORS, new_figure, tidy_axes
 from krogh.study.levels import time_position
 from krogh.units import format_number
 from krogh.whole_files import write_whole
@@ -108,9 +108,7 @@ def _dress(axes: Any, title: str, x: str, y: str) -> None:
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.grid(True, color="0.9", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy_axes(axes)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8.5)
 

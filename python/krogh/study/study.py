@@ -6,16 +6,14 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krogh.dosing import Dose, Regimen
-from krogh.errors import Error, SpecError, did_you_mean
+from krogh.errors import SpecError, did_you_mean
 from krogh.study import words, writing
-from krogh.study.document import Place, Settings, parsed, read_text
+from krogh.study.document import Settings
+from krogh.study.in_text import InText
 from krogh.study.medium import Curve, medium_model
-from krogh.study.toml_text import toml_text
-from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
     from krogh.dose import Target
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Study"]
 
 
-class Study:
+class Study(InText):
     """What is asked: which drugs, in which tumour, of whom, how dosed, and what must be reached.
 
     Immutable; changes make another study.
@@ -145,11 +143,6 @@ class Study:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError("a Study does not change")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self._tumour_3d is not None and self._tumour_3d.recipe is None:
-            return _rebuilt, (writing.arguments_of_study(self),)
-        return Study.from_toml, (self.to_toml(), "the study")
 
     # --- what it consists of ----------------------------------------------------------------------
 
@@ -441,79 +434,7 @@ class Study:
         """Return the study with other arguments of the constructor."""
         return Study(**{**writing.arguments_of_study(self), **fields})
 
-    # --- documents --------------------------------------------------------------------------------
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the study as plain data; `from_document` reads it back.
-
-        Raises
-        ------
-        SpecError
-            KG-140 for a tumour in 3-D that was made of arrays.
-        """
-        return writing.document_of_study(self)
-
-    @classmethod
-    def from_document(cls, content: Mapping[str, Any], where: str = "the study") -> Study:
-        """Return the study that plain data describe; see `krogh.study.document`.
-
-        Raises
-        ------
-        SpecError
-            KG-103 for an unknown key or name, KG-140 for what is missing or of a wrong kind.
-        """
-        return cls._of(content, Place(where))
-
-    @classmethod
-    def from_toml(cls, text: str, where: str = "the study") -> Study:
-        """Return the study of a TOML text; errors say in which line."""
-        place = Place(where, text)
-        return cls._of(parsed(text, place), place)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Study:
-        """Return the study of a file (TOML); files that it names lie beside it.
-
-        Raises
-        ------
-        SpecError
-            KG-140 for a file that cannot be read, KG-103 for an unknown key with its line, and the
-            errors of the constructor.
-        """
-        path = Path(path)
-        place = Place(path.name, read_text(path), path.resolve().parent)
-        return cls._of(parsed(place.text, place), place)
-
-    @classmethod
-    def _of(cls, content: Mapping[str, Any], place: Place) -> Study:
-        arguments = writing.arguments_of_document(content, place)
-        try:
-            return cls(**arguments)
-        except Error as error:
-            raise writing.placed(error, place) from None
-
-    def to_toml(self) -> str:
-        """Return the study as TOML; `from_toml` reads it back to an equal study."""
-        return toml_text(self.to_document())
-
-    def save(self, path: str | Path) -> Path:
-        """Write the study as TOML.
-
-        Raises
-        ------
-        SpecError
-            KG-133 for a path that cannot be written.
-        """
-        text = self.to_toml()
-        return write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
-
     # --- text -------------------------------------------------------------------------------------
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Study) and writing.identity_of(self) == writing.identity_of(other)
-
-    def __hash__(self) -> int:
-        return hash(writing.identity_of(self))
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<14}{value}" for name, value in words.facts_of(self))
@@ -529,7 +450,3 @@ class Study:
             raise AttributeError(name)
         known = [n for n in dir(type(self)) if not n.startswith("_")]
         raise AttributeError(f"a study has no attribute {name!r}.{did_you_mean(name, known)}")
-
-
-def _rebuilt(arguments: dict[str, Any]) -> Study:
-    return Study(**arguments)

@@ -12,18 +12,21 @@ changes what is given; see `krogh.library.tumours`.
 """
 
 from krogh.library.tumour_spec import Tumour
+from krogh.tumour.boxes import from_vessels, generate
 from krogh.tumour.from_image import from_image
 from krogh.tumour.lesion_map import lesion_map
 from krogh.tumour.lesion_result import LesionMap, VoxelFailure
 from krogh.tumour.lesions_result import Lesions
+from krogh.tumour.living import Living
 from krogh.tumour.several_lesions import Lesion, lesions
 from krogh.tumour.shapes import krogh_cylinder, slab, spheroid
-from krogh.tumour.volume import Tumour3D, from_vessels, generate
+from krogh.tumour.volume import Tumour3D
 
 __all__ = [
     "Lesion",
     "LesionMap",
     "Lesions",
+    "Living",
     "Tumour",
     "Tumour3D",
     "VoxelFailure",

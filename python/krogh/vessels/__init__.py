@@ -7,6 +7,7 @@ from krogh.vessels import generate
 from krogh.vessels.balance import balanced_flow
 from krogh.vessels.distance import distance_to_vessel, nearest_segment
 from krogh.vessels.estimate import EstimateReport, estimate_flow
+from krogh.vessels.extraction import Extraction, extraction
 from krogh.vessels.files import read, read_csv, write, write_csv
 from krogh.vessels.flow import FlowReport, junction_errors, solve_flow, wall_shear_stress
 from krogh.vessels.frame import VoxelFrame
@@ -28,6 +29,7 @@ __all__ = [
     "BloodOxygen",
     "Boundary",
     "EstimateReport",
+    "Extraction",
     "FlowReport",
     "MaskReport",
     "OxygenField",
@@ -44,6 +46,7 @@ __all__ = [
     "balanced_flow",
     "distance_to_vessel",
     "estimate_flow",
+    "extraction",
     "from_mask",
     "generate",
     "intravascular_resistance",

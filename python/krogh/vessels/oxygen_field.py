@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from krogh.errors import DataError, SolverError
+from krogh.space.steady import SteadySolver
 from krogh.vessels.checks import first_few, length_um
-from krogh.vessels.frame import VoxelFrame
 from krogh.vessels.network import VesselNetwork
 from krogh.vessels.oxygen import (
     BloodOxygen,
@@ -28,7 +28,8 @@ __all__ = ["OxygenField", "TissueOxygen", "oxygen_field"]
 
 Floats = NDArray[np.float64]
 
-_FORCING: Final = 1e-3
+_LARGEST_FORCING: Final = 0.1
+_LEAST_FORCING: Final = 1e-3
 """Residual of a linear solve over its right side: Newton's method removes what is left."""
 
 _NOTHING: Final = 1e30
@@ -120,6 +121,7 @@ def oxygen_field(
     resistance: ArrayLike | None = None,
     tolerance: float = 1e-6,
     max_iterations: int = 50,
+    num_threads: int = 0,
 ) -> OxygenField:
     """Return oxygen in tissue and blood in steady state, both ways coupled.
 
@@ -142,6 +144,8 @@ def oxygen_field(
         Change of the pressures, mmHg, at which Newton's method ends.
     max_iterations
         After which it fails.
+    num_threads
+        0: as many as are granted.
 
     Notes
     -----
@@ -165,7 +169,7 @@ def oxygen_field(
     voxels = voxelize(network, grid, kernel_radius=kernel_radius)
     wall = intravascular_resistance(network.diameter) if resistance is None else resistance
     around = _around(network, voxels, length_um(kernel_radius, "kernel_radius"), law)
-    problem = _Coupled(network, voxels, inlet, law, hold, np.asarray(wall) + around)
+    problem = _Coupled(network, voxels, inlet, law, hold, np.asarray(wall) + around, num_threads)
     return problem.solve(tolerance, max_iterations)
 
 
@@ -186,7 +190,7 @@ def _around(network: VesselNetwork, voxels: VesselVoxels, rho: float, law: Tissu
 
 
 class _Coupled:
-    """Residual and Jacobian of tissue and blood."""
+    """Residual and Jacobian of tissue and blood; arrays over all voxels, zero within vessels."""
 
     def __init__(
         self,
@@ -196,6 +200,7 @@ class _Coupled:
         law: TissueOxygen,
         hold: BloodOxygen,
         resistance: Floats,
+        num_threads: int,
     ) -> None:
         from scipy.sparse import diags
 
@@ -203,8 +208,9 @@ class _Coupled:
         self.law, self.hold = law, hold
         self.order, self.rate = carrying_flow(network)
         self.inside = ~voxels.lumen.ravel()
-        self.volume = voxels.frame.volumes.ravel()[self.inside]
-        weights = voxels.weights.tocsc()[:, np.flatnonzero(self.inside)].tocsr()
+        self.whole = bool(self.inside.all())
+        self.volume = np.where(self.inside, voxels.frame.volumes.ravel(), 0.0)
+        weights = voxels.weights
         self.length = np.asarray(weights.sum(axis=1)).ravel()
         with np.errstate(divide="ignore"):
             share = np.where(self.length > 0.0, 1.0 / self.length, 0.0)
@@ -212,42 +218,63 @@ class _Coupled:
             scaled = np.where(self.length > 0.0, resistance * network.lengths * share, _NOTHING)
         self.resistance = scaled
         self.average = (diags(share) @ weights).tocsr()
-        self.diffusion = law.conductivity * _laplacian(voxels.frame, self.inside)
+        self.spread = self.average.T.tocsr()
         # The wall of a resolved vessel gives to each of its voxels by the pressure there; the mean
         # and the differences from it are two linear parts, of which the blood feels the first.
-        order = self.order
-        wide = np.where(voxels.resolved & ~order.stagnant, network.lengths / self.resistance, 0.0)
-        local = diags(np.asarray(self.average.T @ wide))
-        self.diffusion = (
-            self.diffusion + local - self.average.T @ diags(wide) @ self.average
-        ).tocsr()
+        self.wide = np.where(
+            voxels.resolved & ~self.order.stagnant, network.lengths / self.resistance, 0.0
+        )
+        self.of_walls = self.spread @ self.wide
+        self.solver = SteadySolver(
+            voxels.frame.faces,
+            law.conductivity,
+            inside=None if self.whole else ~voxels.lumen,
+            num_threads=num_threads,
+        )
+        self._put_absorption(self.of_walls)
+
+    def _put_absorption(self, amounts: Floats) -> None:
+        """Let voxels absorb amounts per pressure."""
+        rate = np.divide(
+            amounts, self.volume, out=np.zeros(self.volume.size), where=self.volume > 0.0
+        )
+        self.solver.set_absorption(rate)
+        self.absorbed = amounts
+
+    def _diffuse(self, pressure: Floats) -> Floats:
+        """Return what leaves each voxel by diffusion and through walls of resolved vessels."""
+        found: Floats = self.solver.apply(pressure) + (self.of_walls - self.absorbed) * pressure
+        if self.wide.any():
+            found -= self.spread @ (self.wide * (self.average @ pressure))
+        return found
 
     def solve(self, tolerance: float, max_iterations: int) -> OxygenField:
         """Return the solution by Newton's method."""
-        from scipy.sparse.linalg import LinearOperator, bicgstab, spilu
+        from scipy.sparse.linalg import LinearOperator, bicgstab
 
         known = np.asarray(self.inlet, dtype=np.float64)
-        pressure = np.full(self.volume.size, 0.5 * float(np.nanmax(known)))
+        pressure = np.where(self.inside, 0.5 * float(np.nanmax(known)), 0.0)
+        size = (pressure.size, pressure.size)
         residual, blood, slope = self._residual(pressure)
+        forcing = _LARGEST_FORCING
         for iteration in range(1, max_iterations + 1):
             coupling, local = self._coupling(blood)
-            matrix = self.diffusion.copy()
-            matrix.setdiag(matrix.diagonal() + self.volume * slope)
+            thin = self.spread @ local
+            used = self.volume * slope
+            self._put_absorption(self.of_walls + used + thin)
 
-            def apply(x: Floats, matrix: Any = matrix, coupling: Any = coupling) -> Floats:
-                found: Floats = matrix @ x + self.average.T @ coupling(self.average @ x)
+            def apply(x: Floats, coupling: Any = coupling, thin: Floats = thin) -> Floats:
+                around = self.average @ x
+                found: Floats = self.solver.apply(x) - thin * x
+                found += self.spread @ (coupling(around) - self.wide * around)
                 return found
 
-            rough = matrix.tocsc()
-            rough.setdiag(rough.diagonal() + np.asarray(self.average.T @ local))
-            guess = spilu(rough.tocsc(), drop_tol=1e-3, fill_factor=6.0)
-            size = (self.volume.size, self.volume.size)
             step, info = bicgstab(
                 LinearOperator(size, matvec=apply),
                 -residual,
-                rtol=_FORCING,
+                rtol=forcing,
                 maxiter=1000,
-                M=LinearOperator(size, matvec=guess.solve),
+                M=LinearOperator(size, matvec=self.solver.precondition),
             )
             if info != 0:
                 raise SolverError(
@@ -258,11 +285,16 @@ class _Coupled:
             for share in (1.0, 0.5, 0.25, 0.125):
                 new = pressure + share * step
                 residual, blood, slope = self._residual(new)
-                if np.linalg.norm(residual) < before or share == 0.125:
+                after = float(np.linalg.norm(residual))
+                if after < before or share == 0.125:
                     break
             pressure = new
-            if share == 1.0 and np.abs(step).max() <= tolerance:
+            change = float(np.abs(step).max())
+            if share == 1.0 and change <= tolerance:
                 return self._field(pressure, blood, iteration)
+            # Eisenstat & Walker 1996, SIAM J Sci Comput 17:16, choice 2 with gamma 0.9; never so
+            # loose that a small step is one that was not solved.
+            forcing = min(_LARGEST_FORCING, max(_LEAST_FORCING, 0.9 * (after / before) ** 2))
         raise SolverError(
             f"KG-325: the oxygen field does not settle: pressures still change by"
             f" {np.abs(step).max():.1e} mmHg after {max_iterations} steps."
@@ -274,8 +306,8 @@ class _Coupled:
             self.network, self.inlet, outside, blood=self.hold, resistance=self.resistance
         )
         used, slope = self.law.rate(pressure)
-        gain = np.asarray(self.average.T @ blood.exchange)
-        return self.diffusion @ pressure + self.volume * used - gain, blood, slope
+        rest = self._diffuse(pressure) + self.volume * used - self.spread @ blood.exchange
+        return rest, blood, slope
 
     def _coupling(self, blood: SteadyOxygen) -> tuple[Any, Floats]:
         """Return minus the derivative of what vessels give by the pressures around, as a function.
@@ -318,8 +350,7 @@ class _Coupled:
         return coupling, gives * (1.0 - own)
 
     def _field(self, pressure: Floats, blood: SteadyOxygen, iterations: int) -> OxygenField:
-        field = np.full(self.voxels.frame.num_voxels, np.nan)
-        field[self.inside] = pressure
+        field = np.where(self.inside, pressure, np.nan)
         used, _ = self.law.rate(pressure)
         return OxygenField(
             pressure=field.reshape(self.voxels.frame.shape),
@@ -329,31 +360,3 @@ class _Coupled:
             supplied=float(blood.exchange.sum()),
             iterations=iterations,
         )
-
-
-def _laplacian(frame: VoxelFrame, inside: NDArray[np.bool_]) -> Any:
-    """Return minus the sum of fluxes out of each voxel inside, for conductivity 1."""
-    from scipy.sparse import coo_matrix
-
-    number = np.full(frame.num_voxels, -1, dtype=np.intp)
-    number[inside] = np.arange(int(inside.sum()))
-    number = number.reshape(frame.shape)
-    x, y, z = frame.widths
-    rows, columns, values = [], [], []
-    areas = (y[:, None] * x, z[:, None] * x, z[:, None] * y)  # across z, y, x
-    for axis, widths in enumerate((z, y, x)):
-        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
-        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
-        apart = 0.5 * (widths[1:] + widths[:-1])
-        one, two = np.moveaxis(number[low], axis, 0), np.moveaxis(number[high], axis, 0)
-        face = np.broadcast_to(areas[axis][None] / apart[:, None, None], one.shape)
-        both = (one >= 0) & (two >= 0)
-        first, second, flux = one[both], two[both], face[both]
-        rows += [first, second, first, second]
-        columns += [first, second, second, first]
-        values += [flux, flux, -flux, -flux]
-    count = int(inside.sum())
-    return coo_matrix(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
-        shape=(count, count),
-    ).tocsr()

@@ -336,9 +336,12 @@ def _resolved_walls(
 
     chosen = np.flatnonzero(large)
     tubes = network.subset(chosen)
-    depth, nearest = nearest_segment(tubes, frame.centers(), wall=True)
-    lumen = (depth < 0.0).reshape(frame.shape)
-    owner = nearest.reshape(frame.shape)
+    near = _near(tubes, frame)
+    depth, nearest = nearest_segment(tubes, frame.centers()[near], wall=True)
+    lumen.reshape(-1)[near[depth < 0.0]] = True
+    owner = np.zeros(frame.num_voxels, dtype=np.intp)
+    owner[near] = nearest
+    owner = owner.reshape(frame.shape)
     x, y, z = frame.widths
     areas = (
         np.broadcast_to((y[:, None] * x)[None, :, :], frame.shape),
@@ -383,3 +386,23 @@ def _resolved_walls(
             area = np.concatenate([area, area[entries]])
             total[segment] = total[heir]
     return lumen, wall, chosen[row], column, area / total[row] * length[row]
+
+
+def _near(tubes: VesselNetwork, frame: VoxelFrame) -> NDArray[np.intp]:
+    """Return the voxels whose center may lie within a vessel, flat numbers."""
+    from scipy.ndimage import binary_dilation
+
+    # Points along the vessels, at most a voxel apart; those beyond the grid stand at its border.
+    narrowest = min(float(widths.min()) for widths in frame.widths)
+    count = np.maximum(2, np.ceil(tubes.lengths / narrowest).astype(np.intp) + 1)
+    which = np.repeat(np.arange(count.size), count)
+    step = np.arange(which.size) - np.repeat(np.cumsum(count) - count, count)
+    share = step / (count[which] - 1)
+    points = tubes.nodes[tubes.segments[which, 0]] + share[:, None] * tubes.vectors[which]
+    crossed = np.zeros(frame.num_voxels, dtype=bool)
+    crossed[frame.locate(frame.to_local(points), clamp=True)] = True
+    reach = int(np.ceil(float(tubes.radius.max()) / narrowest)) + 2
+    near = binary_dilation(
+        crossed.reshape(frame.shape), structure=np.ones((3, 3, 3), dtype=bool), iterations=reach
+    )
+    return np.flatnonzero(near)

@@ -6,18 +6,23 @@ SPDX-License-Identifier: BSD-3-Clause
 need matplotlib, which is loaded when one is drawn.
 """
 
+from krogh.volume.blood_course import BloodCourse, blood_course
 from krogh.volume.course_pictures import plot_course
 from krogh.volume.distance_pictures import plot_coverage, plot_distance
 from krogh.volume.parts import VolumeFailure, VolumePlasma
 from krogh.volume.plot import plot_slices_of
+from krogh.volume.radiation import Radiation
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
 from krogh.volume.vessel_pictures import plot_vessels
 
 __all__ = [
+    "BloodCourse",
+    "Radiation",
     "VolumeFailure",
     "VolumePlasma",
     "VolumeResult",
+    "blood_course",
     "plot_course",
     "plot_coverage",
     "plot_distance",

@@ -90,7 +90,7 @@ def volume_problem(
             np.zeros((1, 0)) if systemic is None else packed(systemic, of_plasma, 1)
         ),
         mobiles=(),
-        curves=given_curves(tissue, plasma or {}, systemic, 1),
+        curves=given_curves(tissue, plasma or {}, systemic, 1, beside=True),
         volume=tumour_volume_of(tumour_volume, systemic, 1),
         grid=grid,
         inside=inside,

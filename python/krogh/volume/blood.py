@@ -18,6 +18,7 @@ from krogh.line.solve_line import (
     steady_states,
     uptake_of,
 )
+from krogh.volume.carried import blood_of_rows
 from krogh.volume.problem import SIDES, VolumeProblem
 
 __all__ = ["cannot_couple", "plasma_options"]
@@ -41,7 +42,8 @@ def plasma_options(
     Parameters
     ----------
     exchanging
-        The mobile species that exchange, in the order of the exchanges.
+        The mobile species that exchange, in the order of the exchanges; several times where each
+        segment of a network does.
     """
     systemic = problem.systemic
     assert systemic is not None
@@ -49,9 +51,17 @@ def plasma_options(
     pairs: list[tuple[int, int]] = []
     outside: list[float] = []
     uptake: list[float] = []
+    blood = blood_of_rows(problem, exchanging)
     for number, k in enumerate(exchanging):
         m = problem.mobiles[k]
         if m.supply is None:
+            continue
+        own = None if blood is None else blood[number]
+        if own is not None:
+            state, volume = own
+            pairs.append((number, state))
+            outside.append(float(problem.free(m, 0)[0]) * m.supply.per_tissue)
+            uptake.append(1.0 / (volume * m.supply.per_tissue))
             continue
         pairs.append((number, m.supply.state))
         factor = float(np.atleast_1d(values.value(m.supply.factor))[0])
@@ -66,6 +76,7 @@ def plasma_options(
         "plasma_exchange": pairs,
         "outside_factor": np.array(outside),
         "uptake_factor": np.array(uptake),
+        "plasma_feeds": [(f.state, f.source_state, f.factor) for f in problem.feeds],
     }
     if starts_steady(systemic):
         found["plasma_initial"] = steady_states(systemic, problem.plasma_parameters)[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.plot import COLORS, new_figure
+from krogh.plot import COLORS, new_figure, tidy_axes
 from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ def _dress(ax: Any, title: str, result: TumourResult, y: str) -> None:
     ax.set_xlim(float(result.times.values[0]), float(result.times.values[-1]))
     if result.time_unit == "h":
         ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 3, 6, 10]))
-    ax.grid(True, color="0.9", lw=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy_axes(ax)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=8.5)
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError
-from krogh.plot import COLORS, new_figure
-from krogh.units import format_number
+from krogh.plot import COLORS, new_figure, tidy_axes
 from krogh.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -131,12 +130,8 @@ def plot_coverage(
     for (left, right), name in zip(axes, chosen, strict=True):
         values, unit = {}, ""
         for label, result in several.items():
-            fields = result.fields([name])
-            k = fields.time_index(time)
-            one = np.asarray(fields[name].values[k], dtype=np.float64).reshape(-1)
-            values[label] = np.sort(one[result.problem.inside])
-            unit = fields[name].unit
-            when = f"{format_number(float(fields.times[k]))} {fields.time_unit}"
+            one, unit, when = result.at_time(name, time)
+            values[label] = np.sort(one)
         largest = max(float(v[-1]) for v in values.values())
         least = min(float(np.median(v)) for v in values.values())
         wants = name in log if log is not None else _is_log(unit, least, largest)
@@ -146,6 +141,9 @@ def plot_coverage(
             edges = np.geomspace(bottom, largest, _BINS + 1)
         else:
             edges = np.linspace(0.0, scale if scale > 1.0 else largest, _BINS + 1)
+            lowest = min(float(v[0]) for v in values.values())
+            edges[0] = min(0.0, scale * lowest)  # below zero by less than the tolerance
+            edges[-1] = max(edges[-1], scale * largest)
         below: list[str] = []
         for k, (label, own) in enumerate(values.items()):
             look: dict[str, Any] = {"color": COLORS[k % len(COLORS)], "lw": 1.6}
@@ -173,7 +171,7 @@ def plot_coverage(
                 ax.set_xscale("log")
             if marks and name in marks:
                 ax.axvline(scale * marks[name], color="0.35", lw=0.9, ls=(0, (1, 2)))
-            _tidy(ax)
+            tidy_axes(ax)
         right.set_ylim(0.0, 103.0)
     _finish(figure, axes.ravel(), several, f"at {when}")
     return _saved(figure, path)
@@ -217,13 +215,7 @@ def _value_axis(
         ax.set_ylim(largest * 10.0**-_DECADES, 2.0 * largest)
     else:
         ax.set_ylim(0.0, 1.03 if largest <= 1.0 else 1.06 * largest)
-    _tidy(ax)
-
-
-def _tidy(ax: Any) -> None:
-    ax.grid(True, color="0.9", lw=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy_axes(ax)
 
 
 def _finish(figure: Any, axes: Any, several: Mapping[str, Any], title: str) -> None:

@@ -39,10 +39,14 @@ class Exchange:
     ----------
     voxels
         The vessels on the grid where a network was given.
+    spread
+        The same averaged over a kernel, for species that pass so fast that vessels about as wide as
+        a voxel would exchange wrongly; None: those are refused.
     """
 
     surface: Floats | None
     voxels: VesselVoxels | None = None
+    spread: VesselVoxels | None = None
 
     @property
     def lumen(self) -> NDArray[np.bool_] | None:
@@ -62,6 +66,8 @@ def exchange_of(given: Any, grid: Grid) -> Exchange:
     """
     if given is None:
         return Exchange(None)
+    if isinstance(given, Exchange):
+        return given
     from krogh.vessels import VesselNetwork, VesselVoxels
 
     if isinstance(given, VesselNetwork):
@@ -128,7 +134,10 @@ def exchange_rates(
         if vessels.voxels is None:
             rates[k] = p * vessels.surface.reshape(-1)[problem.inside]
             continue
-        field, note = _of_network(problem, k, p, vessels.voxels)
+        problem.per_length[k], used, note = _of_network(
+            problem, k, p, vessels.voxels, vessels.spread
+        )
+        field = used.spread(problem.per_length[k])
         rates[k] = field.reshape(-1)[problem.inside]
         if note:
             notes.append(note)
@@ -138,9 +147,13 @@ def exchange_rates(
 
 
 def _of_network(
-    problem: VolumeProblem, k: int, permeability: Floats, voxels: VesselVoxels
-) -> tuple[Floats, str]:
-    """Return the rates of one species, (nz, ny, nx), and what should be known."""
+    problem: VolumeProblem,
+    k: int,
+    permeability: Floats,
+    voxels: VesselVoxels,
+    spread: VesselVoxels | None = None,
+) -> tuple[Floats, VesselVoxels, str]:
+    """Return what passes each vessel per length and concentration, um^2/s, where, and notes."""
     from krogh.vessels import line_exchange
 
     network = voxels.network
@@ -164,10 +177,13 @@ def _of_network(
             own[i] = line_exchange(own[i], diffusivity[i], fraction[i], radius[i], **option)
     wide = np.flatnonzero(thin & (radius >= reach))
     if not wide.size:
-        return voxels.spread(2.0 * np.pi * radius * own), ""
+        return 2.0 * np.pi * radius * own, voxels, ""
     off = own[wide] * radius[wide] / (fraction[wide] * diffusivity[wide])
     off = off * np.log(radius[wide] / reach)
     worst = float(off.max())
+    if spread is not None and not worst < MOST_CORRECTION:
+        found, used, note = _of_network(problem, k, permeability, spread)
+        return found, used, note or f"{label}: exchanges over discs of {spread.kernel_radius:g} um"
     if not worst < MOST_CORRECTION:
         raise SpecError(
             f"KG-166: {label}: vessels of {2 * radius[wide].max():.3g} um in voxels of"
@@ -177,7 +193,8 @@ def _of_network(
             "network.voxelize(grid, kernel_radius=...)."
         )
     return (
-        voxels.spread(2.0 * np.pi * radius * own),
+        2.0 * np.pi * radius * own,
+        voxels,
         f"{label}: what passes vessels as wide as a voxel is right to {100 * worst:.2g} %",
     )
 

@@ -153,13 +153,17 @@ class _Shown:
     """One output at one time."""
 
     def __init__(self, result: Any, name: str, time: Any) -> None:
-        fields = result.fields([name])
-        k = fields.time_index(time)
         self.grid: Grid = result.grid
-        self.values: Floats = np.asarray(fields[name].values[k], dtype=np.float64)
-        unit = fields[name].unit
+        if hasattr(result, "at_time"):  # of a volume, without computing the other times
+            values, unit, self.when = result.at_time(name, time)
+            self.values: Floats = result.problem.on_grid(values)
+        else:
+            fields = result.fields([name])
+            k = fields.time_index(time)
+            self.values = np.asarray(fields[name].values[k], dtype=np.float64)
+            unit = fields[name].unit
+            self.when = f"{format_number(float(fields.times[k]))} {fields.time_unit}"
         self.label = f"{name} ({unit})" if unit not in ("", "1") else name
-        self.when = f"{format_number(float(fields.times[k]))} {fields.time_unit}"
         voxels = getattr(getattr(result, "vessels", None), "voxels", None)
         self.network = None if voxels is None else voxels.network
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,11 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError
 from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
+
+if TYPE_CHECKING:
+    from krogh.volume.carried import Carried
+    from krogh.volume.feed import Feed
+    from krogh.volume.radiation import Fractions
 
 __all__ = ["OUTSIDE", "SIDES", "VolumeProblem", "VoxelShape"]
 
@@ -61,6 +66,15 @@ class VolumeProblem(LineProblem):
         Whether each mobile species exchanges with vessels.
     num_lumen
         Voxels within vessels: no tissue, but a part of the tumour's volume, as of a cylinder.
+    per_length
+        Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
+        number of the mobile species, shape (segments,).
+    carried
+        Blood that flows along the network, or None.
+    feeds
+        What the plasma hears of the tissue.
+    fractions
+        Fractions of radiation, or None.
     """
 
     grid: Grid = field(default_factory=lambda: Grid((1, 1, 1), "1 um"))
@@ -70,6 +84,10 @@ class VolumeProblem(LineProblem):
     exchanges: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     num_lumen: int = 0
+    per_length: dict[int, Floats] = field(default_factory=dict)
+    carried: Carried | None = None
+    feeds: tuple[Feed, ...] = ()
+    fractions: Fractions | None = None
 
     @property
     def cells(self) -> int:

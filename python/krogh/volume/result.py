@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from krogh.errors import SpecError
-from krogh.io.fields import Fields
+from krogh.io.fields import Fields, record_number
 from krogh.labeled import LabeledArray
 from krogh.line.ledger import Ledger
 from krogh.line.outcome import Outcome, Settings
-from krogh.line.weighing import quantile_of_cells
 from krogh.provenance import Provenance, Verification
 from krogh.space.grid import Grid
 from krogh.table import ResultTable
@@ -172,6 +171,25 @@ class VolumeResult:
         found: Floats = self._cells[name].values[0]
         return found
 
+    def at_time(self, name: str, time: Any = None) -> tuple[Floats, str, str]:
+        """Return an output in the voxels of the tissue at one time: values, unit, and the time.
+
+        Parameters
+        ----------
+        name
+            An output or recorded species.
+        time
+            One of the recorded times, with unit; the last one if left out.
+
+        Raises
+        ------
+        SpecError
+            KG-119 for a time that was not recorded.
+        """
+        k = record_number(self.times.values, self.time_unit, time)
+        array = self._cells.at(k)[name]
+        return array.values[0, 0], array.unit, f"{self.times.values[k]:g} {self.time_unit}"
+
     @cached_property
     def plasma(self) -> VolumePlasma:
         """Outputs and species of the systemic model by name, axis ("time",)."""
@@ -268,45 +286,9 @@ class VolumeResult:
         ResultTable
             Columns distance (mean of the bin), voxels, median, low, high; empty bins are left out.
         """
-        from krogh.units import parse_quantity
+        from krogh.volume.weighing import against_distance
 
-        given = self.distance if distance is None else np.asarray(distance, dtype=np.float64)
-        if given.shape != self.grid.shape:
-            raise SpecError(
-                f"KG-166: distance has shape {given.shape}; {self.grid.shape} (z, y, x) is needed."
-            )
-        if not 0.0 < level < 1.0:
-            raise SpecError(f"KG-118: level lies between 0 and 1, not {level!r}.")
-        step = float(self.grid.spacing.max())
-        if width is not None:
-            step = parse_quantity(width, "width").to("um")
-        if not step > 0.0:
-            raise SpecError(f"KG-118: the width of bins must be positive, not {width!r}.")
-        k = self.fields([name]).time_index(time)
-        away = given.reshape(-1)[self.problem.inside]
-        if not np.all(np.isfinite(away) & (away >= 0.0)):
-            raise SpecError("KG-166: distance must be finite and not negative in the tissue.")
-        values = self.of_voxels(name)[k]
-        number = np.floor(away / step).astype(np.intp)
-        levels = (0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level)
-        rows = []
-        for bin_ in np.unique(number):
-            mine = number == bin_
-            one = np.ones(int(mine.sum()))
-            found = [float(quantile_of_cells(values[mine], one, q)) for q in levels]
-            rows.append((float(away[mine].mean()), one.size, *found))
-        unit = self._cells[name].unit
-        columns = dict(
-            zip(
-                ("distance", "voxels", "median", "low", "high"),
-                zip(*rows, strict=True),
-                strict=True,
-            )
-        )
-        units = {"distance": "um", "median": unit, "low": unit, "high": unit}
-        at = f"{self.times.values[k]:g} {self.time_unit}"
-        title = f"{name} against the distance to the nearest vessel, {at}, {100 * level:g} % within"
-        return ResultTable(columns, units, title)
+        return against_distance(self, name, distance, time, width, level)
 
     def readings(self, names: Any = None, dose_times: Any = None) -> Any:
         """Return what targets read of the result (`krogh.dose.Target.evaluate`)."""
@@ -330,6 +312,50 @@ class VolumeResult:
     def entered(self) -> dict[str, LabeledArray]:
         """Amounts that have entered from vessels and sides, by mobile species."""
         return {name: without_line(a) for name, a in self._cells.entered.items()}
+
+    @property
+    def fed(self) -> dict[str, LabeledArray]:
+        """What species of the plasma have gained by `feed`, in their units, axis ("time",)."""
+        c = self.problem.systemic
+        found = {}
+        for f in self.problem.feeds:
+            assert c is not None
+            unit = c.state_units[f.state]
+            values = self._outcome.fed[f.state] * c.state_factors[f.state]
+            coords = {"time": self.times.values}
+            found[f.species] = LabeledArray(
+                values, ("time",), unit, f"fed {f.species}", coords, {"time": self.time_unit}
+            )
+        return found
+
+    def response(
+        self, *, cell_density: Any = None, hypoxia: Any = "10 mmHg", oxygen: str = "pO2"
+    ) -> ResultTable:
+        """Return volume, living, resting and necrotic parts, hypoxia and cells by time.
+
+        See `krogh.volume.response.response_table`.
+        """
+        from krogh.volume.response import response_table
+
+        return response_table(self, cell_density=cell_density, hypoxia=hypoxia, oxygen=oxygen)
+
+    @property
+    def fractions(self) -> ResultTable:
+        """Fractions of radiation so far: time, dose, part of the living cells that survived each.
+
+        Raises
+        ------
+        SpecError
+            KG-118 where no radiation was given.
+        """
+        given = self.problem.fractions
+        if given is None:
+            raise SpecError("KG-118: no radiation was given.")
+        done = len(given.survival)
+        times = given.times[:done] / factor(self.time_unit)
+        columns = {"time": times, "dose": given.doses[:done], "survival": given.survival}
+        units = {"time": self.time_unit, "dose": "Gy"}
+        return ResultTable({k: np.asarray(v) for k, v in columns.items()}, units, "fractions")
 
     def ledger(
         self,

@@ -27,7 +27,12 @@ from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
+from krogh.volume.carried import Carried, carried_blood, require_followed
+from krogh.volume.exchange import exchange_of
+from krogh.volume.feed import feeds_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.problem import VolumeProblem
+from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.solve import solve_volume
 from krogh.volume.verify import METHODS, verified
@@ -61,8 +66,11 @@ def simulate_volume(
     progress: bool | Callable[[int, int, float], Any] | None = None,
     on_failure: Literal["raise", "return", "nan"] = "raise",
     max_steps: int = 1_000_000,
+    carried: Any = None,
     method: Literal["ros34pw2", "rkc2"] = "ros34pw2",
     verify: bool = False,
+    feed: Mapping[str, Any] | None = None,
+    radiation: Radiation | None = None,
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -100,8 +108,8 @@ def simulate_volume(
         ``"0.2 mL"``: the plasma loses what a tumour of this volume, of which the grid is a part,
         takes up, and gets back what it gives off; left out, the plasma feels nothing.
     plasma
-        Instead of `systemic`, curves ``{name: (([0, 1], "h"), values, unit)}``, straight between
-        their points.
+        Curves ``{name: (([0, 1], "h"), values, unit)}``, straight between their points: instead of
+        `systemic`, or beside it for what it does not have (oxygen of the blood).
     record
         Outputs and species of the tissue whose voxels are kept; all outputs if left out.
     rtol
@@ -117,6 +125,15 @@ def simulate_volume(
         reached is NaN.
     max_steps
         Of the run.
+    carried
+        Blood that flows along a network with flow, given as `exchange`: its concentration falls
+        along the vessels by what leaves it, and rises by what comes back.  True for every species
+        that the plasma feeds, names of species of the tissue, or a mapping from names to the share
+        of the blood that carries them (one number, or one for each vessel); 1 less the hematocrit
+        where nothing is stated.  Each segment holds one concentration, so that long vessels are cut
+        first (`VesselNetwork.subdivided`).  Left out, all vessels hold the concentration of the
+        plasma, which is right where little of a drug leaves in one pass (antibodies); see
+        `krogh.vessels.extraction`.
     method
         ``"ros34pw2"``: linearly implicit, order 3 (Rang & Angermann 2005,
         doi 10.1007/s10543-005-0035-y), its linear systems solved by multigrid.  ``"rkc2"``:
@@ -126,6 +143,14 @@ def simulate_volume(
     verify
         Solve again by the other method at a tenth of the tolerance, and report the largest
         difference of every recorded species, relative to its largest value, in ``verification``.
+    feed
+        What the plasma hears of the tumour: ``{"antigen": ("living", "2 pmol/mL/d")}`` lets the
+        systemic species ``antigen`` grow by that rate times the sum of the tissue species
+        ``living`` over the volume of the whole tumour (`tumour_volume`).  The tissue loses nothing
+        by it: it is for signals and for what cells make anew.  Matter that leaves the tissue is a
+        species with a `Transport`, whose exchange keeps amounts to rounding.
+    radiation
+        `krogh.volume.Radiation`: fractions at stated times.
 
     Returns
     -------
@@ -142,7 +167,8 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps)) + P S/V (free plasma - C/eps) + kinetics``.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps)) + v P S/V (free plasma - C/eps) + kinetics``, with the vessel
+    factor v of the `Transport` where it has one.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -178,6 +204,11 @@ def simulate_volume(
             f"KG-164: the volume solver cannot follow conditions in the laws of {own.model.name!r}."
         )
     grid_times, time_unit = record_times(times)
+    blood: Carried | None = None
+    if carried is not None and carried is not False:
+        vessels_given = exchange_of(exchange, grid)
+        blood = carried_blood(own, other, vessels_given, carried)
+        other, exchange = blood.systemic, blood.voxels
     given: Dosing | None = None
     stated = dict(values or {})
     if other is not None:
@@ -208,8 +239,15 @@ def simulate_volume(
         tumour_volume=tumour_volume,
         plasma=plasma,
     )
+    if blood is not None:
+        assert given is not None
+        require_followed(cannot_couple(problem, given), tumour_volume)
+        problem.carried = blood
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
+    problem.feeds = feeds_of(problem, feed)
+    _require_method(problem, method, verify)
+    problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
@@ -218,7 +256,11 @@ def simulate_volume(
         recorded=recorded,
         rtol=rtol,
         atol=tolerances[0],
-        plasma_atol=tolerances[1],
+        plasma_atol=(
+            tolerances[1]
+            if blood is None
+            else blood.tolerances(tolerances[1], problem.plasma_values)
+        ),
         max_steps=max_steps,
         num_threads=num_threads,
         on_progress=chosen_progress(progress),
@@ -277,6 +319,17 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
+
+
+def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
+    """Raise SpecError KG-164 for what RKC2 cannot follow."""
+    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if (verify or method == "rkc2") and (follows or problem.feeds):
+        what = "vessel factors" if follows else "what the plasma hears of the tumour"
+        raise SpecError(
+            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
+            " two tolerances."
+        )
 
 
 def _require_constant(dosing: Dosing) -> None:

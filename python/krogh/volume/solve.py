@@ -19,6 +19,7 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
+from krogh.volume.carried import by_segment
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
@@ -64,9 +65,20 @@ def solve_volume(
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
     exchanging = [k for k, has in enumerate(problem.exchanges) if has]
+    rates = problem.rates[exchanging]
+    if problem.carried is not None:
+        exchanging, rates = by_segment(problem, exchanging)
+    factors = [_factor(problem, k) for k in exchanging]
     if exchanging:
         options["exchange"] = [(k, inputs[k]) for k in exchanging]
-        options["exchange_rates"] = _placed(problem, problem.rates[exchanging], 0.0)
+        options["exchange_rates"] = _placed(problem, rates, 0.0)
+        options["exchange_factors"] = factors
+    if problem.fractions is not None and problem.fractions.times.size:
+        options |= {
+            "jump_times": problem.fractions.times,
+            "jump_states": problem.fractions.states,
+            "jump": problem.fractions.apply,
+        }
     if dosing is not None:
         options |= plasma_options(problem, exchanging, dosing, settings)
     if not problem.whole:
@@ -97,7 +109,7 @@ def solve_volume(
             atol=settings.atol.tolist(),
             max_steps=settings.max_steps,
             recorded=list(settings.recorded),
-            signed_states=signed_states(tissue),
+            signed_states=[s for s in signed_states(tissue) if s not in factors],
             num_threads=granted_threads(settings.num_threads),
             progress=report,
             method=method,
@@ -110,7 +122,7 @@ def solve_volume(
     entered = np.zeros((1, records, len(problem.mobiles), 7))
     entered[0, :, :, 1:] = run.entered
     if exchanging:
-        entered[0, :, exchanging, 0] = np.asarray(run.exchanged).T
+        np.add.at(entered[0, :, :, 0].T, exchanging, np.asarray(run.exchanged).T)
     stats = dict(run.stats)
     stopped = stopped and run.status != 0
     outcome = Outcome(
@@ -118,6 +130,7 @@ def solve_volume(
         contents=np.asarray(run.contents)[None],
         entered=entered,
         plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
+        fed={f.state: np.asarray(run.fed)[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
@@ -127,6 +140,12 @@ def solve_volume(
         stopped=stopped,
     )
     return outcome, stats
+
+
+def _factor(problem: VolumeProblem, mobile: int) -> int:
+    """Return the state by which the exchange of a species is multiplied; -1: none."""
+    name = problem.mobiles[mobile].transport.vessel_factor
+    return -1 if name is None else problem.tissue.state_index(name)
 
 
 def _faces(grid: Grid, axis: int) -> Floats:

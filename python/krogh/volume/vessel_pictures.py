@@ -135,6 +135,7 @@ def plot_vessels(tumour: Tumour3D, *, path: str | Path | None = None) -> Any:
     figure = new_figure(6.4, 5.8)
     art = require_extra("mpl_toolkits.mplot3d.art3d", "a picture of vessels")
     from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
 
     ax = figure.add_axes((0.02, 0.04, 0.88, 0.9), projection="3d", computed_zorder=False)
     grid = tumour.grid
@@ -168,7 +169,7 @@ def plot_vessels(tumour: Tumour3D, *, path: str | Path | None = None) -> Any:
     ax.set_box_aspect(tuple(extent / extent.max()), zoom=0.94)
     for way in (ax.xaxis, ax.yaxis, ax.zaxis):
         way.pane.set_visible(False)
-        way.set_major_locator(_few())
+        way.set_major_locator(MaxNLocator(4, prune="lower" if way is ax.yaxis else None))
     ax.grid(False)
     density = 1e6 * float(tumour.voxels.inside_length.sum()) / float(extent.prod())
     figure.suptitle(
@@ -177,12 +178,6 @@ def plot_vessels(tumour: Tumour3D, *, path: str | Path | None = None) -> Any:
     if path is not None:
         write_whole(path, lambda file: figure.savefig(file, dpi=150))
     return figure
-
-
-def _few() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)
 
 
 def _box(ax: Any, extent: Floats) -> None:

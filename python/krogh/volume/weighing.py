@@ -1,16 +1,24 @@
-"""Shares and distances over voxels, which count whole: they lie in no row, as cells of a line do.
+"""Shares over voxels, which count whole (they lie in no row), and what is found by distance.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["binned_means", "half_distance", "whole_share"]
+from krogh.errors import SpecError
+from krogh.line.weighing import quantile_of_cells
+from krogh.table import ResultTable
+from krogh.units import parse_quantity
+
+if TYPE_CHECKING:
+    from krogh.volume.result import VolumeResult
+
+__all__ = ["against_distance", "binned_means", "half_distance", "whole_share"]
 
 Floats = NDArray[np.float64]
 
@@ -98,3 +106,46 @@ def half_distance(
     k = int(below[0])
     share = (mean[k - 1] - half) / (mean[k - 1] - mean[k])
     return float(at[k - 1] + share * (at[k] - at[k - 1])), True
+
+
+def against_distance(
+    result: VolumeResult, name: str, distance: Any, time: Any, width: Any, level: float
+) -> ResultTable:
+    """Return an output by bins of distance; see `VolumeResult.against_distance`.
+
+    Raises
+    ------
+    SpecError
+        KG-166 for a distance of another shape, or one that is negative or not finite in the tissue;
+        KG-118 for a width or level that is none.
+    """
+    given = result.distance if distance is None else np.asarray(distance, dtype=np.float64)
+    if given.shape != result.grid.shape:
+        raise SpecError(
+            f"KG-166: distance has shape {given.shape}; {result.grid.shape} (z, y, x) is needed."
+        )
+    if not 0.0 < level < 1.0:
+        raise SpecError(f"KG-118: level lies between 0 and 1, not {level!r}.")
+    step = float(result.grid.spacing.max())
+    if width is not None:
+        step = parse_quantity(width, "width").to("um")
+    if not step > 0.0:
+        raise SpecError(f"KG-118: the width of bins must be positive, not {width!r}.")
+    away = given.reshape(-1)[result.problem.inside]
+    if not np.all(np.isfinite(away) & (away >= 0.0)):
+        raise SpecError("KG-166: distance must be finite and not negative in the tissue.")
+    values, unit, when = result.at_time(name, time)
+    number = np.floor(away / step).astype(np.intp)
+    order = np.argsort(number, kind="stable")
+    starts = np.unique(number[order], return_index=True)[1]
+    levels = (0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level)
+    rows = []
+    for mine in np.split(order, starts[1:]):
+        one = np.ones(mine.size)
+        found = [float(quantile_of_cells(values[mine], one, q)) for q in levels]
+        rows.append((float(away[mine].mean()), mine.size, *found))
+    names = ("distance", "voxels", "median", "low", "high")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    units = {"distance": "um", "median": unit, "low": unit, "high": unit}
+    title = f"{name} against the distance to the nearest vessel, {when}, {100 * level:g} % within"
+    return ResultTable(columns, units, title)

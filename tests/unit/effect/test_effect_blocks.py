@@ -63,7 +63,17 @@ BLOCKS = {
     "growth": pd.growth("exponential", start="1 cm^3", kg="0.1 1/d"),
     "cell_kill": pd.growth(start="1 cm^3", kg="0.1 1/d")
     + pd.cell_kill("0.2[1/d]", kclear="0.5 1/d"),
-    "cell_shell": pd.cell_shell("0.2[1/d]", kclear="0.5 1/d", grows=True, kg="0.1 1/d"),
+    "cell_shell": pd.cell_shell(
+        "0.2[1/d]",
+        kclear="0.5 1/d",
+        grows=True,
+        kg="0.1 1/d",
+        quiescence="0.3[1/d]",
+        awakening="0.4[1/d]",
+        necrosis="0.05[1/d]",
+        knecrotic="0.02 1/d",
+    ),
+    "vessels": pd.vessels("0.4", formation="0.1 1/d", regression="0.3 1/d", pruning="0.1[1/d]"),
     "cell_cycle": pd.cell_cycle(
         {"G1": "10 h", "S": "8 h", "G2M": "4 h"}, kill={"S": "0.1[1/h]"}, start="1 cells"
     ),

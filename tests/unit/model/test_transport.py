@@ -158,7 +158,8 @@ def test_parts_that_do_not_fit_are_refused(fields, words):
 
 def test_only_concentrations_move():
     with pytest.raises(
-        UnitError, match=r"KG-121.*only concentrations and pressures move; 'A' is in mg"
+        UnitError,
+        match=r"KG-121.*only concentrations, pressures and shares of the volume move; 'A' is in mg",
     ):
         Model("m", Parameter("D", "1 um^2/s"), Species("A", "mg"), Transport("A", diffusivity="D"))
 

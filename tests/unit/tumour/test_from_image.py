@@ -255,9 +255,9 @@ def test_values_that_are_none_are_named_with_their_voxel(channel):
 
 
 def test_no_image_at_all():
-    with pytest.raises(Error, match="KG-231: from_image needs a krogh.io.Image"):
+    with pytest.raises(Error, match=r"KG-231: from_image needs a krogh\.io\.Image"):
         kg.tumour.from_image(None)
-    with pytest.raises(Error, match="KG-231: the image is a krogh.io.Image or the path"):
+    with pytest.raises(Error, match=r"KG-231: the image is a krogh\.io\.Image or the path"):
         kg.tumour.from_image(3.0)
 
 

@@ -126,9 +126,9 @@ def test_cycles_stay_flat(sides: str) -> None:
 
 @pytest.mark.parametrize("sides", ["fixed", "periodic"])
 def test_threads_do_not_change_a_bit(sides: str) -> None:
-    first = noisy(33 if sides == "fixed" else 34, 2.0, sides, 1)
+    first = noisy(55 if sides == "fixed" else 56, 2.0, sides, 1)
     for threads in (2, 3, 5):
-        assert noisy(33 if sides == "fixed" else 34, 2.0, sides, threads) == first
+        assert noisy(55 if sides == "fixed" else 56, 2.0, sides, threads) == first
 
 
 @pytest.mark.parametrize("kind", ["closed", "periodic"])

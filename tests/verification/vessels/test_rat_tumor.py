@@ -143,15 +143,16 @@ def test_oxygen_in_its_tissue_does_not_depend_on_the_grid(rat: VesselNetwork) ->
     solved, _ = solve_flow(rat)
     pieces = solved.subdivided("15 um")
     fractions = []
-    for shape in ((9, 21, 22), (12, 26, 28), (15, 35, 37)):  # 25, 20 and 15 um
+    # 20, 10 and 5 um; on the last the vessels are resolved, on the others their exchange is spread.
+    for shape in ((12, 26, 28), (23, 52, 55), (46, 104, 110)):
         spacing = np.array([550.0, 520.0, 230.0]) / shape[::-1]
         found = oxygen_field(pieces, VoxelFrame.regular(shape, spacing), 50.0)
-        assert abs(found.imbalance) < 1e-8
+        assert abs(found.imbalance) < 1e-12
         assert 0.0 < np.nanmin(found.pressure) < np.nanmax(found.pressure) < 50.0
         distance = found.voxels.distance()
         near, far = found.pressure[distance < 30.0], found.pressure[distance > 80.0]
         assert np.nanmean(near) > 3.0 * np.nanmean(far)
         fractions.append([found.hypoxic_fraction(limit) for limit in (1.0, 3.0, 10.0)])
     spread = np.ptp(np.array(fractions), axis=0)
-    assert (spread < 0.015).all()  # measured: 0.010, 0.007, 0.010
-    np.testing.assert_allclose(fractions[-1], [0.362, 0.503, 0.728], atol=0.01)
+    assert (spread < 0.015).all()  # measured: 0.010, 0.009, 0.010
+    np.testing.assert_allclose(fractions[-1], [0.363, 0.504, 0.732], atol=0.005)

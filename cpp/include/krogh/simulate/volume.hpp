@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct VolumeMobile {
 struct VolumeExchange {
   std::int32_t mobile = 0;  ///< position among the mobile states
   std::int32_t input = -1;  ///< that gives the concentration in the vessels; -1: zero
+  /// Immobile state, a number without unit, that multiplies the rate in its voxel; -1: none.
+  std::int32_t factor_state = -1;
 };
 
 /// A membrane for a mobile state at the faces between two regions.
@@ -40,6 +43,15 @@ struct VolumeMembrane {
 struct VolumePlasmaExchange {
   std::int32_t exchange = 0;  ///< position among the exchanges, whose input must be -1
   std::int32_t state = 0;     ///< of the plasma
+};
+
+/// What a state of the plasma hears of the tissue: it grows by `factor` times the sum of volume
+/// times state over the voxels, per time. The tissue loses nothing by it: what leaves as matter is
+/// a mobile state with an exchange, which keeps amounts.
+struct VolumePlasmaFeed {
+  std::int32_t state = 0;         ///< of the plasma
+  std::int32_t tissue_state = 0;  ///< mobile or not
+  double factor = 0.0;            ///< per um^3 of the box and time, of either sign
 };
 
 /// A model that stands in the vessels: the concentration outside is `outside_factor` times its
@@ -57,7 +69,12 @@ struct VolumePlasmaProblem {
   std::span<const std::int32_t> dose_states;
   std::span<const double> dose_amounts;
   std::span<const DoseKind> dose_kinds;
+  std::vector<VolumePlasmaFeed> feeds;
 };
+
+/// Changes some states of all voxels at once: number of the jump, and values of the states at that
+/// time, shape (states, num_voxels), to be overwritten. Called on the calling thread.
+using VolumeJump = std::function<void(std::int64_t, std::span<double>)>;
 
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i) - r_i u C_i/eps_i) + sum of exchanges + kinetics for the
 /// mobile states, kinetics alone for the others, in every voxel inside. Lengths [um], times in the
@@ -103,6 +120,12 @@ struct VolumeProblem {
   /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
   space::FaceVelocity velocity;
   std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
+
+  /// Times at which `jump` changes the states `jump_states`, increasing, not before begin. A record
+  /// at such a time comes after it.
+  std::span<const double> jump_times;
+  std::vector<std::int32_t> jump_states;
+  VolumeJump jump;
 };
 
 /// How steps are made.
@@ -151,6 +174,7 @@ struct VolumeOutput {
   /// The same through each side of the box, shape (records, num_mobile, 6).
   std::span<double> entered;
   std::span<double> plasma;  ///< shape (records, plasma states); empty without one
+  std::span<double> fed;     ///< what each feed has brought so far, shape (records, feeds)
 };
 
 /// How a run ended. Where it failed: when, and the state and voxel that were not finite, too
@@ -176,7 +200,9 @@ struct VolumeResult {
 /// unknown of the same stages, and so is the plasma, whose answer through the tissue is found once
 /// a step. A step is accepted if the larger of the root mean square of the weighted errors and the
 /// largest of them over K = 0.1/rtol (at most 100) is below one, and no held state lies below -rtol
-/// times its largest value so far. Steps end exactly at pulses, kinks in time and records.
+/// times its largest value so far. Steps end exactly at pulses, kinks in time, jumps and records.
+/// Rates that follow a state, and feeds, are taken at each stage's values; in the linear systems a
+/// rate is that of the start of the step, and feeds are left out.
 ///
 /// As an independent check, RKC2 (Sommeijer, Shampine & Verwer 1997) solves the same equations
 /// explicitly, without any linear system, in as many stages as an upper bound of the Jacobian's

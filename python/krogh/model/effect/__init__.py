@@ -30,6 +30,7 @@ from krogh.model.effect.radiation import oxygen_enhancement, radiation
 from krogh.model.effect.response import emax, linear_effect, power_effect
 from krogh.model.effect.shell import cell_shell
 from krogh.model.effect.turnover import indirect_response, precursor_response, target_turnover
+from krogh.model.effect.vessels import vessels
 from krogh.model.effect.xenograft import koch, simeoni
 
 __all__ = [
@@ -57,4 +58,5 @@ __all__ = [
     "stein",
     "target_turnover",
     "transit",
+    "vessels",
 ]

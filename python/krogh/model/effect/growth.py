@@ -212,6 +212,11 @@ def oxygen_limits(
     p_death: Value = None,
     n_death: Value = 1.0,
     protection: Value = 1.0,
+    quiescence: bool = False,
+    k_rest: Value = None,
+    k_wake: Value = None,
+    p_rest: Value = None,
+    n_rest: Value = None,
 ) -> Model:
     """Return how oxygen at a place limits growth and kills where it lacks.
 
@@ -219,9 +224,14 @@ def oxygen_limits(
 
         oxygen_growth = p^m/(p_growth^m + p^m)
         hypoxic_death = kd*(1 - protection*p^n/(p_death^n + p^n))
+        quiescence    = k_rest*p_rest^h/(p_rest^h + p^h)
+        awakening     = k_wake*p^h/(p_rest^h + p^h)
 
-    Give the first to `growth` as its factor and the second to `cell_kill`.  Ward & King 1997, IMA J
-    Math Appl Med Biol 14:39-69 (rates of mitosis and death by nutrient).
+    Give the first to `growth` or `cell_shell` as its factor, the second to `cell_kill` or as
+    necrosis to `cell_shell`, the others to `cell_shell`.  Ward & King 1997, IMA J Math Appl Med
+    Biol 14:39-69 (rates of mitosis and death by nutrient); cells that come to rest below a pressure
+    and divide again above one: Owen et al. 2011, doi 10.1158/0008-5472.CAN-10-2834 (unverified), as
+    rates that turn from one to the other over a range.
 
     Parameters
     ----------
@@ -237,9 +247,18 @@ def oxygen_limits(
         Oxygen at half the protection, and the steepness there.
     protection
         Part of that death which oxygen prevents, 0 to 1.
+    quiescence
+        Whether cells come to rest; the next values are for it.
+    k_rest, k_wake
+        Rate constants at which cells come to rest without oxygen and divide again with plenty,
+        1/time.
+    p_rest, n_rest
+        Oxygen at which both are at half their rate, and the steepness h there, 4 if left out.
 
     Raises
     ------
+    SpecError
+        KG-112 for values of quiescence without it.
     UnitError
         KG-121 for a value of another dimension.
     """
@@ -261,5 +280,22 @@ def oxygen_limits(
             block.name("hypoxic_death"),
             block.text(f"{{kd_hypoxic}}*(1 - {{protection}}*hill({p}, {{p_death}}, {{n_death}}))"),
         ),
+    )
+    if not quiescence:
+        unused = {"k_rest": k_rest, "k_wake": k_wake, "p_rest": p_rest, "n_rest": n_rest}
+        refuse(unused, "oxygen_limits without quiescence")
+        return block.model()
+    block.parameter("k_rest", k_rest, "1/d", "coming to rest without oxygen")
+    block.parameter("k_wake", k_wake, "1/d", "return from rest with oxygen")
+    block.parameter("p_rest", p_rest, oxygen_unit, "oxygen at half of both")
+    block.parameter("n_rest", 4.0 if n_rest is None else n_rest, "", "steepness of rest")
+    awake = f"hill({p}, {{p_rest}}, {{n_rest}})"
+    block.add(
+        Rule(
+            block.name("quiescence"),
+            block.text(f"{{k_rest}}*(1 - {awake})"),
+            note="rest below a pressure [owen_2011]",
+        ),
+        Rule(block.name("awakening"), block.text(f"{{k_wake}}*{awake}")),
     )
     return block.model()

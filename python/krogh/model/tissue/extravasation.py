@@ -38,6 +38,7 @@ def mobile(
     permeability: Value = None,
     free_in_plasma: Value = 1.0,
     names: Mapping[str, str] | None = None,
+    vessel_factor: str | None = None,
 ) -> str:
     """Add a species that moves, with its transport, to a block; return its void fraction's name.
 
@@ -61,6 +62,8 @@ def mobile(
         Values of the parameters; see `free_drug`.
     names
         Expressions of those that are no parameters of their own.
+    vessel_factor
+        As in `krogh.model.transport.Transport`.
     """
     used = dict(names or {})
     if "diffusivity" not in used:
@@ -81,7 +84,14 @@ def mobile(
         )
     block.add(
         Species(species, unit, initial=initial, may_be_negative=may_be_negative, note=block.note),
-        Transport(species, plasma=plasma, wall=wall, retardation=retardation, **used),
+        Transport(
+            species,
+            plasma=plasma,
+            wall=wall,
+            retardation=retardation,
+            vessel_factor=vessel_factor,
+            **used,
+        ),
     )
     return used["void_fraction"]
 
@@ -100,6 +110,7 @@ def free_drug(
     peclet: Value = None,
     drainage_rate: Value = None,
     may_be_negative: bool = False,
+    vessel_factor: str | None = None,
 ) -> Model:
     r"""Return a drug in the interstitium: passage through the vessel wall and diffusion.
 
@@ -149,6 +160,8 @@ def free_drug(
     may_be_negative
         Whether other laws take out of the free drug what they see of other forms (uptake of
         doxorubicin as published), so that it may fall below zero.
+    vessel_factor
+        As in `krogh.model.transport.Transport`: ``"vessels"`` of `krogh.model.effect.vessels`.
 
     Raises
     ------
@@ -179,6 +192,7 @@ def free_drug(
         permeability=permeability,
         free_in_plasma=free_in_plasma,
         names=names,
+        vessel_factor=vessel_factor,
     )
     if drainage_rate is not None:
         k = block.parameter("drainage_rate", drainage_rate, "1/h", "lymph per tissue volume")

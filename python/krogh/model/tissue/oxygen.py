@@ -29,6 +29,7 @@ def oxygen(
     permeability: Value = None,
     factor: Signal | None = None,
     initial: str = "0",
+    vessel_factor: str | None = None,
 ) -> Model:
     r"""Return the partial pressure of oxygen in the tissue.
 
@@ -56,6 +57,8 @@ def oxygen(
         Dimensionless factor of consumption, for example ``"viable"``.
     initial
         Pressure at the start.
+    vessel_factor
+        As in `krogh.model.transport.Transport`: ``"vessels"`` of `krogh.model.effect.vessels`.
 
     Raises
     ------
@@ -79,6 +82,7 @@ def oxygen(
         diffusivity=diffusivity,
         permeability=permeability,
         names={"void_fraction": "1", "free_in_plasma": "1"} if plasma else {"void_fraction": "1"},
+        vessel_factor=vessel_factor,
     )
     alpha = block.parameter("oxygen_solubility", solubility, "1/mmHg", "solubility of oxygen")
     m = block.parameter("oxygen_consumption", consumption, "1/s", "largest consumption")
