@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <krogh/simulate/volume.hpp>
 
+#include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "bindings.hpp"
 #include "watcher.hpp"
@@ -32,7 +35,8 @@ std::span<double> room(py::array_t<double>& array) {
 
 struct VolumeRun {
   VolumeResult result;
-  py::object values, contents, exchanged, entered, plasma, fed;
+  py::object values, contents, exchanged, entered, plasma, fed, state;
+  py::object error = py::none();  ///< exception of a hook, of progress, or Ctrl-C
 };
 
 /// exchange, state of the plasma
@@ -121,15 +125,92 @@ py::dict stats_of(const VolumeRun& run) {
   return stats;
 }
 
+/// Every part of a state, by name.
+template <class State, class Visit>
+void each_part(State& s, const Visit& visit) {
+  visit("time", s.time);
+  visit("step", s.step);
+  visit("stop_time", s.stop_time);
+  visit("restart", s.restart);
+  visit("next_record", s.next_record);
+  visit("next_knot", s.next_knot);
+  visit("next_jump", s.next_jump);
+  visit("accepted", s.stats.accepted);
+  visit("rejected", s.stats.rejected);
+  visit("linear_solves", s.stats.linear_solves);
+  visit("linear_iterations", s.stats.linear_iterations);
+  visit("most_iterations", s.stats.most_iterations);
+  visit("adi_steps", s.stats.adi_steps);
+  visit("adi_refused", s.stats.adi_refused);
+  visit("evaluations", s.stats.evaluations);
+  visit("most_stages", s.stats.most_stages);
+  visit("voxels", s.voxels);
+  visit("scale", s.scale);
+  visit("ledger", s.ledger);
+  visit("next_pulse", s.next_pulse);
+  visit("inputs", s.inputs);
+  visit("next_dose", s.next_dose);
+  visit("plasma", s.plasma);
+  visit("method", s.method);
+}
+
+/// A state as a dictionary of arrays (those of no axis are numbers), without a copy of the voxels.
+py::dict dict_of(simulate::VolumeState state) {
+  py::dict found;
+  each_part(state, [&](const char* name, auto& part) {
+    using Part = std::remove_reference_t<decltype(part)>;
+    if constexpr (std::is_same_v<Part, std::vector<double>>) {
+      auto owned = std::make_unique<std::vector<double>>(std::move(part));
+      const py::capsule owner(owned.get(),
+                              [](void* p) { delete static_cast<std::vector<double>*>(p); });
+      const std::vector<double>& values = *owned.release();
+      found[name] =
+          py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data(), owner);
+    } else {
+      found[name] = part;
+    }
+  });
+  return found;
+}
+
+simulate::VolumeState state_of(const py::dict& given) {
+  simulate::VolumeState state;
+  std::size_t count = 0;
+  each_part(state, [&](const char* name, auto& part) {
+    using Part = std::remove_reference_t<decltype(part)>;
+    if (!given.contains(name)) throw InvalidInput(std::string("resume has no part '") + name + "'");
+    ++count;
+    try {
+      if constexpr (std::is_same_v<Part, std::vector<double>>) {
+        const auto array = given[name].template cast<Array<double>>();
+        const std::span<const double> values = view(array);
+        part.assign(values.begin(), values.end());
+      } else {
+        part = given[name].template cast<Part>();
+      }
+    } catch (const py::cast_error&) {
+      throw InvalidInput(std::string("resume: the part '") + name + "' is of another kind");
+    }
+  });
+  if (given.size() != count)
+    throw InvalidInput("resume has parts of another kind of run: " + std::to_string(given.size()) +
+                       " where there are " + std::to_string(count));
+  return state;
+}
+
 }  // namespace
 
 void register_volume(py::module_& module) {
+  using simulate::VolumeHooks;
+  using simulate::VolumeState;
   py::class_<VolumeRun>(module, "VolumeRun", "Result of one call of the volume solver.")
       .def_readonly("values", &VolumeRun::values)
       .def_readonly("contents", &VolumeRun::contents)
       .def_readonly("exchanged", &VolumeRun::exchanged)
       .def_readonly("entered", &VolumeRun::entered)
       .def_readonly("plasma", &VolumeRun::plasma)
+      .def_readonly("state", &VolumeRun::state)
+      .def_readonly("error", &VolumeRun::error)
       .def_readonly("fed", &VolumeRun::fed)
       .def_property_readonly("num_threads", [](const VolumeRun& r) { return r.result.num_threads; })
       .def_property_readonly("stats", &stats_of)
@@ -168,6 +249,8 @@ void register_volume(py::module_& module) {
          Given velocity_y, Given velocity_z, Given retardation, const std::string& method,
          std::vector<std::int32_t> exchange_factors, std::vector<FeedArgument> plasma_feeds,
          Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
+         py::object on_record, py::object on_state, double state_seconds, std::int64_t state_steps,
+         bool one_record, bool keep_end, const std::optional<py::dict>& resume, bool returns_errors,
          const std::string& linear) {
         VolumeProblem p;
         p.exchange_out_rates = view_of(exchange_out_rates);
@@ -259,7 +342,7 @@ void register_volume(py::module_& module) {
         const auto count = static_cast<py::ssize_t>(options.recorded.size());
         using Shape = std::vector<py::ssize_t>;
         py::array_t<double> values(
-            Shape{records, count, cells(faces_z), cells(faces_y), cells(faces_x)});
+            Shape{one_record ? 1 : records, count, cells(faces_z), cells(faces_y), cells(faces_x)});
         py::array_t<double> contents(Shape{records, program.num_states()});
         py::array_t<double> exchanged(Shape{records, static_cast<py::ssize_t>(exchange.size())});
         py::array_t<double> entered(Shape{records, static_cast<py::ssize_t>(mobile.size()), 6});
@@ -276,22 +359,65 @@ void register_volume(py::module_& module) {
                                   .exchanged = room(exchanged),
                                   .entered = room(entered),
                                   .plasma = room(plasma_values),
-                                  .fed = room(fed)};
+                                  .fed = room(fed),
+                                  .one_record = one_record};
         VolumeRun run;
-        Watcher watcher(std::move(progress));
-        const RunControl control{
-            .num_threads = num_threads,
-            .keep_going = [&watcher](const Progress& s) { return watcher(s); }};
-        {
-          const py::gil_scoped_release unlocked;
-          run.result = simulate::simulate_volume(program, p, options, output, control);
-        }
         run.values = values;
         run.contents = contents;
         run.exchanged = exchanged;
         run.entered = entered;
         run.fed = fed;
         run.plasma = plasma != nullptr ? py::object(plasma_values) : py::none();
+        // An exception ends the run as if it had been asked to stop: what was reached is kept.
+        const auto guarded = [&run](const auto& call) {
+          try {
+            return call();
+          } catch (py::error_already_set& error) {
+            const py::gil_scoped_acquire lock;
+            if (run.error.is_none()) run.error = error.value();
+            return false;
+          }
+        };
+        Watcher watcher(std::move(progress));
+        const RunControl control{.num_threads = num_threads, .keep_going = [&](const Progress& s) {
+                                   return run.error.is_none() &&
+                                          guarded([&] { return watcher(s); });
+                                 }};
+        VolumeHooks hooks;
+        hooks.keep_seconds = state_seconds;
+        hooks.keep_steps = state_steps;
+        hooks.keep_end = keep_end;
+        if (!on_record.is_none())
+          hooks.recorded = [&](std::int64_t record) {
+            guarded([&] {
+              const py::gil_scoped_acquire lock;
+              on_record(record, values);
+              return true;
+            });
+          };
+        if (!on_state.is_none())
+          hooks.keep = [&](VolumeState&& state) {
+            guarded([&] {
+              const py::gil_scoped_acquire lock;
+              on_state(dict_of(std::move(state)), values, contents, exchanged, entered, fed,
+                       run.plasma);
+              return true;
+            });
+          };
+        std::optional<VolumeState> begun;
+        if (resume) begun = state_of(*resume);
+        if (begun) hooks.resume = &*begun;
+        {
+          const py::gil_scoped_release unlocked;
+          run.result = simulate::simulate_volume(program, p, options, output, control, hooks);
+        }
+        if (!run.error.is_none() && !returns_errors) {
+          PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(run.error.ptr())), run.error.ptr());
+          throw py::error_already_set();
+        }
+        run.state = py::none();
+        if (run.result.reached)
+          run.state = dict_of(*std::exchange(run.result.reached, std::nullopt));
         return run;
       },
       py::arg("program"), py::arg("parameters").noconvert(), py::arg("faces_x").noconvert(),
@@ -334,7 +460,10 @@ void register_volume(py::module_& module) {
       py::arg("plasma_feeds") = std::vector<FeedArgument>{},
       py::arg("jump_times").noconvert() = py::none(),
       py::arg("jump_states") = std::vector<std::int32_t>{}, py::arg("jump") = py::none(),
-      py::arg("linear") = "auto",
+      py::arg("on_record") = py::none(), py::arg("on_state") = py::none(),
+      py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0, py::arg("one_record") = false,
+      py::arg("keep_end") = false, py::arg("resume") = py::none(),
+      py::arg("returns_errors") = false, py::arg("linear") = "auto",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -280,6 +280,9 @@ class VolumeRun:
     @property
     def plasma(self) -> Float | None: ...
     @property
+    def state(self) -> dict[str, Any] | None: ...
+    @property
+    def error(self) -> BaseException | None: ...
     def fed(self) -> Float: ...
     @property
     def failures(self) -> list[tuple[int, str, float, int, int, bool]]: ...
@@ -345,6 +348,15 @@ def simulate_volume(
     jump_times: Float | None = None,
     jump_states: Sequence[int] = ...,
     jump: Callable[[int, Float], Float] | None = None,
+    on_record: Callable[[int, Float], Any] | None = None,
+    on_state: Callable[[dict[str, Any], Float, Float, Float, Float, Float, Float | None], Any]
+    | None = None,
+    state_seconds: float = 0.0,
+    state_steps: int = 0,
+    one_record: bool = False,
+    keep_end: bool = False,
+    resume: dict[str, Any] | None = None,
+    returns_errors: bool = False,
     linear: str = "auto",
 ) -> VolumeRun: ...
 

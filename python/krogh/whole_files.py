@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from krogh.errors import SpecError
 
-__all__ = ["make_folder", "write_hdf5", "write_whole"]
+__all__ = ["cannot_write", "make_folder", "sync", "write_hdf5", "write_whole"]
 
 _WHY: Final = {
     errno.ENOSPC: "the disk is full; free some space, or write to another disk",
@@ -27,6 +27,7 @@ _WHY: Final = {
     errno.EISDIR: "there is a folder of that name; choose another name",
     errno.EEXIST: "there is a file of that name; choose another name",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EIO: "the disk reports an error; write to another disk",
     errno.EFBIG: "the file would be larger than the limit here; write to another disk, or less",
 }
 
@@ -40,6 +41,11 @@ def _reason(error: BaseException) -> str:
     if number in _WHY:
         return _WHY[number]
     return str(error)
+
+
+def cannot_write(path: Path, error: OSError) -> SpecError:
+    """Return the error that says that, and why, a file cannot be written."""
+    return SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.")
 
 
 def make_folder(folder: Path) -> Path:
@@ -59,7 +65,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # folders cannot be opened there
@@ -103,19 +109,19 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".krogh-", suffix=path.suffix)
     except OSError as error:
-        raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.") from error
+        raise cannot_write(path, error) from error
     os.close(handle)
     try:
         write(Path(name))
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)
-        _sync(Path(name))
+        sync(Path(name))
         os.replace(name, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
-        raise SpecError(f"KG-133: {str(path)!r} cannot be written: {_reason(error)}.") from error
+        raise cannot_write(path, error) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -59,7 +59,8 @@ struct Box {
     problem.num_inputs = problem.num_terms = 1;
   }
 
-  VolumeResult run(const RunControl& control = {.num_threads = 1, .keep_going = {}}) {
+  VolumeResult run(const RunControl& control = {.num_threads = 1, .keep_going = {}},
+                   const simulate::VolumeHooks& hooks = {}, bool one_record = false) {
     static const model::Program program = binding();
     problem.faces = {x, y, z};
     problem.regions = regions;
@@ -72,7 +73,7 @@ struct Box {
     problem.pulse_times = pulses;
     problem.pulse_amplitudes = amplitudes;
     problem.record_times = records;
-    values.assign(records.size() * options.recorded.size() * 30, 0.0);
+    values.assign((one_record ? 1 : records.size()) * options.recorded.size() * 30, 0.0);
     contents.assign(records.size() * 3, 0.0);
     exchanged.assign(records.size() * problem.exchange.size(), 0.0);
     entered.assign(records.size() * problem.mobile.size() * 6, 0.0);
@@ -83,8 +84,9 @@ struct Box {
                               .contents = contents,
                               .exchanged = exchanged,
                               .entered = entered,
-                              .plasma = plasma};
-    return simulate_volume(program, problem, options, output, control);
+                              .plasma = plasma,
+                              .one_record = one_record};
+    return simulate_volume(program, problem, options, output, control, hooks);
   }
 };
 
@@ -239,6 +241,94 @@ TEST_CASE("the hook stops a run and its exception reaches the caller") {
                   Error);
   box.options.max_steps = 3;
   CHECK(box.run().status == Status::max_steps_reached);
+}
+
+TEST_CASE("a run that goes on from any step gives the same bits, and a broken state is refused") {
+  using simulate::VolumeHooks;
+  using simulate::VolumeState;
+  Box box;
+  std::vector<VolumeState> states;
+  std::vector<std::int64_t> heard;
+  VolumeHooks hooks;
+  hooks.keep_steps = 1;
+  hooks.keep = [&](VolumeState&& s) { states.push_back(std::move(s)); };
+  hooks.recorded = [&](std::int64_t record) { heard.push_back(record); };
+  VolumeResult whole = box.run({.num_threads = 2, .keep_going = {}}, hooks);
+  REQUIRE(whole.status == Status::success);
+  CHECK(!whole.reached);
+  CHECK(heard == std::vector<std::int64_t>{0, 1});
+  REQUIRE(static_cast<std::int64_t>(states.size()) == whole.stats.accepted);
+  const std::vector<double> contents = box.contents, entered = box.entered;
+  const std::vector<double> last(box.values.end() - 90, box.values.end());
+  for (std::size_t k = 0; k < states.size(); ++k) {
+    Box again;
+    VolumeHooks from;
+    from.resume = &states[k];
+    const int threads = 1 + static_cast<int>(k % 3);
+    const VolumeResult result =
+        again.run({.num_threads = threads, .keep_going = {}}, from, k % 2 == 0);
+    CHECK(result.status == Status::success);
+    CHECK(result.stats.accepted == whole.stats.accepted);
+    CHECK(result.stats.linear_iterations == whole.stats.linear_iterations);
+    if (states[k].next_record == 2) {  // nothing is left to record
+      CHECK(std::isnan(again.contents.back()));
+      continue;
+    }
+    CHECK(std::vector<double>(again.values.end() - 90, again.values.end()) == last);
+    CHECK(std::vector<double>(again.contents.end() - 3, again.contents.end()) ==
+          std::vector<double>(contents.end() - 3, contents.end()));
+    CHECK(std::vector<double>(again.entered.end() - 6, again.entered.end()) ==
+          std::vector<double>(entered.end() - 6, entered.end()));
+  }
+
+  auto refused = [&](const auto& spoil, const char* name) {
+    VolumeState state = states[2];
+    spoil(state);
+    VolumeHooks from;
+    from.resume = &state;
+    try {
+      box.run({.num_threads = 1, .keep_going = {}}, from);
+    } catch (const InvalidInput& error) {
+      CHECK(std::string(error.what()).find(name) != std::string::npos);
+      return;
+    }
+    FAIL("accepted: " << name);
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  refused([](VolumeState& s) { s.voxels.pop_back(); }, "voxels");
+  refused([&](VolumeState& s) { s.voxels[3] = nan; }, "voxels");
+  refused([](VolumeState& s) { s.scale.clear(); }, "scale");
+  refused([](VolumeState& s) { s.ledger.push_back(0.0); }, "ledger");
+  refused([](VolumeState& s) { s.inputs.clear(); }, "inputs");
+  refused([](VolumeState& s) { s.plasma.push_back(0.0); }, "plasma");
+  refused([](VolumeState& s) { s.time = 1e9; }, "time");
+  refused([&](VolumeState& s) { s.time = nan; }, "time");
+  refused([](VolumeState& s) { s.step = 0.0; }, "step");
+  refused([&](VolumeState& s) { s.stop_time = nan; }, "stop_time");
+  refused([](VolumeState& s) { s.next_record = 3; }, "next_record");
+  refused([](VolumeState& s) { s.next_record = -1; }, "next_record");
+  refused([](VolumeState& s) { s.next_pulse = 2; }, "next_pulse");
+  refused([](VolumeState& s) { s.next_dose = 1; }, "next_dose");
+}
+
+TEST_CASE("a run that is stopped anywhere hands over a state to go on from") {
+  Box whole;
+  REQUIRE(whole.run().status == Status::success);
+  std::int64_t asked = 0;
+  for (const std::int64_t limit : {1, 5, 20, 33, 50, 77, 120, 200}) {
+    Box box;
+    asked = 0;
+    const VolumeResult first =
+        box.run({.num_threads = 2, .keep_going = [&](const Progress&) { return ++asked < limit; }});
+    REQUIRE(first.status == Status::stopped);
+    CHECK(asked == limit);
+    if (!first.reached) continue;  // before the first step
+    simulate::VolumeHooks hooks;
+    hooks.resume = &*first.reached;
+    REQUIRE(box.run({.num_threads = 3, .keep_going = {}}, hooks).status == Status::success);
+    CHECK(std::equal(whole.values.end() - 90, whole.values.end(), box.values.end() - 90));
+  }
+  CHECK(asked == 200);
 }
 
 TEST_CASE("arguments that make no sense are refused by name") {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 #include <initializer_list>
 
 namespace krogh::linalg {
@@ -115,7 +117,7 @@ void Multigrid::add_level(std::array<int, 3> shape, std::array<bool, 3> periodic
   level.shape = shape;
   level.components = components_;
   level.periodic = periodic;
-  level.pitch = round_up(round_up((shape[0] + 1) / 2, 8) + 2, 16);
+  level.pitch = round_up(round_up((shape[0] + 1) / 2, 8) + 2, 8);
   for (std::size_t d = 0; d < 3; ++d)
     if (periodic[d] && shape[d] % 2 != 0) level.is_two_colored = false;
   const std::int64_t m = components_;
@@ -207,6 +209,34 @@ void Multigrid::set_couplings() {
   }
 }
 
+void Multigrid::set_sides(std::vector<SidePart> parts) {
+  excess_.assign(levels_.size(), {});
+  for (std::size_t k = 1; k < levels_.size() && !parts.empty(); ++k) {
+    const Level& fine = levels_[k - 1];
+    const Level& coarse = levels_[k];
+    std::map<std::array<int, 4>, SidePart> merged;  // by point and direction, in one order
+    for (const SidePart& part : parts) {
+      std::array<int, 4> key{0, 0, 0, static_cast<int>(part.direction)};
+      for (std::size_t d = 0; d < 3; ++d) key[d] = fine.coarsened[d] ? part.at[d] / 2 : part.at[d];
+      SidePart& sum = merged[key];
+      sum.at = {key[0], key[1], key[2]};
+      sum.direction = part.direction;
+      const bool is_longer = fine.coarsened[part.direction];
+      const double value = is_longer ? part.value / (1.0 + part.share) : part.value;
+      const double share = is_longer ? 2.0 * part.share / (1.0 + part.share) : part.share;
+      sum.share = (sum.value == 0.0 ? 0.0 : sum.share * sum.value) + share * value;
+      sum.value += value;
+      if (sum.value > 0.0) sum.share /= sum.value;
+      if (part.value > value)
+        excess_[k].push_back({.row = sum.at[1] + std::int64_t{coarse.shape[1]} * sum.at[2],
+                              .place = coarse.place(sum.at[0], sum.at[1], sum.at[2], 0, 1),
+                              .value = static_cast<float>(part.value - value)});
+    }
+    parts.clear();
+    for (const auto& entry : merged) parts.push_back(entry.second);
+  }
+}
+
 bool Multigrid::factor(Team& team, int member) {
   for (std::size_t k = 0; k < levels_.size(); ++k) {
     const Level& level = levels_[k];
@@ -214,6 +244,9 @@ bool Multigrid::factor(Team& team, int member) {
     const Share rows = solo ? Share{0, member == 0 ? level.num_rows() : 0}
                             : share_of(level.num_rows(), member, team.size());
     if (k > 0) KROGH_DISPATCH(multigrid_gather)(levels_[k - 1], level, rows.begin, rows.end);
+    if (k > 0 && !excess_.empty())
+      for (const Excess& e : excess_[k])
+        if (e.row >= rows.begin && e.row < rows.end) level.local[e.place] -= e.value;
     KROGH_DISPATCH(multigrid_invert)(level, rows.begin, rows.end);
     if (!solo || k + 1 == levels_.size()) team.wait();
   }
@@ -301,7 +334,7 @@ void Multigrid::solve_coarsest(const float* b, float* x, float scale) {
           for (std::int64_t j = 0; j < m; ++j) visit(i++, level.place(px, y, z, j, m));
   };
   each([&](std::int64_t i, std::int64_t at) {
-    const bool is_second = at / (m * level.pitch) % 2 != 0;
+    const bool is_second = at >= level.vector_size() / 2;
     right_[idx(i)] = static_cast<double>(is_second ? b[at] : scale * b[at]);
   });
   each([&](std::int64_t i, std::int64_t at) {
@@ -392,10 +425,9 @@ void Multigrid::descend(std::size_t k, Team& team, int member, const float* b, f
     return;
   }
   if (!level.is_two_colored) {  // neighbors of the same color are not there yet
-    const std::int64_t numbers = level.components * level.pitch;  // of a color of a row
-    const Share share = share_of(level.all_rows(), member, team.size());
-    for (std::int64_t row = share.begin; row < share.end; ++row)
-      std::fill_n(x + (2 * row + 1) * numbers, numbers, 0.0F);
+    const std::int64_t numbers = level.vector_size() / 2;
+    const Share share = share_of(numbers, member, team.size());
+    std::fill(x + numbers + share.begin, x + numbers + share.end, 0.0F);
     team.wait();
   }
   for (const RowWork& work : {RowWork(begin), RowWork(sweep)}) {

@@ -20,13 +20,13 @@ inline constexpr int max_components = 6;
 ///
 ///   sum_k local_jk x_k + sum over the six neighbors n of g_jn (x_j - x_jn) = b_j
 ///
-/// at every point, for the components j = 0 .. components - 1. Points are stored row by row along x
-/// and within a row by color, (x + y + z) mod 2: an array of `n` numbers per point is of shape (nz
-/// + 2, ny + 2, 2 colors, n, pitch), and point (x, y, z) stands at floor(x/2) of its color. So each
-/// array is one stream in memory, and the neighbors in a row, of the other color, are consecutive
-/// too. Rows begin at whole cache lines and are worked on in eights, and behind the last eight of
-/// each at least two numbers stay zero. Around the points stands a layer of ghosts, zero or, in
-/// periodic directions, copies of the points at the other end.
+/// at every point, for the components j = 0 .. components - 1. Points are stored by color, (x + y +
+/// z) mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz +
+/// 2, ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one
+/// color reads few streams without gaps, and the neighbors in a row, of the other color, are
+/// consecutive too. Rows are worked on in eights, and behind the last eight of each at least two
+/// numbers stay zero. Around the points stands a layer of ghosts, zero or, in periodic directions,
+/// copies of the points at the other end.
 struct Level {
   std::array<int, 3> shape{};  ///< points along x, y, z
   int components = 1;
@@ -53,7 +53,7 @@ struct Level {
   std::int64_t place(int x_, int y, int z, std::int64_t j, std::int64_t per_point) const {
     const std::int64_t color = (x_ + y + z) & 1;
     const std::int64_t row = std::int64_t{z + 1} * (shape[1] + 2) + y + 1;
-    return ((2 * row + color) * per_point + j) * pitch + (x_ >> 1);
+    return ((color * all_rows() + row) * per_point + j) * pitch + (x_ >> 1);
   }
 };
 
@@ -101,6 +101,16 @@ class Multigrid {
 
   /// Derives the coarser grids from the couplings of the finest. On one thread.
   void set_couplings();
+  /// A part of the finest `local` that couples a point to something fixed beyond a side of the box:
+  /// on coarser grids the way there becomes longer.
+  struct SidePart {
+    std::array<int, 3> at{};
+    std::size_t direction = 0;
+    double value = 0.0;  ///< of component 0
+    double share = 1.0;  ///< of the resistance that lies between the point and the side
+  };
+  /// After `set_couplings` and before `factor`, on one thread; for systems of one component.
+  void set_sides(std::vector<SidePart> parts);
   /// Takes over the local blocks of the finest level.
   /// @return false, to every member, if a pivot of the coarsest system vanishes.
   bool factor(Team& team, int member);
@@ -125,8 +135,16 @@ class Multigrid {
   bool factor_coarsest();
   void solve_coarsest(const float* b, float* x, float scale);
 
+  /// What a coarse grid's `local` holds too much of a side, by row.
+  struct Excess {
+    std::int64_t row = 0;
+    std::int64_t place = 0;
+    float value = 0.0F;
+  };
+
   int components_;
   std::vector<Level> levels_;
+  std::vector<std::vector<Excess>> excess_;  ///< of each level; empty: there are no sides
   std::vector<std::vector<AlignedArray<float>>> memory_;
   std::vector<double> inverse_;  ///< of the coarsest system, dense
   std::vector<double> right_;

@@ -29,13 +29,13 @@ KROGH_INLINE RowPlace row_place(const Level& level, int color, long r) {
 
 /// Where number `j` of the points of a row stands in an array of `per_point` numbers.
 KROGH_INLINE long start_of(const Level& level, long row, int color, long j, long per_point) {
-  return ((2 * row + color) * per_point + j) * level.pitch;
+  return ((color * level.all_rows() + row) * per_point + j) * level.pitch;
 }
 
 /// The same in an array that may hold color 1 alone.
 KROGH_INLINE long start_in(const Level& level, const RowPlace& p, long j, long per_point,
                            int colors) {
-  return ((colors * p.row + (colors == 2 ? p.color : 0)) * per_point + j) * level.pitch;
+  return start_of(level, p.row, colors == 2 ? p.color : 0, j, per_point);
 }
 
 KROGH_INLINE float fmaf_(float a, float b, float c) {

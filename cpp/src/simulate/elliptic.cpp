@@ -114,12 +114,35 @@ EllipticSolver::Engine::Engine(const EllipticProblem& problem)
   for (std::size_t d = 0; d < 3; ++d) KROGH_DISPATCH(elliptic_to_level)
   (block_, level, block_.faces[d], scale_, level.g[d], 0, block_.num_rows());
   multigrid_.set_couplings();
+  place_sides(problem);
   rows_per_piece_ = linalg::rows_per_piece(multigrid_.finest());
   pieces_ = (block_.num_rows() + rows_per_piece_ - 1) / rows_per_piece_;
   constexpr std::int64_t stride = 8;  // doubles: no two threads write one line
   for (std::vector<double>& sums : sums_) sums.assign(idx(pieces_ * stride), 0.0);
   const double zero = 0.0;
   set_absorption({&zero, 1}, 1);
+}
+
+void EllipticSolver::Engine::place_sides(const EllipticProblem& problem) {
+  std::vector<linalg::Multigrid::SidePart> parts;
+  for (std::size_t side = 0; side < 6; ++side)
+    each_at_side(side, [&](std::int64_t k, std::int64_t i) {
+      const double through = conductances_.sides[side][idx(i)];
+      if (through == 0.0) return;
+      const std::array<std::int64_t, 3> p = position(k);
+      double share = 1.0;
+      if (kinds_[side] == space::SideKind::membrane) {
+        const std::size_t d = side / 2;
+        const double area = volume(k) / grid_.widths[d][idx(p[d])];
+        share -= through / (area * problem.sides[side].permeability);
+      }
+      parts.push_back(
+          {.at = {static_cast<int>(p[0]), static_cast<int>(p[1]), static_cast<int>(p[2])},
+           .direction = side / 2,
+           .value = through * scale_,
+           .share = share});
+    });
+  if (!parts.empty()) multigrid_.set_sides(std::move(parts));
 }
 
 bool EllipticSolver::Engine::inside(std::int64_t k) const {

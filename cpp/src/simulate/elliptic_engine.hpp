@@ -45,6 +45,7 @@ class EllipticSolver::Engine {
   void require_whole(std::span<const double> values, const char* name) const;
   void find_floating(std::span<const double> absorption);
   void place_local();
+  void place_sides(const EllipticProblem& problem);
   void make_vectors();
   void set_right(std::span<const double> source, const std::array<double, 6>& outside);
   void balance_floating();

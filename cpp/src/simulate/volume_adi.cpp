@@ -53,7 +53,7 @@ bool VolumeEngine::takes_adi(double step) const {
 /// Solves the system whose right-hand side stands in (mobile, n) `x`:
 /// (L - X) L^-1 (L - Y) L^-1 (L - Z) x = b with L the local blocks. In the sum over voxels the
 /// factors X, Y, Z vanish one after the other and L x = b is left, so that amounts are kept.
-void VolumeEngine::solve_adi(Member& self, double* x) {
+bool VolumeEngine::solve_adi(Member& self, double* x, Attempt& failure) {
   const VolumeBlock& b = self.block;
   linalg::LineSystem system{.components = b.num_mobile, .stride = b.stride, .diagonal = b.diagonal};
   int directions[3], count = 0;
@@ -69,23 +69,27 @@ void VolumeEngine::solve_adi(Member& self, double* x) {
     const Share share = share_of(linalg::num_line_parts(system, d), self.number, self.team.size());
     KROGH_DISPATCH(adi_lines)
     (system, d, k + 1 < count, x, share.begin, share.end, self.room.data());
-    self.team.wait();
+    if (!goes_on(self)) {
+      failure = Attempt::stopped;
+      return false;
+    }
   }
   ++self.stats.linear_solves;
+  return true;
 }
 
 /// Solves the first stage and looks at what is left of its right-hand side; where that is too much,
 /// makes the system ready for the multigrid, which then solves all stages of the step.
-void VolumeEngine::try_adi(Member& self) {
+bool VolumeEngine::try_adi(Member& self, Attempt& failure) {
   VolumeBlock& b = self.block;
-  solve_adi(self, b.free);
+  if (!solve_adi(self, b.free, failure)) return false;
   double sums[2];
   add_up(self, size_sums_, 2, sums, [&](const VolumePiece& piece, double* own) {
     KROGH_DISPATCH(volume_defect)(b, piece, own);
   });
   if (sums[1] <= largest_defect * largest_defect * sums[0]) {
     ++self.stats.adi_steps;
-    return;
+    return true;
   }
   ++self.stats.adi_refused;
   b.diagonal = nullptr;
@@ -93,6 +97,7 @@ void VolumeEngine::try_adi(Member& self) {
     KROGH_DISPATCH(volume_assemble)(b, piece);
   });
   self.team.wait();
+  return true;
 }
 
 }  // namespace krogh::simulate

@@ -92,7 +92,7 @@ bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
     });
     self.team.wait();
     if (b.diagonal != nullptr) {
-      solve_adi(self, response);
+      if (!solve_adi(self, response, failure)) return false;
     } else if (!solve_linear(self, supply_.data(), failure)) {
       return false;
     }

@@ -428,12 +428,51 @@ void validate_volume_options(const model::Program& program, const VolumeProblem&
   require_size(output.fed, "output fed",
                records * static_cast<std::int64_t>(p.plasma.feeds.size()));
   const auto recorded = static_cast<std::int64_t>(options.recorded.size());
-  require_size(output.values, "output values", records * recorded * num_voxels);
+  require_size(output.values, "output values",
+               (output.one_record ? 1 : records) * recorded * num_voxels);
   require_size(output.contents, "output contents", records * program.num_states());
   require_size(output.exchanged, "output exchanged",
                records * static_cast<std::int64_t>(p.exchange.size()));
   require_size(output.entered, "output entered",
                records * static_cast<std::int64_t>(p.mobile.size()) * 6);
+}
+
+void validate_volume_state(const model::Program& program, const VolumeProblem& p,
+                           const VolumeState& s, std::int64_t num_voxels) {
+  const auto exchanges = static_cast<std::int64_t>(p.exchange.size());
+  const auto mobiles = static_cast<std::int64_t>(p.mobile.size());
+  const std::int64_t blood =
+      p.plasma.program != nullptr ? 1 + 3 * std::int64_t{p.plasma.program->num_states()} : 0;
+  require_size(s.voxels, "state voxels", program.num_states() * num_voxels);
+  require_size(s.scale, "state scale", program.num_states());
+  require_size(s.ledger, "state ledger",
+               exchanges + 6 * mobiles + static_cast<std::int64_t>(p.plasma.feeds.size()));
+  require_size(s.inputs, "state inputs",
+               1 + std::int64_t{p.num_inputs} * (std::int64_t{p.num_terms} + 2));
+  require_size(s.plasma, "state plasma", blood);
+  require_values(s.voxels, "state voxels", "finite", is_finite);
+  require_values(s.scale, "state scale", "finite", is_finite);
+  require_values(s.ledger, "state ledger", "finite", is_finite);
+  require_values(s.inputs, "state inputs", "finite", is_finite);
+  require_values(s.plasma, "state plasma", "finite", is_finite);
+  require_values(s.method, "state method", "finite", is_finite);
+  if (!(s.time >= p.begin && s.time <= p.record_times.back()))
+    throw InvalidInput("state time must lie within the run, found " + std::to_string(s.time));
+  if (!(std::isfinite(s.step) && s.step > 0.0))
+    throw InvalidInput("state step must be finite and positive, found " + std::to_string(s.step));
+  if (!(s.stop_time >= s.time))
+    throw InvalidInput("state stop_time may not lie before its time, found " +
+                       std::to_string(s.stop_time));
+  const auto require_number = [](std::int64_t value, const char* name, std::size_t most) {
+    if (value < 0 || value > static_cast<std::int64_t>(most))
+      throw InvalidInput(std::string("state ") + name + " must lie between 0 and " +
+                         std::to_string(most) + ", found " + std::to_string(value));
+  };
+  require_number(s.next_record, "next_record", p.record_times.size());
+  require_number(s.next_knot, "next_knot", program.time_knots().size());
+  require_number(s.next_jump, "next_jump", p.jump_times.size());
+  require_number(s.next_pulse, "next_pulse", p.pulse_times.size());
+  require_number(s.next_dose, "next_dose", p.plasma.dose_times.size());
 }
 
 }  // namespace krogh::simulate

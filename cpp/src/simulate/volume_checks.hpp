@@ -15,5 +15,7 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
 void validate_volume_options(const model::Program& program, const VolumeProblem& problem,
                              const VolumeOptions& options, const VolumeOutput& output,
                              std::int64_t num_voxels);
+void validate_volume_state(const model::Program& program, const VolumeProblem& problem,
+                           const VolumeState& state, std::int64_t num_voxels);
 
 }  // namespace krogh::simulate

@@ -44,35 +44,6 @@ void VolumeEngine::start(Member& self) {
     std::fill_n(row(layout.parameters + p), b.width, problem_.parameters[idx(p)]);
   b.program_prologue->run(b.file);
   b.line_prologue->run(b.file);
-  // States at the begin; those outside stand still at values that kinetics can bear.
-  const std::int64_t n = b.num_voxels;
-  const std::int64_t first = std::find(inside_.begin(), inside_.end(), 1) - inside_.begin();
-  each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
-    const std::int64_t end = piece.end_row * b.shape[0];
-    for (std::int64_t k = piece.first_row * b.shape[0]; k < end; k += b.width) {
-      const std::int64_t count = std::min<std::int64_t>(b.width, end - k);
-      if (!problem_.initial.empty()) {
-        for (int i = 0; i < b.num_states; ++i)
-          for (std::int64_t l = 0; l < count; ++l)
-            b.y[i * b.stride + k + l] =
-                problem_.initial[idx(i * n + (inside_[idx(k + l)] != 0 ? k + l : first))];
-        continue;
-      }
-      if (b.num_fields > 0) {
-        for (std::int64_t f = 0; f < b.num_fields; ++f)
-          for (std::int64_t l = 0; l < b.width; ++l) {
-            const std::int64_t at = k + std::min(l, count - 1);
-            row(b.field_rows[f])[l] =
-                b.fields_by_region ? b.fields[f * 256 + b.region_of[at]] : b.fields[f * n + at];
-          }
-        b.program_prologue->run(b.file);
-        b.line_prologue->run(b.file);
-      }
-      tapes_->native.initial.run(b.file);
-      for (int i = 0; i < b.num_states; ++i)
-        std::copy_n(row(layout.solution + i), count, b.y + i * b.stride + k);
-    }
-  });
   self.scale.assign(idx(b.num_states), 0.0);
   self.lowest.assign(idx(b.num_states), 0.0);
   self.highest.assign(idx(b.num_states), 0.0);
@@ -81,15 +52,16 @@ void VolumeEngine::start(Member& self) {
   self.ledger.assign(idx(booked), 0.0);
   self.entering.assign(idx(num_entries_), 0.0);
   for (std::vector<double>& of_stage : self.stage_ledger) of_stage.assign(idx(booked), 0.0);
-  self.team.wait();
-  for (int i = 0; i < b.num_states; ++i)  // every member looks at all: the same for each
-    for (std::int64_t k = 0; k < n; ++k)
-      if (inside_[idx(k)] != 0)
-        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+  if (hooks_.resume != nullptr) {
+    restore(self);
+    return;
+  }
+  place_start(self);
   b.time = problem_.begin;
   const double longest = options_.max_step > 0.0 ? options_.max_step : std::max(span_, 1e-300);
   self.step = options_.first_step > 0.0 ? options_.first_step : longest;
   self.restart = !(options_.first_step > 0.0);
+  arrive(self);
 }
 
 void VolumeEngine::run(Team& team, int member, const std::function<bool()>& report) {
@@ -104,7 +76,6 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
               .inputs = VolumeInputs(problem_),
               .plasma = {}};
   start(self);
-  arrive(self);
   Status status = Status::success;
   const VolumeBlock& b = self.block;
   while (self.next_record < problem_.record_times.size()) {
@@ -114,12 +85,19 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
     }
     double used = 0.0;
     bool at_stop = false;
+    const VolumeStats before = self.stats;
+    const double proposal = self.step;
     const Attempt outcome = [&] {
+      if (!goes_on(self)) return Attempt::stopped;
+      self.in_attempt = true;
       choose_step(self, used, at_stop);
       return is_stabilized() ? attempt_stabilized(self) : attempt(self);
     }();
-    if (outcome == Attempt::stopped) {
+    self.in_attempt = false;
+    if (outcome == Attempt::stopped || is_abandoned_) {
       status = Status::stopped;
+      self.stats = before;  // as if the step had not been begun
+      self.step = proposal;
       break;
     }
     if (outcome == Attempt::accepted) {
@@ -129,6 +107,7 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
       self.block.time = at_stop ? self.stop_time : b.time + used;
       if (member == 0) progress_ = span_ > 0.0 ? (b.time - problem_.begin) / span_ : 1.0;
       if (at_stop) arrive(self);
+      if (member == 0) keep(self);
       continue;
     }
     ++self.stats.rejected;
@@ -146,6 +125,7 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
   result_.time = b.time;
   result_.num_connected = num_connected_;
   result_.num_threads = team.size();
+  if (status != Status::success || hooks_.keep_end) result_.reached = state_of(self);
   if (status != Status::success && status != Status::stopped) find_culprit(self, status);
 }
 
@@ -211,17 +191,17 @@ void VolumeEngine::record(Member& self) {
   const auto at = static_cast<std::int64_t>(self.next_record);
   const auto recorded = static_cast<std::int64_t>(options_.recorded.size());
   std::vector<double> contents(idx(b.num_states), 0.0);
-  add_up(self, content_sums_, b.num_states, contents.data(),
-         [&](const VolumePiece& piece, double* sums) {
-           KROGH_DISPATCH(volume_contents)(b, piece, b.y, sums);
-           for (std::int64_t r = 0; r < recorded; ++r) {
-             const double* from = b.y + options_.recorded[idx(r)] * b.stride;
-             double* to = output_.values.data() + (at * recorded + r) * n;
-             for (std::int64_t k = piece.first_row * b.shape[0]; k < piece.end_row * b.shape[0];
-                  ++k)
-               if (inside_[idx(k)] != 0) to[k] = from[k];
-           }
-         });
+  add_up(
+      self, content_sums_, b.num_states, contents.data(),
+      [&](const VolumePiece& piece, double* sums) {
+        KROGH_DISPATCH(volume_contents)(b, piece, b.y, sums);
+        for (std::int64_t r = 0; r < recorded; ++r) {
+          const double* from = b.y + options_.recorded[idx(r)] * b.stride;
+          double* to = output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
+          for (std::int64_t k = piece.first_row * b.shape[0]; k < piece.end_row * b.shape[0]; ++k)
+            if (inside_[idx(k)] != 0) to[k] = from[k];
+        }
+      });
   self.team.wait();
   if (self.number != 0) return;
   std::copy(contents.begin(), contents.end(), output_.contents.data() + at * b.num_states);
@@ -233,6 +213,7 @@ void VolumeEngine::record(Member& self) {
   if (self.plasma)
     std::copy(self.plasma->y().begin(), self.plasma->y().end(),
               output_.plasma.data() + at * self.plasma->num_states());
+  if (hooks_.recorded) hooks_.recorded(at);
 }
 
 /// The proposal, or after a pulse a step from the sizes of state and slope (Hairer, Norsett &
@@ -294,7 +275,7 @@ VolumeEngine::Attempt VolumeEngine::judge(Member& self, double used) {
       (tableau, b, piece, own, own + 1, own + 2, own + 2 + b.num_states);
     }
   });
-  self.team.wait();
+  if (!goes_on(self)) return Attempt::stopped;
   double squares = 0.0, largest = 0.0;
   std::fill(self.lowest.begin(), self.lowest.end(), infinity);
   std::fill(self.highest.begin(), self.highest.end(), -infinity);

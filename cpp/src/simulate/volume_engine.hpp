@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <krogh/base/aligned.hpp>
 #include <krogh/simulate/volume.hpp>
 
+#include "base/fresh_pages.hpp"
 #include "base/team.hpp"
 #include "linalg/krylov.hpp"
 #include "model/line_tapes.hpp"
@@ -23,18 +26,22 @@ namespace krogh::simulate {
 
 inline std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 
+/// Thrown while an engine is being built where its caller does not want to go on.
+struct SetupStopped {};
+
 /// One run. Built on one thread; `run` is called by every member of a team, each of which goes
 /// through the same decisions on numbers of its own.
 class VolumeEngine {
  public:
   VolumeEngine(const model::Program& program, const VolumeProblem& problem,
-               const VolumeOptions& options, const VolumeOutput& output, space::VoxelGrid grid);
+               const VolumeOptions& options, const VolumeOutput& output, const VolumeHooks& hooks,
+               const std::function<bool()>& report, space::VoxelGrid grid);
 
   /// @param report  asked by member 0 between steps and cycles; false ends the run.
   void run(Team& team, int member, const std::function<bool()>& report);
   /// Share of the time that has passed, for progress; member 0 only.
   double progress() const { return progress_; }
-  const VolumeResult& result() const { return result_; }
+  VolumeResult take_result() { return std::move(result_); }
 
  private:
   /// What a member keeps for itself: pointers, clock, sums that all members know alike.
@@ -58,13 +65,18 @@ class VolumeEngine {
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
     VolumeStats stats;
+    std::int64_t asked = 0;   ///< how often `goes_on` was called
+    bool in_attempt = false;  ///< at a step that may be given up
     // Of the stabilized method: weights of the states of tissue and plasma, and rates of exchange
     // with the plasma: the largest of a voxel, the sum of rate V, that of what comes back.
     std::vector<double> weights, largest_rates, total_rates, returned_rates;
   };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 
-  // Setting up.
+  // Setting up. @throws SetupStopped
+  void look() const {
+    if (!report_()) throw SetupStopped{};
+  }
   void place_voxels();
   void place_transport();
   void place_slopes(std::int64_t direction);
@@ -80,8 +92,16 @@ class VolumeEngine {
   template <class Work>
   void add_up(Member& self, AlignedBuffer& sums, std::int64_t count, double* totals,
               const Work& work);
+  /// Runs `work` on the member's pieces. Within an attempt member 0 asks its caller after each.
   template <class Work>
   void each_piece(Member& self, const Work& work);
+
+  // Beginning, keeping and going on.
+  void place_start(Member& self);
+  void restore(Member& self);
+  VolumeState state_of(const Member& self) const;
+  void keep(const Member& self);
+  bool goes_on(Member& self);
 
   void arrive(Member& self);
   void jump(Member& self);
@@ -101,8 +121,8 @@ class VolumeEngine {
   void set_change(Member& self) const;
   void place_adi();
   bool takes_adi(double step) const;
-  void solve_adi(Member& self, double* x);
-  void try_adi(Member& self);
+  bool solve_adi(Member& self, double* x, Attempt& failure);
+  bool try_adi(Member& self, Attempt& failure);
   Attempt judge(Member& self, double used);
   bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
   void place_stabilized();
@@ -120,6 +140,8 @@ class VolumeEngine {
   const VolumeProblem& problem_;
   const VolumeOptions& options_;
   const VolumeOutput& output_;
+  const VolumeHooks& hooks_;
+  const std::function<bool()>& report_;  ///< for setting up
   space::VoxelGrid grid_;
   const model::LineTapes* tapes_ = nullptr;
   VolumeBlock block_;
@@ -140,8 +162,8 @@ class VolumeEngine {
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
-  AlignedBuffer states_, slopes_, mobile_values_, constants_of_voxels_, factors_, faces_,
-      convection_, field_values_;
+  FreshPages states_, slopes_, mobile_values_, factors_;
+  AlignedBuffer constants_of_voxels_, faces_, convection_, field_values_;
   AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
@@ -162,10 +184,13 @@ class VolumeEngine {
   std::vector<double> operators_, constants_;  ///< of the connected regions
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};
-  bool stop_ = false;
   AlignedBuffer diagonal_;
   bool can_turn_ = false;   ///< directions in turn can be used ...
   double adi_ratio_ = 0.0;  ///< ... and gamma D/h_d^2, the largest
+  /// The attempt is given up: what is left of a pass is not done, and the next `goes_on` says so.
+  std::atomic<bool> is_abandoned_{false};
+  std::atomic<std::int64_t> stop_at_{0};  ///< number of the call of `goes_on` that ends the run
+  std::chrono::steady_clock::time_point last_kept_ = std::chrono::steady_clock::now();
   // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
   std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
   std::int64_t num_bounds_ = 0;
@@ -183,7 +208,11 @@ template <class Work>
 void VolumeEngine::each_piece(Member& self, const Work& work) {
   const Share share =
       share_of(static_cast<std::int64_t>(pieces_.size()), self.number, self.team.size());
-  for (std::int64_t p = share.begin; p < share.end; ++p) work(pieces_[idx(p)], p);
+  for (std::int64_t p = share.begin; p < share.end; ++p) {
+    if (is_abandoned_.load(std::memory_order_relaxed)) return;
+    work(pieces_[idx(p)], p);
+    if (self.number == 0 && self.in_attempt && !self.report()) is_abandoned_ = true;
+  }
 }
 
 template <class Work>

@@ -84,4 +84,21 @@ double VolumeInputs::slope(std::int32_t input, double t) const {
   return sum;
 }
 
+void VolumeInputs::keep(VolumeState& state) const {
+  state.next_pulse = static_cast<std::int64_t>(next_pulse_);
+  state.inputs.assign(1, time_);
+  for (const std::vector<double>* part : {&amplitudes_, &bases_, &slopes_})
+    state.inputs.insert(state.inputs.end(), part->begin(), part->end());
+}
+
+void VolumeInputs::restore(const VolumeState& state) {
+  next_pulse_ = static_cast<std::size_t>(state.next_pulse);
+  time_ = state.inputs[0];
+  auto from = state.inputs.begin() + 1;
+  for (std::vector<double>* part : {&amplitudes_, &bases_, &slopes_}) {
+    std::copy_n(from, part->size(), part->begin());
+    from += static_cast<std::ptrdiff_t>(part->size());
+  }
+}
+
 }  // namespace krogh::simulate

@@ -21,6 +21,9 @@ class VolumeInputs {
   /// Value of an input at time t, not before the present one, and its slope there.
   double value(std::int32_t input, double t) const;
   double slope(std::int32_t input, double t) const;
+  /// Puts what decides the rest of a run into a state, and takes it from there.
+  void keep(VolumeState& state) const;
+  void restore(const VolumeState& state);
 
  private:
   const VolumeProblem& problem_;

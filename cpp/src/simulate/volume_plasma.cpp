@@ -257,4 +257,22 @@ void VolumePlasma::accept() {
   for (std::size_t i = 0; i < y_.size(); ++i) scale_[i] = std::max(scale_[i], y_[i]);
 }
 
+void VolumePlasma::keep(VolumeState& state) const {
+  state.next_dose = static_cast<std::int64_t>(next_dose_);
+  state.plasma.assign(1, time_);
+  for (const std::vector<double>* part : {&y_, &rates_, &scale_})
+    state.plasma.insert(state.plasma.end(), part->begin(), part->end());
+}
+
+void VolumePlasma::restore(const VolumeState& state) {
+  next_dose_ = idx(state.next_dose);
+  time_ = state.plasma[0];
+  const double* from = state.plasma.data() + 1;
+  for (std::vector<double>* part : {&y_, &rates_, &scale_}) {
+    std::copy_n(from, num_states_, part->begin());
+    from += num_states_;
+  }
+  end_ = y_;
+}
+
 }  // namespace krogh::simulate

@@ -49,6 +49,9 @@ class VolumePlasma {
   /// negative beyond tolerance.
   double finish(bool& is_positive);
   void accept();
+  /// Puts what decides the rest of a run into a state, and takes it from there.
+  void keep(VolumeState& state) const;
+  void restore(const VolumeState& state);
 
   // The same by the stabilized method. At the start of a step the absolute values of the Jacobian
   // are added to a square matrix of `size` rows from row and column `first` on.

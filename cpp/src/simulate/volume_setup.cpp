@@ -49,11 +49,14 @@ std::vector<int> factor_rows_of(const model::Program& program, const model::Line
 
 VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& problem,
                            const VolumeOptions& options, const VolumeOutput& output,
+                           const VolumeHooks& hooks, const std::function<bool()>& report,
                            space::VoxelGrid grid)
     : program_(program),
       problem_(problem),
       options_(options),
       output_(output),
+      hooks_(hooks),
+      report_(report),
       grid_(std::move(grid)) {
   for (const VolumeMobile& m : problem.mobile) mobile_.push_back(m.state);
   for (int i = 0; i < program.num_states(); ++i)
@@ -77,11 +80,17 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   std::sort(knots_.begin(), knots_.end());
   span_ = problem.record_times.back() - problem.begin;
   place_voxels();
+  look();
   place_tapes();
+  look();
   place_transport();
+  look();
   number_pieces();
+  look();
   place_fields();
+  look();
   place_states();
+  look();
   place_followed();
   if (problem.plasma.program != nullptr) place_plasma();
   if (options.method == VolumeMethod::rkc2) {
@@ -94,6 +103,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
 std::vector<double> VolumeEngine::spread(std::span<const double> values, std::int64_t set,
                                          std::int64_t sets, double outside) const {
+  look();
   const std::int64_t n = grid_.num_voxels();
   std::vector<double> found(idx(n));
   const bool by_region = static_cast<std::int64_t>(values.size()) == sets * problem_.num_regions;
@@ -229,12 +239,14 @@ void VolumeEngine::place_transport() {
       fraction[j * b.stride + k] = eps[idx(k)];
       inverse[j * b.stride + k] = 1.0 / eps[idx(k)];
     }
+    look();
     std::vector<space::RegionMembrane> membranes;
     for (const VolumeMembrane& membrane : problem_.membranes)
       if (membrane.mobile == j) membranes.push_back(membrane.between);
     conductances.push_back(space::voxel_conductances(grid_, inside_, views, eps, mobile.sides,
                                                      problem_.regions, membranes));
     if (b.has_flow) {
+      look();
       const std::vector<double> retardation = problem_.retardation.empty()
                                                   ? std::vector<double>(idx(n), 1.0)
                                                   : spread(problem_.retardation, j, m, 1.0);
@@ -256,6 +268,7 @@ void VolumeEngine::place_transport() {
     for (std::size_t side = 0; side < 6; ++side) {
       const std::vector<double>& out = sides_[idx(j)][1][side];
       if (out.empty()) continue;
+      look();
       side_pointers_[idx(6 * j) + side] = sides_[idx(j)][0][side].data();
       side_out_pointers_[idx(6 * j) + side] = out.data();
       outside_inputs_[idx(num_exchanges + 6 * j) + side] = mobile.inputs[side];
@@ -287,21 +300,27 @@ void VolumeEngine::place_transport() {
     place_slopes(d);
     b.upstream[d] = upstream_[idx(d)].data();
   }
+  look();
   connected_ = space::connected_regions(grid_, inside_, conductances);
+  look();
   num_connected_ = 1 + *std::max_element(connected_.begin(), connected_.end());
   b.regions = num_connected_ > 1 ? connected_.data() : nullptr;
 
   multigrid_ = std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(m), periodic);
+  look();
   linalg::Level& level = multigrid_->finest();
   std::int64_t k = 0;
-  for (int z = 0; z < b.shape[2]; ++z)
+  for (int z = 0; z < b.shape[2]; ++z) {
+    look();
     for (int y = 0; y < b.shape[1]; ++y)
       for (int x = 0; x < b.shape[0]; ++x, ++k)
         for (std::int64_t j = 0; j < m; ++j)
           for (std::size_t d = 0; d < 3; ++d)
             level.g[d][level.place(x, y, z, j, m)] =
                 static_cast<float>(b.faces[d][j * b.stride + k]);
+  }
   multigrid_->set_couplings();
+  look();
   krylov_ = std::make_unique<linalg::Krylov>(*multigrid_);
   b.level = multigrid_->finest();
   right_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
@@ -357,7 +376,7 @@ void VolumeEngine::number_pieces() {
   content_sums_ = sums(states);
   extract_sums_ = sums(block_.num_exchanges);
   solution_sums_ = AlignedBuffer(idx(offset));
-  factors_ = AlignedBuffer(idx(num_blocks_ * block_.num_factors * block_.width));
+  factors_ = FreshPages(idx(num_blocks_ * block_.num_factors * block_.width));
   block_.factors = factors_.data();
   operators_.assign(idx(num_connected_ * m * m), 0.0);
   constants_.assign(idx(num_connected_ * m), 0.0);
@@ -399,14 +418,14 @@ void VolumeEngine::place_fields() {
 void VolumeEngine::place_states() {
   VolumeBlock& b = block_;
   const std::int64_t all = b.num_states * b.stride, m = b.num_mobile;
-  states_ = AlignedBuffer(idx(5 * all));
+  states_ = FreshPages(idx(5 * all));
   b.y = states_.data();
   for (std::int64_t s = 0; s < 4; ++s) b.stages[s] = states_.data() + (s + 1) * all;
   if (b.time_slope_row >= 0) {
-    slopes_ = AlignedBuffer(idx(all));
+    slopes_ = FreshPages(idx(all));
     b.time_slopes = slopes_.data();
   }
-  mobile_values_ = AlignedBuffer(idx((4 * m + m * m) * b.stride));
+  mobile_values_ = FreshPages(idx((4 * m + m * m) * b.stride));
   double* next = mobile_values_.data();
   for (double** of : {&b.moving, &b.carried, &b.reduced, &b.free}) {
     *of = next;

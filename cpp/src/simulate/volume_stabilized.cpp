@@ -290,9 +290,8 @@ VolumeEngine::Attempt VolumeEngine::attempt_stabilized(Member& self) {
   double elapsed = first;
   for (std::int64_t j = 2; j <= stages + 1; ++j) {
     const double time = b.time + elapsed * used;
-    if (self.number == 0) stop_ = !self.report();
     place_values(self, newer, time);
-    if (stop_) return Attempt::stopped;
+    if (!goes_on(self)) return Attempt::stopped;
     if (j > stages) break;
     const integrate::StabilizedStage stage = coefficients.next();
     add_up(self, entering_sums_, num_entries_, self.entering.data(),

@@ -60,7 +60,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
       KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
     });
-    self.team.wait();
+    if (!goes_on(self)) return Attempt::stopped;
     follow(self, stage);
     std::fill(self.kept.begin(), self.kept.end(), 0.0);
     if (self.plasma && !is_two_way_) {  // known before the tissue is
@@ -78,6 +78,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
                KROGH_DISPATCH(volume_stage)(tableau, b, piece, stage);
              }
            });
+    if (!goes_on(self)) return Attempt::stopped;
     if (self.plasma && is_two_way_) {
       take(self);
       self.plasma->evaluate(stage, b.time, b.step, self.taken.data());
@@ -95,7 +96,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
 bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   VolumeBlock& b = self.block;
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
-  if (stage == 0 && b.diagonal != nullptr) try_adi(self);
+  if (stage == 0 && b.diagonal != nullptr && !try_adi(self, failure)) return false;
   if (stage == 0 && b.diagonal == nullptr && !multigrid_->factor(self.team, self.number)) {
     failure = Attempt::not_solved;
     return false;
@@ -103,7 +104,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   if (stage == 0 && is_two_way_ && b.has_factors) sum_rates(self);
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
   if (b.diagonal != nullptr) {
-    if (stage > 0) solve_adi(self, b.free);
+    if (stage > 0 && !solve_adi(self, b.free, failure)) return false;
   } else if (!solve_linear(self, right_.data(), failure)) {
     return false;
   }
@@ -126,7 +127,10 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
     }
     KROGH_DISPATCH(volume_residual)(b, piece, stage == 0, own);
   });
-  self.team.wait();
+  if (!goes_on(self)) {
+    failure = Attempt::stopped;
+    return false;
+  }
   if (self.number == 0) find_constants(self, stage);
   self.team.wait();
   if (is_two_way_) {

@@ -8,6 +8,26 @@
 namespace krogh::KROGH_ISA {
 namespace {
 
+/// Asks for a block's numbers in an array while the block before it is at work: one block takes too
+/// few from each of many arrays for the processor to see where they are going.
+template <int L>
+KROGH_INLINE void fetch(const double* from, long first) {
+  for (int l = 0; l < L; l += 8) __builtin_prefetch(from + first + l);
+}
+
+/// Asks for what `expand` and `combine` of a stage read of the block that follows.
+template <int L>
+KROGH_INLINE void fetch_stage(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
+  const long next = lanes.first + L;
+  if (next + L > b.stride) return;
+  for (int i = 0; i < b.num_states; ++i) {
+    fetch<L>(b.y + i * b.stride, next);
+    for (int s = 0; s < stage; ++s) fetch<L>(b.stages[s] + i * b.stride, next);
+  }
+  const double* factors = b.factors + (block + 1) * b.num_factors * L;
+  for (int f = 0; f < b.num_factors; ++f) fetch<L>(factors, static_cast<long>(f) * L);
+}
+
 /// States at the start of the step, their slopes and Jacobian; sums hold what is off so far.
 template <int L>
 void evaluate(const VolumeBlock& b, const Lanes& lanes) {
@@ -197,6 +217,7 @@ void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
 template <int L>
 void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s) {
   each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    fetch_stage<L>(b, lanes, block, s);
     load_fields<L>(b, lanes);
     fill<L>(1.0 / (b.step * tableau.gamma), row<L>(b, b.inverse_step_row));
     fill<L>(fma_(tableau.alpha[s], b.step, b.time), row<L>(b, b.time_row));
@@ -221,12 +242,47 @@ void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
   }
 }
 
+/// Running sums and extremes of eight voxels side by side.
+struct Extremes {
+  alignas(64) double squares[8], largest[8], lowest[8], highest[8];
+
+  Extremes() {
+    for (int l = 0; l < 8; ++l) {
+      squares[l] = largest[l] = 0.0;
+      lowest[l] = __builtin_inf();
+      highest[l] = -__builtin_inf();
+    }
+  }
+  void add(const double* weighted, const double* end, const double* volume) {
+    KROGH_SIMD
+    for (int l = 0; l < 8; ++l) {
+      squares[l] = fma_(weighted[l], weighted[l], squares[l]);
+      largest[l] = weighted[l] > largest[l] ? weighted[l] : largest[l];
+      const double down = volume[l] > 0.0 ? end[l] : __builtin_inf();
+      const double up = volume[l] > 0.0 ? end[l] : -__builtin_inf();
+      lowest[l] = down < lowest[l] ? down : lowest[l];
+      highest[l] = up > highest[l] ? up : highest[l];
+    }
+  }
+  /// Leaves the sum and the extremes of all in place 0.
+  void fold() {
+    for (int half = 4; half > 0; half /= 2)
+      for (int l = 0; l < half; ++l) {
+        squares[l] += squares[l + half];
+        largest[l] = largest[l + half] > largest[l] ? largest[l + half] : largest[l];
+        lowest[l] = lowest[l + half] < lowest[l] ? lowest[l + half] : lowest[l];
+        highest[l] = highest[l + half] > highest[l] ? highest[l + half] : highest[l];
+      }
+  }
+};
+
 template <int L>
 void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, double* squares,
             double* largest, double* lowest, double* highest) {
   const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
   const double a0 = tableau.a[3][0], a1 = tableau.a[3][1], a2 = tableau.a[3][2];
   each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+    fetch_stage<L>(b, lanes, block, 4);
     load_fields<L>(b, lanes);
     expand<L>(b, lanes, block, 3);
     for (int i = 0; i < b.num_states; ++i) {
@@ -255,20 +311,15 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
         weighted[l] = volume[l] > 0.0 ? seen : 0.0;
       }
       store<L>(end, lanes, b.stages[3] + at);
-      double low = lowest[i], high = highest[i], most = *largest;
-      double sums[8] = {};
-      for (int l = 0; l < lanes.count; ++l) {
-        sums[l & 7] = fma_(weighted[l], weighted[l], sums[l & 7]);
-        most = weighted[l] > most ? weighted[l] : most;
-        const bool inside = volume[l] > 0.0;
-        low = inside && end[l] < low ? end[l] : low;
-        high = inside && end[l] > high ? end[l] : high;
-      }
-      lowest[i] = low;
-      highest[i] = high;
-      *largest = most;
-      *squares +=
-          ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+      // Places behind the last voxel repeat it; only the sum must leave them out.
+      for (int l = lanes.count; l < L; ++l) weighted[l] = 0.0;
+      Extremes found;
+      for (int l = 0; l < L; l += 8) found.add(weighted + l, end + l, volume + l);
+      found.fold();
+      *squares += found.squares[0];
+      *largest = found.largest[0] > *largest ? found.largest[0] : *largest;
+      lowest[i] = found.lowest[0] < lowest[i] ? found.lowest[0] : lowest[i];
+      highest[i] = found.highest[0] > highest[i] ? found.highest[0] : highest[i];
     }
   });
 }

@@ -227,7 +227,7 @@ KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
 /// Where number `j` of these points stands in an array of the level with `per_point` numbers.
 KROGH_INLINE long place_of(const VolumeBlock& b, const ColorRow& c, int color, long j,
                            long per_point) {
-  return ((2 * c.row + color) * per_point + j) * b.level.pitch;
+  return ((color * b.level.all_rows() + c.row) * per_point + j) * b.level.pitch;
 }
 
 /// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.

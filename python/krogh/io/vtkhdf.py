@@ -11,10 +11,12 @@ Fields carry ``units`` and ``long_name``; the group ``krogh`` holds the affine a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from krogh.errors import DataError
 from krogh.io.fields import Fields
@@ -35,10 +37,44 @@ def write_vtkhdf(fields: Fields, path: Path) -> Path:
 
 
 def _write(file: Any, fields: Fields) -> None:
+    def put(cells: Any, name: str) -> Any:
+        values = stored(fields[name].values)
+        small = values.nbytes < 4096
+        options: dict[str, Any] = (
+            {}
+            if small
+            else {"chunks": (1, *fields.grid.shape), "compression": "gzip", "shuffle": True}
+        )
+        if not small and values[0].nbytes > 2**30:  # HDF5 takes chunks below 4 GiB
+            options["chunks"] = (1, 1, *fields.grid.shape[1:])
+        return cells.create_dataset(name, data=values, **options)
+
+    lay_out(file, fields, fields.times, put)
+
+
+def stored(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as they are stored: truth values as bytes."""
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
+def lay_out(
+    file: Any, fields: Fields, times: NDArray[np.float64], put: Callable[[Any, str], Any]
+) -> None:
+    """Make groups, scales and attributes for fields at `times`, whose datasets `put` makes.
+
+    Parameters
+    ----------
+    file
+        An open, empty ``h5py.File``.
+    fields
+        Grid, names, units and facts are taken from them, times and values are not.
+    put
+        Called with the group and the name of each field; returns the dataset (time, z, y, x).
+    """
     grid = fields.grid
     file.attrs["format"] = FORMAT
     file.attrs["version"] = VERSION
-    scales: dict[str, tuple[Any, str]] = {"time": (fields.times, fields.time_unit)}
+    scales: dict[str, tuple[Any, str]] = {"time": (times, fields.time_unit)}
     for axis in ("z", "y", "x"):
         scales[axis] = (fields.lengths(grid.centers(axis)), fields.length_unit)
     for name, (values, unit) in scales.items():
@@ -56,25 +92,16 @@ def _write(file: Any, fields: Fields) -> None:
     group.attrs["Direction"] = np.array(grid.direction.ravel())
     cells = group.create_group("CellData", track_order=True)
     steps = group.create_group("Steps")
-    steps.attrs["NSteps"] = np.int64(fields.times.size)
-    steps.create_dataset("Values", data=fields.times).dims[0].attach_scale(file["time"])
+    steps.attrs["NSteps"] = np.int64(times.size)
+    steps.create_dataset("Values", data=times).dims[0].attach_scale(file["time"])
     offsets = steps.create_group("CellDataOffsets")
     for name, array in fields.items():
-        values = array.values
-        if values.dtype.kind == "b":
-            values = values.astype(np.uint8)
-        small = values.nbytes < 4096
-        options: dict[str, Any] = (
-            {} if small else {"chunks": (1, *grid.shape), "compression": "gzip", "shuffle": True}
-        )
-        if not small and values[0].nbytes > 2**30:  # HDF5 takes chunks below 4 GiB
-            options["chunks"] = (1, 1, *grid.shape[1:])
-        dataset = cells.create_dataset(name, data=values, **options)
+        dataset = put(cells, name)
         dataset.attrs["units"] = array.unit
         dataset.attrs["long_name"] = fields.describe(name)
         for number, axis in enumerate(_AXES):
             dataset.dims[number].attach_scale(file[axis])
-        entries = np.arange(fields.times.size, dtype=np.int64)
+        entries = np.arange(times.size, dtype=np.int64)
         offsets.create_dataset(name, data=entries).dims[0].attach_scale(file["time"])
     krogh = file.create_group("krogh")
     krogh.attrs["affine"] = grid.affine

@@ -5,7 +5,8 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import logging
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,13 @@ __all__ = ["from_image"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+_LOG = logging.getLogger("krogh")
+
+_MISSED: Final = 0.1
+"""Share of the vessel voxels far from the skeleton from which a warning is given: vessels of no
+more than that are bumps and ends."""
 
 
 def from_image(
@@ -151,6 +159,13 @@ def from_image(
 
             network, report = from_mask(inside, parts.grid)
             notes.append(str(report))
+            missed = report.uncovered_voxels / report.vessel_voxels
+            if missed > _MISSED:
+                notes.append(
+                    f"the skeleton misses {100.0 * missed:.0f} % of the vessel voxels (sheets, or"
+                    " vessels along the border); way='walls' keeps their walls"
+                )
+                _LOG.warning("%s", notes[-1])
         else:
             surfaces, lumen = _walls(inside, parts.tissue, blocks)
     else:

@@ -212,7 +212,8 @@ class Tumour3D:
         progress
             As of `krogh.Study.run`.
         **options
-            Further arguments of `krogh.simulate_volume`: ``rtol``, ``record``, ``sides``, ...
+            Further arguments of `krogh.simulate_volume`: ``rtol``, ``record``, ``checkpoint``,
+            ``save``, ...
 
         Returns
         -------

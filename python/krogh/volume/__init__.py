@@ -14,11 +14,13 @@ from krogh.volume.plot import plot_slices_of
 from krogh.volume.radiation import Radiation
 from krogh.volume.result import VolumeResult
 from krogh.volume.run import simulate_volume
+from krogh.volume.saving import Save
 from krogh.volume.vessel_pictures import plot_vessels
 
 __all__ = [
     "BloodCourse",
     "Radiation",
+    "Save",
     "VolumeFailure",
     "VolumePlasma",
     "VolumeResult",

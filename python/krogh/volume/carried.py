@@ -27,7 +27,6 @@ from krogh.units import dimension
 
 if TYPE_CHECKING:
     from krogh.line.arrays import Evaluator
-    from krogh.vessels import VesselVoxels
     from krogh.volume.exchange import Exchange
     from krogh.volume.problem import VolumeProblem
 
@@ -46,8 +45,6 @@ class Carried:
     ----------
     systemic
         The body with the segments' concentrations as further species.
-    voxels
-        The vessels on the grid.
     states
         By species of the tissue: the states of the systemic model that are its concentrations in
         the segments, shape (segments,).
@@ -58,7 +55,6 @@ class Carried:
     """
 
     systemic: CompiledModel
-    voxels: VesselVoxels
     states: dict[str, NDArray[np.int64]]
     volumes: dict[str, Floats]
     supplies: dict[str, Supply]
@@ -77,35 +73,6 @@ class Carried:
         for name, supply in self.supplies.items():
             by = float(np.atleast_1d(values.value(supply.factor))[0])
             found[self.states[name]] = atol[supply.state] * by
-        return found
-
-    def names(self, species: str) -> list[str]:
-        """Return the names of a species' concentrations, in the order of the segments."""
-        return [self.systemic.state_names[i] for i in self.states[species]]
-
-    def meets(self, inside: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return which segments exchange with the voxels inside, shape (segments,)."""
-        mask = np.zeros(self.voxels.frame.num_voxels)
-        mask[inside] = 1.0
-        found: NDArray[np.bool_] = np.asarray(self.voxels.weights @ mask).ravel() > 0.0
-        return found
-
-    def rates(self, per_length: Floats, segment: int, inside: NDArray[np.intp]) -> Floats:
-        """Return the exchange of one segment with the voxels inside, 1/s.
-
-        Parameters
-        ----------
-        per_length
-            What passes the wall per length and concentration, um^2/s, shape (segments,).
-        """
-        voxels = self.voxels
-        row = np.asarray(voxels.weights[segment].todense()).ravel()
-        field = (
-            row
-            * per_length[segment]
-            / np.broadcast_to(voxels.frame.volumes, voxels.frame.shape).ravel()
-        )
-        found: Floats = field[inside]
         return found
 
 
@@ -174,7 +141,7 @@ def carried_blood(
     states = {
         n: np.array([whole.state_index(s) for s in own], dtype=np.int64) for n, own in names.items()
     }
-    return Carried(whole, vessels.voxels, states, volumes, supplies)
+    return Carried(whole, states, volumes, supplies)
 
 
 def by_segment(problem: VolumeProblem, exchanging: list[int]) -> tuple[list[int], Floats]:
@@ -203,8 +170,7 @@ def by_segment(problem: VolumeProblem, exchanging: list[int]) -> tuple[list[int]
         if segment < 0:
             rates[number] = problem.rates[k]
         else:
-            assert problem.carried is not None
-            rates[number] = problem.carried.rates(problem.per_length[k], segment, problem.inside)
+            rates[number] = _segment_rates(problem, k, segment)
     return [k for k, _ in rows], rates
 
 
@@ -234,14 +200,25 @@ def _rows(problem: VolumeProblem, exchanging: list[int]) -> list[tuple[int, int]
     """Return mobile species and segment of each exchange; segment -1: all together."""
     carried = problem.carried
     assert carried is not None
-    meets = carried.meets(problem.inside)
+    inside = np.zeros(problem.grid.num_voxels)
+    inside[problem.inside] = 1.0
     rows: list[tuple[int, int]] = []
     for k in exchanging:
-        if problem.mobiles[k].transport.species in carried.states:
-            rows += [(k, int(i)) for i in np.flatnonzero(meets & (problem.per_length[k] > 0.0))]
-        else:
+        if problem.mobiles[k].transport.species not in carried.states:
             rows.append((k, -1))
+            continue
+        meets = np.asarray(problem.vessels_of[k].weights @ inside).ravel() > 0.0
+        rows += [(k, int(i)) for i in np.flatnonzero(meets & (problem.per_length[k] > 0.0))]
     return rows
+
+
+def _segment_rates(problem: VolumeProblem, k: int, segment: int) -> Floats:
+    """Return the exchange of one segment with the voxels inside, 1/s."""
+    voxels = problem.vessels_of[k]
+    row = np.asarray(voxels.weights[segment].todense()).ravel() * problem.per_length[k][segment]
+    volumes = np.broadcast_to(voxels.frame.volumes, voxels.frame.shape).ravel()
+    found: Floats = (row / volumes)[problem.inside]
+    return found
 
 
 def require_followed(reason: str, tumour_volume: Any) -> None:

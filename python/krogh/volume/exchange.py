@@ -156,6 +156,7 @@ def _of_network(
     """Return what passes each vessel per length and concentration, um^2/s, where, and notes."""
     from krogh.vessels import line_exchange
 
+    problem.vessels_of[k] = voxels
     network = voxels.network
     label = problem.mobiles[k].transport.label
     own, diffusivity, fraction = (

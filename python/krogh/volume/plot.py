@@ -54,16 +54,19 @@ def plot_slices(
     grid = result.grid
     z, y, x = _place(grid, at)
     shown = _Shown(result, name, time)
-    figure = new_figure(10.2, 3.9)
+    slices: list[tuple[Axis, int]] = [("z", z), ("y", y), ("x", x)]
+    thick = dict(zip("zyx", grid.shape, strict=True))
+    flat = [s for s in slices if all(thick[seen] > 1 for seen in _seen(s[0]))]
+    slices = flat or slices[:1]  # of a single section only itself
+    figure = new_figure(5.4 if len(slices) == 1 else 3.0 * len(slices) + 1.2, 3.9)
     figure.set_layout_engine("constrained")
     norm = _norm([shown.values], log)
     picture = None
-    axes = figure.subplots(1, 3)
-    slices: tuple[tuple[Axis, int], ...] = (("z", z), ("y", y), ("x", x))
+    axes = figure.subplots(1, len(slices), squeeze=False)[0]
     for ax, (axis, index) in zip(axes, slices, strict=True):
         picture = _draw(ax, shown, axis, index, norm, vessels)
-        ax.set_title(f"{axis} = {grid.centers(axis)[index]:.4g} µm", fontsize=10)
-    _scale_bar(axes[0], grid)
+        ax.set_title(_at(grid, axis, index), fontsize=10)
+    _scale_bar(axes[0], grid, slices[0][0])
     figure.colorbar(picture, ax=list(axes), label=shown.label, shrink=0.8)
     figure.suptitle(f"{name} at {shown.when}", fontsize=11)
     return _saved(figure, path)
@@ -145,7 +148,7 @@ def plot_slices_of(
         figure.colorbar(picture, ax=list(row), label=label, shrink=0.9)
         when = shown[0].when
     _scale_bar(axes[-1, 0], grid, axis)
-    figure.suptitle(f"{axis} = {grid.centers(axis)[index]:.4g} µm at {when}", fontsize=11)
+    figure.suptitle(f"{_at(grid, axis, index)} at {when}", fontsize=11)
     return _saved(figure, path)
 
 
@@ -173,6 +176,14 @@ def _place(grid: Grid, at: Any) -> tuple[int, int, int]:
     if len(place) != 3 or any(not 0 <= i < n for i, n in zip(place, grid.shape, strict=True)):
         raise SpecError(f"KG-166: at={at!r} is no voxel (z, y, x) of {grid.shape}.")
     return place[0], place[1], place[2]
+
+
+def _at(grid: Grid, axis: Axis, index: int) -> str:
+    """Return where a slice lies: ``z = 250 µm``, of wide voxels in mm."""
+    place = float(grid.centers(axis)[index])
+    if grid.spacing.max() >= 500.0:
+        return f"{axis} = {place / 1000.0:.4g} mm"
+    return f"{axis} = {place:.4g} µm"
 
 
 def _seen(axis: str) -> tuple[str, str]:

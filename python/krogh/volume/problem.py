@@ -22,6 +22,7 @@ from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
 
 if TYPE_CHECKING:
+    from krogh.vessels import VesselVoxels
     from krogh.volume.carried import Carried
     from krogh.volume.feed import Feed
     from krogh.volume.radiation import Fractions
@@ -69,6 +70,8 @@ class VolumeProblem(LineProblem):
     per_length
         Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
         number of the mobile species, shape (segments,).
+    vessels_of
+        The vessels on the grid by which each of them exchanges.
     carried
         Blood that flows along the network, or None.
     feeds
@@ -85,6 +88,7 @@ class VolumeProblem(LineProblem):
     notes: tuple[str, ...] = ()
     num_lumen: int = 0
     per_length: dict[int, Floats] = field(default_factory=dict)
+    vessels_of: dict[int, VesselVoxels] = field(default_factory=dict)
     carried: Carried | None = None
     feeds: tuple[Feed, ...] = ()
     fractions: Fractions | None = None

@@ -6,7 +6,7 @@ SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import numpy as np
@@ -109,6 +109,11 @@ class Radiation:
         given = _fractions(Regimen(self.schedule))
         object.__setattr__(self, "times", tuple(t for t, _ in given))
         object.__setattr__(self, "doses", tuple(d for _, d in given))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that is stated, the schedule as times and doses."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "schedule"}
 
 
 def _fractions(regimen: Regimen) -> list[tuple[float, float]]:

@@ -23,6 +23,7 @@ from krogh.provenance import Provenance, Verification
 from krogh.space.grid import Grid
 from krogh.table import ResultTable
 from krogh.units import factor
+from krogh.volume.checkpoint import Snapshot, write_checkpoint
 from krogh.volume.exchange import Exchange
 from krogh.volume.parts import VolumeFailure, VolumePlasma, VoxelCells, without_line
 from krogh.volume.plasma import PlasmaCurves
@@ -52,6 +53,9 @@ class VolumeResult:
     plasma_error
         Largest difference between the plasma and the lines that the solver was given, relative to
         its largest value; None where it was solved with the tissue, or curves were given.
+    snapshot
+        Where a run that did not come to its end stands: ``resume=result`` goes on from there, and
+        `write_checkpoint` stores it.  None where it came to its end.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class VolumeResult:
         doses: Any = None,
         verification: Verification | None = None,
         wall_seconds: float = 0.0,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.problem = problem
         self.settings = settings
@@ -82,6 +87,7 @@ class VolumeResult:
         self.plasma_points = 0 if curves is None else int(curves.times.size)
         self.verification = verification
         self._reason = reason
+        self.snapshot = snapshot
         self._outcome = outcome
         self._cells = VoxelCells(
             problem,
@@ -407,6 +413,18 @@ class VolumeResult:
         See `krogh.io.Fields.save`.
         """
         return self.fields(None if name is None else [name]).save(path, name, time)
+
+    def write_checkpoint(self, path: str | Path) -> Path:
+        """Write where a run stands that did not come to its end; ``resume=path`` goes on from it.
+
+        Raises
+        ------
+        SpecError
+            KG-133 where it cannot be written; KG-119 where the run came to its end.
+        """
+        if self.snapshot is None:
+            raise SpecError("KG-119: the run came to its end; there is nothing to go on with.")
+        return write_checkpoint(path, self.snapshot)
 
     def to_xarray(self) -> Any:
         """Return an xarray Dataset: outputs by time, z, y, x, the plasma by time.

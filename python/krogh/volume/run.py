@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from krogh.errors import SolverError, SpecError
@@ -25,15 +27,18 @@ from krogh.schedule import SET_PARAMETER
 from krogh.simulate.options import check_options
 from krogh.simulate.progress import ProgressBar, chosen_progress
 from krogh.space.grid import Grid
+from krogh.units import factor
 from krogh.volume.assembly import volume_problem
 from krogh.volume.blood import cannot_couple
 from krogh.volume.carried import Carried, carried_blood, require_followed
 from krogh.volume.exchange import exchange_of
 from krogh.volume.feed import feeds_of
+from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
 from krogh.volume.problem import VolumeProblem
 from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
+from krogh.volume.saving import RecordStream, one_record, save_of
 from krogh.volume.solve import solve_volume
 from krogh.volume.verify import METHODS, verified
 
@@ -71,6 +76,10 @@ def simulate_volume(
     verify: bool = False,
     feed: Mapping[str, Any] | None = None,
     radiation: Radiation | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: str | int = "60 s",
+    resume: Any = None,
+    save: Any = None,
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -151,6 +160,21 @@ def simulate_volume(
         species with a `Transport`, whose exchange keeps amounts to rounding.
     radiation
         `krogh.volume.Radiation`: fractions at stated times.
+    checkpoint
+        A file that holds, from time to time and where the run ends, everything that it needs to go
+        on.  It is replaced only by a whole one.
+    checkpoint_interval
+        Time between checkpoints, ``"60 s"``, or a whole number of steps.  Where writing takes more
+        than a twentieth of the time, they become rarer.
+    resume
+        Go on with a run: True (from `checkpoint` if that file is there, else from the begin), the
+        path of a checkpoint, or a result that did not come to its end.  Everything else must be as
+        it was, save `max_steps`, `num_threads` and `progress`; the result is that of a run without
+        a break, to the last bit.
+    save
+        Fields that go to a file while the run goes on: a path, a `krogh.volume.Save`, or
+        ``{"file": "tumour.vtkhdf", "fields": ["occupancy_HER2"], "times": ...}``.  With
+        ``record=[]`` memory holds one time only.
 
     Returns
     -------
@@ -164,6 +188,12 @@ def simulate_volume(
     SolverError
         KG-320: the volume, or the systemic model before it, could not be solved; KG-311: the second
         method did not get through.
+    DataError
+        KG-237 a checkpoint that is damaged or not there, KG-238 one of another problem.
+
+    SpecError KG-133 (a file that cannot be written, a full disk), SolverError and KeyboardInterrupt
+    have an attribute ``result``, if they come from within the run: what was reached, from which
+    ``resume=error.result`` goes on.
 
     Notes
     -----
@@ -208,7 +238,7 @@ def simulate_volume(
     if carried is not None and carried is not False:
         vessels_given = exchange_of(exchange, grid)
         blood = carried_blood(own, other, vessels_given, carried)
-        other, exchange = blood.systemic, blood.voxels
+        other, exchange = blood.systemic, vessels_given
     given: Dosing | None = None
     stated = dict(values or {})
     if other is not None:
@@ -249,6 +279,8 @@ def simulate_volume(
     _require_method(problem, method, verify)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
+    asked = save_of(save)
+    streamed, needed = recorded_of(own, asked.fields) if asked is not None else ((), ())
     tolerances = line_tolerances(problem, given, rtol, atol, split)
     settings = Settings(
         grid=grid_times,
@@ -266,6 +298,30 @@ def simulate_volume(
         on_progress=chosen_progress(progress),
     )
     require_line_memory(problem, settings)
+    path = None if checkpoint is None else Path(checkpoint)
+    every = interval_of(checkpoint_interval)
+    keeping = Keeping(
+        checkpoint=path,
+        seconds=every[0],
+        steps=every[1],
+        resume=snapshot_of(resume, path),
+        recorded=tuple(dict.fromkeys([*recorded, *needed])),
+        count=len(recorded),
+        models={
+            f"the {what} model": c.model.content
+            for what, c in (("tissue", own), ("systemic", other))
+            if c is not None
+        }
+        | ({} if radiation is None else {"the radiation": radiation.facts}),
+        jumps=[] if problem.fractions is None else problem.fractions.survival,
+    )
+    words = given.words if given is not None else ", ".join(problem.curves) or "none"
+    if asked is not None:
+        make = partial(
+            one_record, problem, replace(settings, recorded=keeping.recorded), streamed, time_unit,
+            words, vessels, f"volume, {method}",
+        )  # fmt: skip
+        keeping.stream = RecordStream(asked, settings.grid, make)
     curves: PlasmaCurves | None = None
     states = None
     reason = "" if given is None else cannot_couple(problem, given)
@@ -290,9 +346,14 @@ def simulate_volume(
     coupled = None if reason else given
     checked = None
     try:
-        outcome, stats = solve_volume(problem, curves, states, coupled, settings, method=method)
+        outcome, stats, kept = solve_volume(
+            problem, curves, states, coupled, settings, keeping, method=method
+        )
         if verify and not outcome.stopped:
-            checked = verified(problem, curves, states, coupled, settings, outcome, method)
+            try:
+                checked = verified(problem, curves, states, coupled, settings, outcome, method)
+            except KeyboardInterrupt as error:
+                kept.error = error  # what it was to check is there
     finally:
         if isinstance(settings.on_progress, ProgressBar):
             settings.on_progress.close()
@@ -302,7 +363,7 @@ def simulate_volume(
         outcome,
         outputs=outputs,
         time_unit=time_unit,
-        dosing=given.words if given is not None else ", ".join(problem.curves) or "none",
+        dosing=words,
         stats=stats,
         curves=curves,
         vessels=vessels,
@@ -310,7 +371,10 @@ def simulate_volume(
         doses=given,
         verification=checked,
         wall_seconds=time.perf_counter() - began,
+        snapshot=kept.snapshot,
     )
+    if kept.error is not None:
+        raise _with_result(kept.error, result, path)
     return _handle_failure(result, on_failure)
 
 
@@ -341,6 +405,22 @@ def _require_constant(dosing: Dosing) -> None:
                 "KG-164: the event table has covariates that change in time, which a volume cannot"
                 " follow; give one value for the run, or use krogh.simulate_line."
             )
+
+
+def _with_result(
+    error: BaseException, result: VolumeResult, checkpoint: Path | None
+) -> BaseException:
+    """Return the exception that ended a run, with what was reached and how to go on."""
+    error.result = result  # type: ignore[attr-defined]
+    if result.snapshot is None:
+        return error
+    reached = result.snapshot.time / factor(result.time_unit)
+    stored = "" if checkpoint is None else f", and so does resume={str(checkpoint)!r}"
+    error.add_note(
+        f"The run reached {reached:.6g} {result.time_unit}; what it has is in the exception's"
+        f" .result, and resume=error.result goes on from there{stored}."
+    )
+    return error
 
 
 def _handle_failure(result: VolumeResult, on_failure: str) -> VolumeResult:

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh import _core
-from krogh.errors import SpecError
 from krogh.line.dosing import Dosing
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.solve_line import signed_states, starts_steady, steady_cells
@@ -20,6 +18,7 @@ from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
 from krogh.volume.carried import by_segment
+from krogh.volume.keeping import Keeping, Kept
 from krogh.volume.plasma import PlasmaCurves
 from krogh.volume.problem import OUTSIDE, VolumeProblem
 
@@ -34,10 +33,11 @@ def solve_volume(
     plasma_states: Floats | None,
     dosing: Dosing | None,
     settings: Settings,
+    keeping: Keeping | None = None,
     *,
     method: str = "ros34pw2",
-) -> tuple[Outcome, dict[str, Any]]:
-    """Return the solution in all voxels, and the solver's counters.
+) -> tuple[Outcome, dict[str, Any], Kept]:
+    """Return the solution in all voxels, the solver's counters, and what it kept.
 
     Parameters
     ----------
@@ -47,14 +47,17 @@ def solve_volume(
         Its states at the records, shape (1, records, states).
     dosing
         Of a systemic model that is solved with the tissue; else None.
+    keeping
+        Checkpoints and files of the run.
     method
         ``"ros34pw2"`` or ``"rkc2"``.
 
     Raises
     ------
-    SpecError
-        KG-164 for what the core refuses.
+    SpecError, DataError
+        As of `Keeping.call`.
     """
+    keeping = keeping or Keeping(recorded=settings.recorded, count=len(settings.recorded))
     began = time.perf_counter()
     tissue, grid = problem.tissue, problem.grid
     inputs, options = _inputs(problem, curves)
@@ -93,44 +96,42 @@ def solve_volume(
             stopped = settings.on_progress(done, total, seconds) is False
         return not stopped
 
-    try:
-        run = _core.simulate_volume(
-            tissue.program,
-            np.ascontiguousarray(problem.parameters[0]),
-            _faces(grid, 0),
-            _faces(grid, 1),
-            _faces(grid, 2),
-            [(m.state, _sides(problem, k, inputs[k])) for k, m in enumerate(problem.mobiles)],
-            _placed(problem, problem.diffusivity[0], 1.0),
-            _placed(problem, problem.fraction[0], 1.0),
-            settings.grid,
-            begin=settings.begin,
-            rtol=settings.rtol,
-            atol=settings.atol.tolist(),
-            max_steps=settings.max_steps,
-            recorded=list(settings.recorded),
-            signed_states=[s for s in signed_states(tissue) if s not in factors],
-            num_threads=granted_threads(settings.num_threads),
-            progress=report,
-            method=method,
-            **options,
-        )
-    except ValueError as error:
-        raise SpecError(f"KG-164: the volume solver refuses this: {error}.") from None
+    kept = keeping.call(
+        tissue.program,
+        np.ascontiguousarray(problem.parameters[0]),
+        _faces(grid, 0),
+        _faces(grid, 1),
+        _faces(grid, 2),
+        [(m.state, _sides(problem, k, inputs[k])) for k, m in enumerate(problem.mobiles)],
+        _placed(problem, problem.diffusivity[0], 1.0),
+        _placed(problem, problem.fraction[0], 1.0),
+        settings.grid,
+        begin=settings.begin,
+        rtol=settings.rtol,
+        atol=settings.atol.tolist(),
+        max_steps=settings.max_steps,
+        recorded=list(keeping.recorded),
+        signed_states=[s for s in signed_states(tissue) if s not in factors],
+        num_threads=granted_threads(settings.num_threads),
+        progress=report,
+        method=method,
+        **options,
+    )
+    run = kept.run
     records, count = settings.grid.size, len(settings.recorded)
-    values = np.asarray(run.values).reshape(records, count, grid.num_voxels)
+    values = kept.values.reshape(records, count, grid.num_voxels)
     entered = np.zeros((1, records, len(problem.mobiles), 7))
-    entered[0, :, :, 1:] = run.entered
+    entered[0, :, :, 1:] = kept.entered
     if exchanging:
-        np.add.at(entered[0, :, :, 0].T, exchanging, np.asarray(run.exchanged).T)
+        np.add.at(entered[0, :, :, 0].T, exchanging, kept.exchanged.T)
     stats = dict(run.stats)
-    stopped = stopped and run.status != 0
+    stopped = (stopped and run.status != 0) or kept.error is not None
     outcome = Outcome(
         values=(values if problem.whole else values[..., problem.inside])[None],
-        contents=np.asarray(run.contents)[None],
+        contents=kept.contents[None],
         entered=entered,
-        plasma=plasma_states if dosing is None else np.asarray(run.plasma)[None],
-        fed={f.state: np.asarray(run.fed)[:, k] for k, f in enumerate(problem.feeds)},
+        plasma=plasma_states if kept.plasma is None else kept.plasma[None],
+        fed={f.state: kept.fed[:, k] for k, f in enumerate(problem.feeds)},
         status=np.array([run.status], dtype=np.int64),
         stats={k: np.array([stats[k]], dtype=np.int64) for k in ("accepted", "rejected")},
         failures=[] if stopped else [_failure(problem, *f) for f in run.failures],
@@ -139,7 +140,7 @@ def solve_volume(
         seconds=time.perf_counter() - began,
         stopped=stopped,
     )
-    return outcome, stats
+    return outcome, stats, kept
 
 
 def _factor(problem: VolumeProblem, mobile: int) -> int:

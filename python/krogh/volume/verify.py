@@ -48,7 +48,9 @@ def verified(
     """
     (other,) = (m for m in METHODS if m != method)
     tighter = second_settings(settings)
-    second, _ = solve_volume(problem, curves, plasma_states, dosing, tighter, method=other)
+    second, _, kept = solve_volume(problem, curves, plasma_states, dosing, tighter, method=other)
+    if kept.error is not None:
+        raise kept.error
     if first.status[0] == 0 and second.status[0] != 0 and not second.stopped:
         raise SolverError(
             f"KG-311: verify: {other} did not get through where {method} did"

@@ -16,6 +16,7 @@ from krogh.io import Image, match, read
 from krogh.space import Grid
 from krogh.tumour.image_vessels import wall_areas
 from krogh.units import parse_quantity
+from krogh.vessels import VesselNetwork
 
 HAS_SKIMAGE = importlib.util.find_spec("skimage") is not None
 needs_skimage = pytest.mark.skipif(not HAS_SKIMAGE, reason="scikit-image is not installed")
@@ -115,6 +116,37 @@ def test_a_stack_becomes_a_network_that_does_not_depend_on_the_voxels():
     assert surfaces == pytest.approx([expected, expected], rel=0.2)
     walls = kg.tumour.from_image(Image(vessel, grid), way="walls")
     assert walls.exchange.sum() * grid.voxel_volume == pytest.approx(expected, rel=0.06)
+
+
+@needs_skimage
+def test_a_skeleton_that_misses_vessels_says_so(caplog):
+    grid = Grid((40, 40, 40), "2 um")
+    x, y = np.meshgrid(grid.centers("x"), grid.centers("y"))
+    two = (np.hypot(x - 50.0, y - 50.0) <= 6.0) | (np.hypot(x, y - 20.0) <= 8.0)
+    vessel = np.broadcast_to(two, grid.shape)  # one of them is cut in half by the border
+    tumour = kg.tumour.from_image(Image(vessel, grid))
+    assert any("way='walls' keeps their walls" in note for note in tumour.notes)
+    assert "of the vessel voxels" in caplog.text
+
+
+def test_walls_and_a_network_give_the_same_uptake():
+    fine, coarse = Grid((10, 50, 50), "2 um"), Grid((2, 10, 10), "10 um")
+    x, y = np.meshgrid(fine.centers("x"), fine.centers("y"))
+    vessel = np.broadcast_to(np.hypot(x - 47.0, y - 51.0) <= 9.0, fine.shape)
+    network = VesselNetwork([[47.0, 51.0, 0.0], [47.0, 51.0, 20.0]], [[0, 1]], [18.0])
+    options = {"times": ([0.0, 24.0], "h"), "rtol": 1e-2, "progress": False}
+    found = []
+    image = Image(vessel, fine)
+    for tumour in (
+        kg.tumour.from_image(image, "NCI-N87", way="walls"),
+        kg.tumour.from_image(image, "NCI-N87", way="walls", spacing="10 um"),
+        kg.tumour.from_vessels(network, "NCI-N87", grid=coarse),
+    ):
+        result = tumour.run("trastuzumab", "10.8 mg/kg", **options)
+        amount = result.mean("total_trastuzumab").values[-1] * result.num_voxels
+        found.append(float(amount) * tumour.grid.voxel_volume)
+    assert found[0] == pytest.approx(found[1], rel=1e-2)  # walls do not depend on the voxels
+    assert found[1] == pytest.approx(found[2], rel=0.06)  # walls of 4.5 voxels: right to 5 %
 
 
 @pytest.mark.parametrize("radius", [3.0, 6.0, 15.0])

@@ -150,3 +150,45 @@ def test_a_tree_is_found_again() -> None:
     assert network.lengths.sum() == pytest.approx(inside, rel=0.1)
     trunk = network.subset(network.nodes[network.segments, 0].max(axis=1) < 60)
     assert trunk.diameter.mean() == pytest.approx(20.0, abs=2.0)
+
+
+def odd_only(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the middle of each part along z if its widths are odd numbers of voxels, else none.
+
+    As the thinning of scikit-image 0.26 does with straight vessels.
+    """
+    from scipy import ndimage
+
+    found = np.zeros(mask.shape, dtype=bool)
+    labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    for part in range(1, count + 1):
+        _, y, x = np.nonzero(labels == part)
+        if (np.ptp(y) + 1) % 2 and (np.ptp(x) + 1) % 2:
+            found[:, (y.min() + y.max()) // 2, (x.min() + x.max()) // 2] = True
+    return found
+
+
+def test_straight_vessels_of_even_width_keep_a_line() -> None:
+    from krogh.vessels.skeleton import _thinned
+
+    mask = np.zeros((8, 30, 30), dtype=bool)
+    mask[:, 2:7, 2:7] = True  # odd, odd
+    mask[:, 12:18, 3:8] = True  # even, odd
+    mask[:, 3:8, 12:18] = True  # odd, even
+    mask[:, 20:26, 20:26] = True  # even, even
+    lines = _thinned(mask, odd_only)
+    assert odd_only(mask).sum() == 8
+    places = {tuple(p) for p in np.argwhere(lines)[:, 1:]}
+    assert places == {(4, 4), (14, 5), (5, 14), (22, 22)}
+    assert not (lines & ~mask).any()
+
+
+@pytest.mark.skipif(not HAS_SKIMAGE, reason="scikit-image is not installed")
+@pytest.mark.parametrize("middle", [49.0, 50.0, 50.3])
+def test_scikit_image_finds_straight_vessels_wherever_they_lie(middle: float) -> None:
+    frame = VoxelFrame.regular((20, 40, 40), 2.0)
+    vessel = VesselNetwork([[middle, middle, -9], [middle, middle, 99]], [[0, 1]], [12])
+    network, report = from_mask(painted(vessel, frame), frame)
+    assert network.lengths.sum() == pytest.approx(38.0, abs=4.0)
+    np.testing.assert_allclose(network.nodes[:, :2], middle, atol=1.5)
+    assert report.uncovered_voxels == 0

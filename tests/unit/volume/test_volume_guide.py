@@ -21,7 +21,7 @@ def test_the_page_runs(page, capsys, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "volumes.md", "exec"), names)
@@ -38,7 +38,11 @@ def test_the_page_runs(page, capsys, tmp_path, monkeypatch):
     assert names["layer"].num_voxels == 10
     written = {p.name for p in tmp_path.iterdir()}
     pictures = {f"{n}.png" for n in ("levels", "slices", "distance", "coverage", "vessels")}
-    assert written == pictures | {"tumour.vti"}
+    times = names["whole"].times.values.size
+    series = {f"tumour_{k:04d}.vti" for k in range(times)} | {"tumour.vti.series"}
+    assert written == pictures | series | {"tumour.vti", "tumour.checkpoint"}
+    assert "s were reached" in shown
+    assert names["whole"].is_complete
     assert names["fine"].grid == names["image"].grid
     assert max(names["apart"].values()) < 1e-4
     error = names["error"]

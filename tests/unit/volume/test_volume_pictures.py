@@ -59,6 +59,18 @@ def test_slices_of_several_results_share_colors_and_a_bar(results, tmp_path):
         plot_slices_of(results, "occupancy_HER2", time="7 h")
 
 
+def test_a_section_is_one_picture(results):
+    assert len([ax for ax in results["1.8 mg/kg"].plot_slices("free_TDM1").axes if ax.images]) == 3
+    grid = Grid((1, 6, 8), "20 um")
+    number = kg.io.Image(np.full(grid.shape, 100.0), grid, "1/mm^2")
+    flat = kg.tumour.from_image(None, "NCI-N87", surface=number).run(
+        "T-DM1", "3.6 mg/kg", times=([0.0, 6.0], "h"), rtol=1e-2, progress=False
+    )
+    (panel,) = [ax for ax in flat.plot_slices("free_TDM1").axes if ax.images]
+    assert panel.images[0].get_extent() == [0.0, 160.0, 0.0, 120.0]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("x", "y")
+
+
 def test_drug_against_distance_has_medians_bands_and_units(results):
     figure = plot_distance(results, ["free_TDM1", "occupancy_HER2"], width="15 um", level=0.8)
     free, occupancy = figure.axes

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -167,7 +168,8 @@ struct VolumeStats {
 
 /// Where results go; the caller owns the memory. What is not reached, and voxels outside, are NaN.
 struct VolumeOutput {
-  std::span<double> values;    ///< shape (records, num_recorded, num_voxels)
+  /// Shape (records, num_recorded, num_voxels), or (1, num_recorded, num_voxels) if `one_record`.
+  std::span<double> values;
   std::span<double> contents;  ///< amounts sum V C of every state, shape (records, num_states)
   /// Amounts that have entered by each exchange since the begin, shape (records, num_exchanges).
   std::span<double> exchanged;
@@ -175,6 +177,43 @@ struct VolumeOutput {
   std::span<double> entered;
   std::span<double> plasma;  ///< shape (records, plasma states); empty without one
   std::span<double> fed;     ///< what each feed has brought so far, shape (records, feeds)
+  bool one_record = false;   ///< `values` holds the last record only; see VolumeHooks
+};
+
+/// Everything that decides the rest of a run, after an accepted step. Given back to the same
+/// problem with the same options it goes on to the same bits, with any number of threads.
+struct VolumeState {
+  double time = 0.0;
+  double step = 0.0;             ///< proposal for the next step
+  double stop_time = 0.0;        ///< where a step must end next
+  bool restart = false;          ///< whether the next step starts from the size of the slopes
+  std::int64_t next_record = 0;  ///< records before it are in the output
+  std::int64_t next_knot = 0;    ///< of the tissue's kinks in time
+  std::int64_t next_jump = 0;
+  VolumeStats stats;
+  std::vector<double> voxels;  ///< shape (num_states, num_voxels)
+  std::vector<double> scale;   ///< largest value of each state so far
+  /// Amounts entered: exchanges, then sides of mobile states, then what feeds brought.
+  std::vector<double> ledger;
+  std::int64_t next_pulse = 0;  ///< of the inputs
+  std::vector<double> inputs;   ///< their time, then amplitudes, values and slopes
+  std::int64_t next_dose = 0;   ///< of the plasma
+  std::vector<double> plasma;   ///< its time, then states, input rates, largest values
+  std::vector<double> method;   ///< what the integrator keeps from step to step
+};
+
+/// What a caller wants to hear of while a run goes on. Called on the calling thread; exceptions
+/// reach the caller after all threads have come to rest. None of them changes a step.
+struct VolumeHooks {
+  /// A record is in the output.
+  std::function<void(std::int64_t record)> recorded;
+  /// The state after an accepted step: at the earliest `keep_seconds` after the last call has come
+  /// back (or the begin of the run), and after every `keep_steps` steps; 0: not for that reason.
+  std::function<void(VolumeState&& state)> keep;
+  double keep_seconds = 0.0;
+  std::int64_t keep_steps = 0;
+  bool keep_end = false;                ///< put the state at a successful end into the result, too
+  const VolumeState* resume = nullptr;  ///< goes on from there
 };
 
 /// How a run ended. Where it failed: when, and the state and voxel that were not finite, too
@@ -188,6 +227,9 @@ struct VolumeResult {
   bool is_plasma = false;  ///< the state is one of the plasma (voxel is -1)
   int num_threads = 0;
   std::int32_t num_connected = 0;  ///< sets of voxels between which nothing passes
+  /// After the last accepted step of a run that did not come to its end. None where it ended
+  /// before the first step was prepared.
+  std::optional<VolumeState> reached;
 };
 
 /// Solves the model in every voxel with ROS34PW2 (Rang & Angermann 2005), transport and kinetics
@@ -208,11 +250,13 @@ struct VolumeResult {
 /// explicitly, without any linear system, in as many stages as an upper bound of the Jacobian's
 /// spectral radius asks for, with the same norm, ledger and rules of acceptance.
 /// @throws InvalidInput before any work where shapes or values do not fit, or the model has events
-/// or conditions. Numerical failures are reported in the result and never thrown.
+/// or conditions, or the state to go on from belongs to another problem. Numerical failures are
+/// reported in the result and never thrown.
 /// @note Bits do not depend on the number of threads (on one machine and build).
 KROGH_EXPORT VolumeResult simulate_volume(const model::Program& program,
                                           const VolumeProblem& problem,
                                           const VolumeOptions& options, const VolumeOutput& output,
-                                          const RunControl& control = {});
+                                          const RunControl& control = {},
+                                          const VolumeHooks& hooks = {});
 
 }  // namespace krogh::simulate
