@@ -35,7 +35,6 @@ from krogh.volume.exchange import exchange_of
 from krogh.volume.feed import feeds_of
 from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
-from krogh.volume.problem import VolumeProblem
 from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.saving import RecordStream, one_record, save_of
@@ -276,7 +275,6 @@ def simulate_volume(
     begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
-    _require_method(problem, method, verify)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     asked = save_of(save)
@@ -383,17 +381,6 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0][0]), value[1]
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
-
-
-def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
-    """Raise SpecError KG-164 for what RKC2 cannot follow."""
-    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
-    if (verify or method == "rkc2") and (follows or problem.feeds):
-        what = "vessel factors" if follows else "what the plasma hears of the tumour"
-        raise SpecError(
-            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
-            " two tolerances."
-        )
 
 
 def _require_constant(dosing: Dosing) -> None:
