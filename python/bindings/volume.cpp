@@ -47,6 +47,9 @@ using FeedArgument = std::tuple<std::int32_t, std::int32_t, double>;
 /// mobile state, two regions, permeability
 using MembraneArgument = std::tuple<std::int32_t, std::uint8_t, std::uint8_t, double>;
 
+/// time, velocities along x, y, z, rates of exchange in and out
+using ChangeArgument = std::tuple<double, Given, Given, Given, Given, Given>;
+
 /// The plasma, as arrays of the binding's caller.
 struct PlasmaArguments {
   const model::Program* program = nullptr;
@@ -251,8 +254,13 @@ void register_volume(py::module_& module) {
          Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
          py::object on_record, py::object on_state, double state_seconds, std::int64_t state_steps,
          bool one_record, bool keep_end, const std::optional<py::dict>& resume, bool returns_errors,
-         const std::string& linear) {
+         const std::vector<ChangeArgument>& changes, bool corrected, const std::string& linear) {
         VolumeProblem p;
+        for (const auto& [time, along_x, along_y, along_z, in, out] : changes)
+          p.changes.push_back({.time = time,
+                               .velocity = {view_of(along_x), view_of(along_y), view_of(along_z)},
+                               .exchange_rates = view_of(in),
+                               .exchange_out_rates = view_of(out)});
         p.exchange_out_rates = view_of(exchange_out_rates);
         for (const auto& [of, first, second, permeability] : membranes)
           p.membranes.push_back(
@@ -261,6 +269,7 @@ void register_volume(py::module_& module) {
         p.partition = view_of(partition);
         p.velocity = {view_of(velocity_x), view_of(velocity_y), view_of(velocity_z)};
         p.retardation = view_of(retardation);
+        p.is_corrected = corrected;
         p.faces = {view(faces_x), view(faces_y), view(faces_z)};
         if (regions) p.regions = view(*regions);
         p.num_regions = num_regions;
@@ -463,7 +472,8 @@ void register_volume(py::module_& module) {
       py::arg("on_record") = py::none(), py::arg("on_state") = py::none(),
       py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0, py::arg("one_record") = false,
       py::arg("keep_end") = false, py::arg("resume") = py::none(),
-      py::arg("returns_errors") = false, py::arg("linear") = "auto",
+      py::arg("returns_errors") = false, py::arg("changes") = std::vector<ChangeArgument>{},
+      py::arg("corrected") = true, py::arg("linear") = "auto",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

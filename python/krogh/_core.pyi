@@ -342,6 +342,7 @@ def simulate_volume(
     velocity_y: Float | None = None,
     velocity_z: Float | None = None,
     retardation: Float | None = None,
+    corrected: bool = True,
     method: str = "ros34pw2",
     exchange_factors: Sequence[int] = ...,
     plasma_feeds: Sequence[tuple[int, int, float]] = ...,
@@ -357,6 +358,9 @@ def simulate_volume(
     keep_end: bool = False,
     resume: dict[str, Any] | None = None,
     returns_errors: bool = False,
+    changes: Sequence[
+        tuple[float, Float | None, Float | None, Float | None, Float | None, Float | None]
+    ] = ...,
     linear: str = "auto",
 ) -> VolumeRun: ...
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
+#include <stdexcept>
 #include <vector>
 
 #include <krogh/base/errors.hpp>
@@ -115,6 +117,40 @@ TEST_CASE("faces conduct by the harmonic mean, walls in series, nothing passes t
   const std::vector<space::VoxelConductances> all{c};
   CHECK(space::connected_regions(grid, inside, all) == std::vector<std::int32_t>{0, -1});
   CHECK(space::connected_regions(grid, {}, all) == std::vector<std::int32_t>{0, 1});
+}
+
+TEST_CASE("a membrane stands between half voxels, and a flow is fitted to what it passes") {
+  const std::vector<double> faces{0, 10, 20, 30, 40}, thin{0, 2};
+  const space::VoxelGrid grid = space::make_voxels({faces, thin, thin});
+  const std::vector<double> d(4, 5.0), eps(4, 0.4), retardation{1.0, 1.0, 1.0, 0.5};
+  const std::vector<std::uint8_t> regions{0, 0, 1, 1};
+  const std::vector<space::RegionMembrane> membranes{{1, 0, 0.02}};
+  std::array<space::Side, 6> sides{};
+  sides[0] = {.kind = space::SideKind::fixed};
+  sides[1] = {.kind = space::SideKind::open};
+  auto c = space::voxel_conductances(grid, {}, {d, d, d}, eps, sides, regions, membranes);
+  const double area = 4.0, whole = area * 5.0 * 0.4 / 10.0;
+  CHECK(c.faces[0][1] == doctest::Approx(whole));
+  CHECK(c.faces[0][2] == doctest::Approx(area / (10.0 / 2.0 + 1.0 / 0.02)));
+  CHECK(c.sides[1].front() == 0.0);
+
+  const std::vector<double> along(5, 3.0), across(8, 0.0);
+  space::add_flow(grid, {}, {along, across, across}, retardation, sides, regions, membranes, c);
+  const double q = area * 3.0;
+  CHECK(c.convection[0][1] == doctest::Approx(q));
+  CHECK(c.convection[0][3] == doctest::Approx(0.75 * q));
+  const double part = q / std::expm1(q / whole);
+  CHECK(c.faces[0][1] == doctest::Approx(part));
+  CHECK(c.correction[0][1] == 0.0F);  // nothing stands upstream of the first voxel
+  CHECK(c.correction[0][2] == 0.0F);  // a membrane
+  const double slow = 0.75 * q;
+  CHECK(c.correction[0][3] ==
+        doctest::Approx(slow - 2.0 * (whole - slow / std::expm1(slow / whole))).epsilon(1e-6));
+  const double at_side = area * 5.0 * 0.4 / 5.0;
+  CHECK(c.sides[0].front() - c.sides_out[0].front() == doctest::Approx(q));
+  CHECK(c.sides_out[0].front() == doctest::Approx(q / std::expm1(q / at_side)));
+  CHECK(c.sides[1].front() == 0.0);
+  CHECK(c.sides_out[1].front() == doctest::Approx(0.5 * q));
 }
 
 TEST_CASE("what entered is what is there, and records repeat the recorded voxels") {
@@ -241,6 +277,36 @@ TEST_CASE("the hook stops a run and its exception reaches the caller") {
                   Error);
   box.options.max_steps = 3;
   CHECK(box.run().status == Status::max_steps_reached);
+}
+
+TEST_CASE("exchange that follows a state books what it brings, and a jump moves between states") {
+  Box box;
+  box.problem.exchange[0].factor_state = 1;  // receptors, which binding uses up
+  const std::vector<double> times{300.0};
+  box.problem.jump_times = times;
+  box.problem.jump_states = {1, 2};
+  int calls = 0;
+  box.problem.jump = [&](std::int64_t number, std::span<double> values) {
+    CHECK(number == 0);
+    REQUIRE(values.size() == 60);
+    for (std::size_t k = 0; k < 30; ++k) {
+      values[k] += values[30 + k];
+      values[30 + k] = 0.0;
+    }
+    ++calls;
+  };
+  const VolumeResult result = box.run();
+  REQUIRE(result.status == Status::success);
+  CHECK(calls == 1);
+  // What was bound at the jump is free receptor now; receptors are kept.
+  const double receptors = box.contents[1] + box.contents[2];
+  CHECK(box.contents[4] + box.contents[5] == doctest::Approx(receptors).epsilon(1e-12));
+  CHECK(receptors == doctest::Approx(100.0 * 42.0 * 30.0 * 17.0).epsilon(1e-12));
+  Box steady;
+  CHECK(steady.run().status == Status::success);
+  CHECK(box.exchanged[0] > 5.0 * steady.exchanged[0]);  // a hundred times the rate, at first
+  box.problem.jump = [](std::int64_t, std::span<double>) { throw std::runtime_error("no"); };
+  CHECK_THROWS_AS(box.run(), std::runtime_error);
 }
 
 TEST_CASE("a run that goes on from any step gives the same bits, and a broken state is refused") {

@@ -100,6 +100,36 @@ CASES = {
     ),
 }
 
+FLOWS = {
+    # Along x from side to side, around in circles across it; D eps = 6: cell Peclet 0.2 to 2.
+    "weak": (20.0, 0.3),
+    # D eps = 0.15: cell Peclet 20 to 80.
+    "strong": (0.5, 0.3),
+}
+
+
+def _along(p, dimensions):
+    return 1.0 + 0.3 * np.cos(_Q * p[0]) + (0.2 * np.cos(_Q * p[1]) if dimensions > 1 else 0.0)
+
+
+def _across(axis):
+    return lambda p, dimensions: 0.5 * np.sin(_Q * p[axis]) * np.cos(0.5 * _Q * p[0])
+
+
+def flowing(name):
+    """A case with a flow that enters at one side, where a value holds, and leaves at the other."""
+    d, eps = FLOWS[name]
+    return Case(
+        lambda p, dims: (
+            1.5 + _product(lambda x: 1.0 - np.cos(_Q * x), lambda y: 0.5 * np.cos(_Q * y))(p, dims)
+        ),
+        lambda dims: [("fixed", 0.0, 0), ("open", 0.0, -1)] + [CLOSED] * 4,
+        outside=1.5,
+        diffusivity=(lambda p, dims: d + 0.0 * p[0],) * 3,
+        fraction=lambda p, dims: eps + 0.0 * p[0],
+        velocity=(_along, _across(1), _across(2)),
+    )
+
 
 def _shifted(p, axis, by):
     moved = list(p)

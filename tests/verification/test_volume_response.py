@@ -156,6 +156,29 @@ def test_what_vessels_bring_while_they_are_lost_is_booked(linear_rtol, out):
     assert fine.fed[-1, 0] == pytest.approx(area, rel=1e-4)
 
 
+def test_rates_that_follow_go_on_after_a_change_of_transport():
+    """Vessels that close at a stated time: what is in the tissue stays, binding and loss go on."""
+    cells = (6, 5, 4)
+    rate = patchy(cells)
+    volume = tumour(cells, rate=rate, exchange_out_rates=2.0 * rate[None])
+    none, shut = np.zeros(0), np.zeros_like(rate)[None]
+    change = (6.0 * HOUR, none, none, none, shut, shut)
+    times = [5.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, 48.0 * HOUR]
+    run = volume.run(times, changes=[change])
+    open_ = volume.run(times)
+    held = run.contents[:, 0] + run.contents[:, 1]
+    assert run.exchanged[:, 0] == pytest.approx(held, rel=1e-10)
+    assert held[2:] == pytest.approx(held[1], rel=1e-10)
+    assert open_.contents[3, 1] > 1.1 * run.contents[3, 1]
+    assert np.array_equal(run.values[0], open_.values[0])
+    halved = (6.0 * HOUR, none, none, none, 0.5 * rate[None], rate[None])
+    half = volume.run(times, changes=[halved])
+    given = np.array([100.0, 140.0, 140.0, 140.0]) - UPTAKE * half.exchanged[:, 0]
+    assert half.exchanged[:, 0] == pytest.approx(half.contents[:, :2].sum(axis=1), rel=1e-10)
+    assert np.all(half.plasma[:, 0] < given)  # the rest is cleared
+    assert held[3] < half.contents[3, :2].sum() < open_.contents[3, :2].sum()
+
+
 def test_bits_do_not_depend_on_threads():
     cells = (24, 16, 12)
     volume = tumour(cells, rate=patchy(cells))

@@ -9,6 +9,8 @@ namespace krogh::linalg {
 namespace {
 
 std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
+/// Right-hand sides below it are zero: what is left of them cannot be told in single precision.
+constexpr double negligible = 1e-30;
 constexpr std::int64_t sum_stride = 16;  ///< doubles of a piece: no two threads write one line
 
 /// Solves a x = b for the leading `n` rows of a symmetric positive definite matrix by Cholesky's
@@ -147,7 +149,7 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
   });
   for (int color = 0; color < 2; ++color) state.squares[color] = sums[color];
   const double norm = std::sqrt(sums[0] + sums[1]);
-  if (norm == 0.0) {
+  if (norm < negligible) {
     const Share share = share_of(level.vector_size(), member, team.size());
     std::fill(x + share.begin, x + share.end, 0.0F);
     team.wait();
@@ -214,6 +216,11 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
     }
   }
   if (state.count > 0) combine(team, member, state, adds, x);
+  if (!outcome.converged && first_color_ == 1) {  // so that b holds the residual on both colors
+    const Share share = share_of(level.vector_size() / 2, member, team.size());
+    for (std::int64_t i = share.begin; i < share.end; ++i) b[i] *= static_cast<float>(state.scale);
+    team.wait();
+  }
   return outcome;
 }
 

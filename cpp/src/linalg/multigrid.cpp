@@ -7,6 +7,8 @@
 #include <map>
 #include <utility>
 #include <initializer_list>
+#include <tuple>
+#include <utility>
 
 namespace krogh::linalg {
 namespace {
@@ -22,6 +24,32 @@ constexpr std::int64_t solo_points = 8192;
 constexpr double weak_coupling = 0.3;
 
 std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+/// A face beside a flow: the conductance that stood there at rest, and the flow along the axis.
+struct Fitted {
+  float conductance;
+  float flow;
+};
+
+/// Couplings to the neighbor before and of it that are exponentially fitted (space::add_flow).
+std::pair<float, float> fit(const Fitted& face) {
+  const double flow = static_cast<double>(face.flow), speed = std::abs(flow);
+  const auto whole = static_cast<double>(face.conductance);
+  double part = whole;
+  if (speed > 0.0) part = speed < 80.0 * whole ? speed / std::expm1(speed / whole) : 0.0;
+  return {static_cast<float>(part + std::max(flow, 0.0)),
+          static_cast<float>(part + std::max(-flow, 0.0))};
+}
+
+/// What such couplings were made of.
+Fitted fitted_of(float before, float back) {
+  const double flow = static_cast<double>(before) - static_cast<double>(back);
+  const double speed = std::abs(flow), part = static_cast<double>(std::min(before, back));
+  // Below the rounding of the couplings the quotient is that of the limit.
+  if (speed <= 1e-6 * part) return {static_cast<float>(part + 0.5 * speed), 0.0F};
+  const double whole = part > 0.0 ? speed / std::log1p(speed / part) : 0.0;
+  return {static_cast<float>(whole), static_cast<float>(flow)};
+}
 
 bool is_small(const Level& level) { return level.num_points() < solo_points; }
 
@@ -107,8 +135,9 @@ std::int64_t rows_per_piece(const Level& level) {
   return ny;
 }
 
-Multigrid::Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic)
-    : components_(components) {
+Multigrid::Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic,
+                     bool has_flow)
+    : components_(components), has_flow_(has_flow) {
   add_level(shape, periodic);
 }
 
@@ -126,7 +155,9 @@ void Multigrid::add_level(std::array<int, 3> shape, std::array<bool, 3> periodic
     memory.emplace_back(idx(2 * per_point * level.pitch * level.all_rows() + 16));
     return memory.back().data();
   };
+  level.has_flow = has_flow_;
   for (float*& g : level.g) g = take(m);
+  for (std::size_t d = 0; d < 3; ++d) level.back[d] = has_flow_ ? take(m) : level.g[d];
   level.local = take(m * m);
   level.inverse = take(m * m);
   if (!levels_.empty()) {
@@ -143,11 +174,13 @@ void Multigrid::choose_directions(Level& level) const {
     double sum = 0.0;
     std::int64_t count = 0;
     const std::int64_t numbers = level.vector_size();
-    for (std::int64_t i = 0; i < numbers; ++i)
-      if (level.g[d][i] > 0.0F) {
-        sum += static_cast<double>(level.g[d][i]);
-        ++count;
-      }
+    for (std::int64_t i = 0; i < numbers; ++i) {
+      const double both =
+          static_cast<double>(level.g[d][i]) + static_cast<double>(level.back[d][i]);
+      if (!(both > 0.0)) continue;
+      sum += 0.5 * both;
+      ++count;
+    }
     if (level.shape[d] > 1 && count > 0) mean[d] = sum / static_cast<double>(count);
   }
   const double strongest = *std::max_element(mean.begin(), mean.end());
@@ -170,8 +203,9 @@ void Multigrid::set_couplings() {
             for (int j = 0; j < level.components; ++j) {
               std::array<int, 3> ghost{x, y, z};
               ghost[d] = level.shape[d];
-              level.g[d][level.place(ghost[0], ghost[1], ghost[2], j, level.components)] =
-                  level.g[d][level.place(x, y, z, j, level.components)];
+              for (float* g : {level.g[d], level.back[d]})
+                g[level.place(ghost[0], ghost[1], ghost[2], j, level.components)] =
+                    g[level.place(x, y, z, j, level.components)];
             }
     }
   };
@@ -200,10 +234,21 @@ void Multigrid::set_couplings() {
             if (of.coarsened[d] && at[d] % 2 != 0) continue;  // inside an aggregate
             std::array<int, 3> to{};
             for (std::size_t e = 0; e < 3; ++e) to[e] = of.coarsened[e] ? at[e] / 2 : at[e];
-            for (int j = 0; j < components_; ++j)
-              coarse.g[d][coarse.place(to[0], to[1], to[2], j, components_)] +=
-                  factor * of.g[d][of.place(x, y, z, j, components_)];
+            for (int j = 0; j < components_; ++j) {
+              const std::int64_t from = of.place(x, y, z, j, components_);
+              const std::int64_t place = coarse.place(to[0], to[1], to[2], j, components_);
+              if (has_flow_) {
+                const Fitted one = fitted_of(of.g[d][from], of.back[d][from]);
+                coarse.g[d][place] += factor * one.conductance;
+                coarse.back[d][place] += one.flow;
+              } else {
+                coarse.g[d][place] += factor * of.g[d][from];
+              }
+            }
           }
+      const std::int64_t numbers = coarse.vector_size();
+      for (std::int64_t i = 0; i < numbers && has_flow_; ++i)
+        std::tie(coarse.g[d][i], coarse.back[d][i]) = fit({coarse.g[d][i], coarse.back[d][i]});
     }
     close(coarse);
   }
@@ -281,12 +326,13 @@ bool Multigrid::factor_coarsest() {
               before[d] = level.shape[d] - 1;
             }
             const auto g = static_cast<double>(level.g[d][level.place(x, y, z, j, m)]);
+            const auto back = static_cast<double>(level.back[d][level.place(x, y, z, j, m)]);
             const std::int64_t i = here * m + j;
             const std::int64_t k = number(before[0], before[1], before[2]) * m + j;
             a[idx(i * n + i)] += g;
-            a[idx(k * n + k)] += g;
+            a[idx(k * n + k)] += back;
             a[idx(i * n + k)] -= g;
-            a[idx(k * n + i)] -= g;
+            a[idx(k * n + i)] -= back;
           }
         }
       }

@@ -20,13 +20,14 @@ inline constexpr int max_components = 6;
 ///
 ///   sum_k local_jk x_k + sum over the six neighbors n of g_jn (x_j - x_jn) = b_j
 ///
-/// at every point, for the components j = 0 .. components - 1. Points are stored by color, (x + y +
-/// z) mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz +
-/// 2, ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one
-/// color reads few streams without gaps, and the neighbors in a row, of the other color, are
-/// consecutive too. Rows are worked on in eights, and behind the last eight of each at least two
-/// numbers stay zero. Around the points stands a layer of ghosts, zero or, in periodic directions,
-/// copies of the points at the other end.
+/// at every point, for the components j = 0 .. components - 1; the coupling g to a neighbor may
+/// differ from that of the neighbor to the point: a flow. Points are stored by color, (x + y + z)
+/// mod 2, and row by row along x: an array of `n` numbers per point is of shape (2 colors, nz + 2,
+/// ny + 2, n, pitch), and point (x, y, z) stands at floor(x/2) of its row. So a sweep of one color
+/// reads few streams without gaps, and the neighbors in a row, of the other color, are consecutive
+/// too. Rows are worked on in eights, and behind the last eight of each at least two numbers stay
+/// zero. Around the points stands a layer of ghosts, zero or, in periodic directions, copies of the
+/// points at the other end.
 struct Level {
   std::array<int, 3> shape{};  ///< points along x, y, z
   int components = 1;
@@ -36,8 +37,12 @@ struct Level {
   bool is_two_colored = true;
   std::int64_t pitch = 0;  ///< numbers that one color of a row takes up
 
+  bool has_flow = false;  ///< whether couplings differ in the two directions
+
   /// Coupling to the neighbor before it in each direction, `components` numbers per point.
   std::array<float*, 3> g{};
+  /// Coupling of the neighbor before to the point; without a flow the same memory.
+  std::array<float*, 3> back{};
   float* local = nullptr;    ///< components^2 numbers per point
   float* inverse = nullptr;  ///< of local + couplings, the same
   float* x = nullptr;        ///< solution, levels below the first, `components` numbers per point
@@ -82,8 +87,8 @@ bool goes_in_waves(const Level& level, const Team& team);
 /// The V(1,1) cycle with red-black Gauss-Seidel as a preconditioner: aggregates of two points along
 /// each direction that is coupled strongly, sums as restriction, injection as prolongation, a
 /// coarse operator whose couplings are halved along coarsened directions (the distance of its
-/// points doubles), and a direct solve on the coarsest grid. Members of a team call every function
-/// together; results do not depend on their number.
+/// points doubles; with a flow they are fitted again), and a direct solve on the coarsest grid.
+/// Members of a team call every function together; results do not depend on their number.
 ///
 /// Since the second color is swept first on the way up and the first color last, on two-colored
 /// grids the residual of the cycle's result is zero on the points of color 0, which saves half of
@@ -91,10 +96,12 @@ bool goes_in_waves(const Level& level, const Team& team);
 class Multigrid {
  public:
   /// @param shape  points along x, y, z.
-  Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic);
+  Multigrid(std::array<int, 3> shape, int components, std::array<bool, 3> periodic,
+            bool has_flow = false);
 
-  /// The finest level, of which the caller fills `g` before `set_couplings` and `local` before
-  /// `factor`.
+  /// The finest level, of which the caller fills `g` (and `back` with a flow) before
+  /// `set_couplings` and `local` before `factor`; `local` holds what the flow takes out of a point
+  /// beyond what it brings.
   Level& finest() { return levels_.front(); }
   const Level& finest() const { return levels_.front(); }
   int num_levels() const { return static_cast<int>(levels_.size()); }
@@ -143,6 +150,7 @@ class Multigrid {
   };
 
   int components_;
+  bool has_flow_;
   std::vector<Level> levels_;
   std::vector<std::vector<Excess>> excess_;  ///< of each level; empty: there are no sides
   std::vector<std::vector<AlignedArray<float>>> memory_;

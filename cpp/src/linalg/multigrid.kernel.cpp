@@ -60,11 +60,11 @@ KROGH_INLINE Stencil stencil_of(const Level& level, const RowPlace& p, int j, co
   const long row_step = start_of(level, 1, 0, 0, m), plane_step = start_of(level, rows, 0, 0, m);
   Stencil s;
   s.g[0] = level.g[0] + own;
-  s.g[1] = level.g[0] + other + p.shift;
+  s.g[1] = level.back[0] + other + p.shift;
   s.g[2] = level.g[1] + own;
-  s.g[3] = level.g[1] + other + row_step;
+  s.g[3] = level.back[1] + other + row_step;
   s.g[4] = level.g[2] + own;
-  s.g[5] = level.g[2] + other + plane_step;
+  s.g[5] = level.back[2] + other + plane_step;
   s.x[0] = x + other + p.shift - 1;
   s.x[1] = x + other + p.shift;
   s.x[2] = x + other - row_step;

@@ -1,6 +1,7 @@
 // The plasma beside a group of lines: memory, loading, doses.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <cmath>
 
 #include "simulate/line_engine.hpp"
 
@@ -108,16 +109,20 @@ void LineEngine::give_doses(int l) {
        ++lane.next_dose) {
     const std::int32_t state = problem.dose_states[idx(lane.next_dose)];
     const double amount = problem.dose_amounts[idx(lane.next_dose)];
+    const double before = *place(c, c.y_row + state, l, 0);
+    bool is_felt = true;
     if (problem.dose_kinds[idx(lane.next_dose)] == DoseKind::bolus) {
-      const double value = *place(c, c.y_row + state, l, 0) + amount;
+      const double value = before + amount;
       for (std::int64_t k = 0; k < c.width / W; ++k) *place(c, c.y_row + state, l, k) = value;
       double& scale = c.scale[state * W + l];
       scale = std::max(scale, value);
     } else {
       plasma_.rates[state * W + l] += amount;
+      // A kink that stays within the tolerance over the next step needs no small step behind it.
+      is_felt = std::abs(amount) * b.step[l] > b.rtol * std::abs(before) + c.atol[state];
     }
     if (tangents_) tangents_->give_dose(l, lane.next_dose);
-    if (context_.options->first_step <= 0.0) b.restart[l] = 1.0;
+    if (is_felt && context_.options->first_step <= 0.0) b.restart[l] = 1.0;
   }
 }
 

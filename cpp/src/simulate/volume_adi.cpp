@@ -46,7 +46,7 @@ void VolumeEngine::place_adi() {
 
 /// Whether the stages of a step are solved by directions in turn.
 bool VolumeEngine::takes_adi(double step) const {
-  if (!can_turn_) return false;
+  if (!can_turn_ || block_.has_flow) return false;
   return adi_ratio_ * step <= largest_ratio;
 }
 

@@ -69,6 +69,11 @@ void VolumeEngine::restore(Member& self) {
   self.ledger = state.ledger;
   self.inputs.restore(state);
   if (self.plasma) self.plasma->restore(state);
+  const std::vector<VolumeChange>& changes = problem_.changes;
+  for (; self.next_change < changes.size() && changes[self.next_change].time <= state.time;
+       ++self.next_change)
+    turn(self);
+  self.restart = state.restart;
   self.team.wait();
   while (self.next_record < problem_.record_times.size() &&
          problem_.record_times[self.next_record] <= b.time) {

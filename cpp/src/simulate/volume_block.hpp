@@ -12,6 +12,22 @@
 
 namespace krogh::simulate {
 
+/// The linear system of mobile states that depend on each other. Those it depends on besides are
+/// solved before; what they contribute is on the right-hand side by then.
+struct VolumeSystem {
+  int count = 0;
+  const int* members = nullptr;  ///< (count), positions among the mobile states
+  linalg::Level level;           ///< with `count` components; all systems have rows alike
+  float* right = nullptr;        ///< right-hand side
+  const float* solution = nullptr;
+};
+
+/// What a mobile state of one system adds to the equation of one in a later system.
+struct VolumeLink {
+  int to = 0;  ///< positions among the mobile states
+  int from = 0;
+};
+
 /// Shared arrays over voxels ("(n)": x fastest) and one member's own register file, which serves
 /// one piece of `width` voxels after the other. Every member has its own copy of this record.
 struct VolumeBlock {
@@ -44,6 +60,8 @@ struct VolumeBlock {
   double* free = nullptr;        ///< solution, C/eps
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
+  /// The same and what the flow takes out of the voxel beyond what it brings.
+  const double* row_loss = nullptr;
   const double* faces[3] = {};  ///< conductances, (mobile, n)
   bool has_flow = false;
   // Beside a flow: what carries C/eps through the faces, and its correction, (mobile, n) each.
@@ -97,10 +115,13 @@ struct VolumeBlock {
   const int* factor_rows = nullptr;  ///< (factors)
 
   // The linear system: unknowns are C/eps over `unit`.
-  linalg::Level level;
-  float* right = nullptr;  ///< right-hand side
-  const float* solution = nullptr;
-  double* unit = nullptr;  ///< (mobile)
+  const VolumeSystem* systems = nullptr;  ///< in the order they are solved
+  int num_systems = 0;
+  const int* system_of = nullptr;     ///< (mobile)
+  const int* component_of = nullptr;  ///< (mobile), position within its system
+  int num_links = 0;
+  const VolumeLink* links = nullptr;  ///< (links)
+  double* unit = nullptr;             ///< (mobile)
 
   // Parameters that differ from voxel to voxel.
   int num_fields = 0;
@@ -181,6 +202,8 @@ struct VolumePiece {
       connected regions. */                                                                       \
   void volume_residual(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
                        bool with_operator, double* sums);                                         \
+  /** Takes what earlier systems have found into the right-hand sides of system `number`. */      \
+  void volume_couple(const simulate::VolumeBlock& b, const simulate::VolumePiece& p, int number); \
   /** Right-hand side of what exchanges bring for concentrations outside of (exchanges). */       \
   void volume_supply(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,              \
                      const double* outside);                                                      \

@@ -176,6 +176,15 @@ void validate_flow(const model::Program& program, const VolumeProblem& p,
                            std::to_string(k - step) + " and voxel " + std::to_string(k) +
                            ", of which one lies outside");
       if (!inside(k) || (at > 0 && at < count - 1)) continue;
+      const double other = at == 0 ? p.velocity[d][idx(face + count * step)] : low;
+      const bool is_periodic =
+          std::any_of(p.mobile.begin(), p.mobile.end(), [d](const VolumeMobile& of) {
+            return of.sides[2 * d].kind == space::SideKind::periodic;
+          });
+      if (is_periodic && std::abs(other - low) > least)
+        throw InvalidInput(std::string(names[d]) + ": what leaves a periodic side must enter at " +
+                           "the other, found " + std::to_string(low) + " and " +
+                           std::to_string(other) + " at voxel " + std::to_string(k));
       for (std::size_t j = 0; j < p.mobile.size(); ++j)
         for (std::size_t side = 2 * d; side < 2 * d + 2; ++side) {
           const bool is_here = side % 2 == 0 ? at == 0 : at == count - 1;
@@ -187,13 +196,6 @@ void validate_flow(const model::Program& program, const VolumeProblem& p,
                                ", which is closed for '" +
                                program.spec().state_names[idx(p.mobile[j].state)] +
                                "'; it must be open, fixed or a membrane");
-          if (p.mobile[j].sides[side].kind == space::SideKind::periodic && at == 0) {
-            const double other = p.velocity[d][idx(face + count * step)];
-            if (std::abs(other - low) > least)
-              throw InvalidInput(std::string(names[d]) + ": what leaves a periodic side must " +
-                                 "enter at the other, found " + std::to_string(low) + " and " +
-                                 std::to_string(other) + " at voxel " + std::to_string(k));
-          }
         }
     }
   }
@@ -310,6 +312,37 @@ void validate_jumps(const model::Program& program, const VolumeProblem& p) {
                        std::to_string(p.jump_times.front()) + " before " + std::to_string(p.begin));
 }
 
+void validate_changes(const model::Program& program, const VolumeProblem& p,
+                      const space::VoxelGrid& grid) {
+  VolumeProblem then = p;
+  const std::int64_t n = grid.num_voxels();
+  const auto exchanges = static_cast<std::int64_t>(p.exchange.size());
+  const auto moves = [](const space::FaceVelocity& velocity) {
+    return std::any_of(velocity.begin(), velocity.end(),
+                       [](std::span<const double> v) { return !v.empty(); });
+  };
+  for (std::size_t i = 0; i < p.changes.size(); ++i) {
+    const VolumeChange& change = p.changes[i];
+    if (!std::isfinite(change.time) || (i > 0 && !(change.time > p.changes[i - 1].time)))
+      throw InvalidInput("changes must have finite times that increase, found " +
+                         std::to_string(change.time) + " at position " + std::to_string(i));
+    if (moves(change.velocity)) {
+      if (!moves(p.velocity))
+        throw InvalidInput("a change brings a velocity, but the problem has none");
+      then.velocity = change.velocity;
+      validate_flow(program, then, grid);
+    }
+    if (!change.exchange_rates.empty())
+      require_places(p, n, change.exchange_rates, "exchange_rates of a change", exchanges,
+                     "finite and not negative", is_not_negative);
+    if (change.exchange_out_rates.empty()) continue;
+    if (p.exchange_out_rates.empty())
+      throw InvalidInput("a change brings exchange_out_rates, but the problem has none");
+    require_places(p, n, change.exchange_out_rates, "exchange_out_rates of a change", exchanges,
+                   "finite and not negative", is_not_negative);
+  }
+}
+
 }  // namespace
 
 void validate_volume_problem(const model::Program& program, const VolumeProblem& p,
@@ -385,6 +418,7 @@ void validate_volume_problem(const model::Program& program, const VolumeProblem&
     if (!std::isfinite(f.factor)) throw InvalidInput("feeds: a factor is not finite");
   }
   validate_jumps(program, p);
+  validate_changes(program, p, grid);
 }
 
 void validate_volume_options(const model::Program& program, const VolumeProblem& p,

@@ -26,7 +26,9 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
       for (int y = 0; y < b.shape[1]; ++y)
         for (int x = 0; x < b.shape[0]; ++x, ++k)
           for (std::int64_t j = 0; j < m && inside_[idx(k)] != 0; ++j) {
-            const float residual = std::abs(right_.data()[b.level.place(x, y, z, j, m)]);
+            const VolumeSystem& system = b.systems[b.system_of[j]];
+            const float residual = std::abs(
+                system.right[system.level.place(x, y, z, b.component_of[j], system.count)]);
             if (!std::isfinite(residual)) return name(b.mobile[j], k);
             if (!(residual > most)) continue;
             most = residual;

@@ -136,6 +136,10 @@ void VolumeEngine::arrive(Member& self) {
   if (self.plasma) came = self.plasma->move_to(t) || came;
   if (came && !(options_.first_step > 0.0)) self.restart = true;
   while (self.next_knot < knots_.size() && knots_[self.next_knot] <= t) ++self.next_knot;
+  const std::vector<VolumeChange>& changes = problem_.changes;
+  for (; self.next_change < changes.size() && changes[self.next_change].time <= t;
+       ++self.next_change)
+    turn(self);
   const std::span<const double> jumps = problem_.jump_times;
   for (; self.next_jump < jumps.size() && jumps[self.next_jump] <= t; ++self.next_jump) jump(self);
   while (self.next_record < problem_.record_times.size() &&
@@ -148,6 +152,7 @@ void VolumeEngine::arrive(Member& self) {
     stop = problem_.record_times[self.next_record];
   if (self.next_knot < knots_.size()) stop = std::min(stop, knots_[self.next_knot]);
   if (self.next_jump < jumps.size()) stop = std::min(stop, jumps[self.next_jump]);
+  if (self.next_change < changes.size()) stop = std::min(stop, changes[self.next_change].time);
   if (self.plasma) stop = std::min(stop, self.plasma->next_stop());
   self.stop_time = std::min(stop, self.inputs.next_stop());
 }
@@ -182,6 +187,39 @@ void VolumeEngine::jump(Member& self) {
     for (std::int64_t k = 0; k < n; ++k)
       if (inside_[idx(k)] != 0)
         self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+  if (!(options_.first_step > 0.0)) self.restart = true;
+}
+
+/// Takes over the transport that holds from now on.
+void VolumeEngine::turn(Member& self) {
+  self.team.wait();
+  if (self.number == 0) {
+    const VolumeChange& to = problem_.changes[self.next_change];
+    if (std::any_of(to.velocity.begin(), to.velocity.end(), [](auto v) { return !v.empty(); }))
+      now_.velocity = to.velocity;
+    if (!to.exchange_rates.empty()) now_.exchange_rates = to.exchange_rates;
+    if (!to.exchange_out_rates.empty()) now_.exchange_out_rates = to.exchange_out_rates;
+    const std::vector<std::int32_t> connected = std::move(connected_);
+    place_transport();
+    if (connected_ != connected)
+      throw InvalidInput("change " + std::to_string(self.next_change) +
+                         " of transport joins or parts voxels that were not so before");
+    place_followed();
+    if (problem_.plasma.program != nullptr) place_plasma();
+  }
+  self.team.wait();
+  const VolumeBlock& own = self.block;
+  VolumeBlock fresh = block_;
+  fresh.time = own.time;
+  fresh.step = own.step;
+  fresh.y = own.y;
+  std::copy(std::begin(own.stages), std::end(own.stages), std::begin(fresh.stages));
+  fresh.file = own.file;
+  fresh.outside = own.outside;
+  fresh.unit = own.unit;
+  fresh.change = own.change;
+  fresh.kept = own.kept;
+  self.block = fresh;
   if (!(options_.first_step > 0.0)) self.restart = true;
 }
 

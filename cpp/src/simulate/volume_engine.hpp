@@ -60,7 +60,7 @@ class VolumeEngine {
     std::vector<double> fed;       ///< what feeds bring per time, (feeds)
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
-    std::size_t next_record = 0, next_knot = 0, next_jump = 0;
+    std::size_t next_record = 0, next_knot = 0, next_jump = 0, next_change = 0;
     std::vector<double> scale;   ///< largest value of each state so far
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
@@ -71,14 +71,22 @@ class VolumeEngine {
     // with the plasma: the largest of a voxel, the sum of rate V, that of what comes back.
     std::vector<double> weights, largest_rates, total_rates, returned_rates;
   };
+  /// What the system of some mobile states needs.
+  struct SystemMemory {
+    std::vector<int> members;
+    std::unique_ptr<linalg::Multigrid> multigrid;
+    std::unique_ptr<linalg::Krylov> krylov;
+    AlignedArray<float> right, solution, supply;
+  };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 
   // Setting up. @throws SetupStopped
   void look() const {
-    if (!report_()) throw SetupStopped{};
+    if (is_setting_up_ && !report_()) throw SetupStopped{};
   }
   void place_voxels();
   void place_transport();
+  void place_row_loss();
   void place_slopes(std::int64_t direction);
   void place_tapes();
   void place_fields();
@@ -105,11 +113,14 @@ class VolumeEngine {
 
   void arrive(Member& self);
   void jump(Member& self);
+  void turn(Member& self);
   void record(Member& self);
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
   bool solve_stage(Member& self, int stage, Attempt& failure);
-  bool solve_linear(Member& self, float* right, Attempt& failure);
+  bool solve_linear(Member& self, const VolumeBlock& b, Attempt& failure);
+  void place_systems(std::array<bool, 3> periodic);
+  std::vector<std::vector<int>> order_mobile();
   void find_constants(const Member& self, int stage);
   void take(Member& self) const;
   void solve_plasma(Member& self, const double* let_out);
@@ -143,6 +154,8 @@ class VolumeEngine {
   const VolumeHooks& hooks_;
   const std::function<bool()>& report_;  ///< for setting up
   space::VoxelGrid grid_;
+  VolumeChange now_;  ///< the transport that holds
+  bool is_setting_up_ = true;
   const model::LineTapes* tapes_ = nullptr;
   VolumeBlock block_;
   std::vector<VolumePiece> pieces_;
@@ -163,14 +176,15 @@ class VolumeEngine {
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_, factors_;
-  AlignedBuffer constants_of_voxels_, faces_, convection_, field_values_;
+  AlignedBuffer constants_of_voxels_, faces_, convection_, row_loss_, field_values_;
   AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;
-  std::unique_ptr<linalg::Multigrid> multigrid_;
-  std::unique_ptr<linalg::Krylov> krylov_;
-  AlignedArray<float> right_, solution_, supply_;
+  std::vector<SystemMemory> systems_;                        ///< in the order they are solved
+  std::vector<VolumeSystem> system_views_, supplied_views_;  ///< the latter with other right sides
+  std::vector<int> system_of_, component_of_;                ///< of the mobile states
+  std::vector<VolumeLink> links_;
   AlignedBuffer responses_, extract_sums_;
   /// Rates V by connected region, of what enters and of what leaves, (2, regions, exchanges).
   std::vector<double> exchange_sums_;

@@ -79,6 +79,10 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
     if (t > problem.begin) knots_.push_back(t);
   std::sort(knots_.begin(), knots_.end());
   span_ = problem.record_times.back() - problem.begin;
+  now_ = {.time = problem.begin,
+          .velocity = problem.velocity,
+          .exchange_rates = problem.exchange_rates,
+          .exchange_out_rates = problem.exchange_out_rates};
   place_voxels();
   look();
   place_tapes();
@@ -98,6 +102,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   } else {
     place_adi();
   }
+  is_setting_up_ = false;
 }
 
 /// One number per voxel from values by voxel or by region; `outside` where there is no tissue.
@@ -172,7 +177,7 @@ void VolumeEngine::place_transport() {
   b.num_exchanges = static_cast<int>(num_exchanges);
   num_entries_ = static_cast<int>(num_exchanges + 6 * m);
   faces_ = AlignedBuffer(idx(3 * m * b.stride));
-  b.has_two_rates = !problem_.exchange_out_rates.empty();
+  b.has_two_rates = !now_.exchange_out_rates.empty();
   const std::int64_t num_out = b.has_two_rates ? num_exchanges : 0;
   constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges + num_out) * b.stride));
   double* next = constants_of_voxels_.data();
@@ -193,14 +198,15 @@ void VolumeEngine::place_transport() {
     volume[k] = b.widths[0][x] * b.widths[1][r % b.shape[1]] * b.widths[2][r / b.shape[1]];
   }
   outside_inputs_.assign(idx(num_entries_), -1);
+  exchange_mobile_.clear();
   for (std::int64_t e = 0; e < num_exchanges; ++e) {
     const VolumeExchange& of = problem_.exchange[idx(e)];
     exchange_mobile_.push_back(of.mobile);
     outside_inputs_[idx(e)] = of.input;
-    const std::vector<double> rate = spread(problem_.exchange_rates, e, num_exchanges, 0.0);
+    const std::vector<double> rate = spread(now_.exchange_rates, e, num_exchanges, 0.0);
     for (std::int64_t k = 0; k < n; ++k) exchange[e * b.stride + k] = rate[idx(k)] * volume[k];
     if (b.has_two_rates) {
-      const std::vector<double> out = spread(problem_.exchange_out_rates, e, num_exchanges, 0.0);
+      const std::vector<double> out = spread(now_.exchange_out_rates, e, num_exchanges, 0.0);
       for (std::int64_t k = 0; k < n; ++k) exchange_out[e * b.stride + k] = out[idx(k)] * volume[k];
     }
     for (std::int64_t k = 0; k < n && of.factor_state < 0; ++k)
@@ -209,7 +215,7 @@ void VolumeEngine::place_transport() {
   sides_.resize(idx(m));
   side_pointers_.assign(idx(6 * m), nullptr);
   side_out_pointers_.assign(idx(6 * m), nullptr);
-  b.has_flow = std::any_of(problem_.velocity.begin(), problem_.velocity.end(),
+  b.has_flow = std::any_of(now_.velocity.begin(), now_.velocity.end(),
                            [](std::span<const double> v) { return !v.empty(); });
   if (b.has_flow) {
     convection_ = AlignedBuffer(idx(3 * m * b.stride));
@@ -250,14 +256,15 @@ void VolumeEngine::place_transport() {
       const std::vector<double> retardation = problem_.retardation.empty()
                                                   ? std::vector<double>(idx(n), 1.0)
                                                   : spread(problem_.retardation, j, m, 1.0);
-      space::add_flow(grid_, inside_, problem_.velocity, retardation, mobile.sides,
-                      problem_.regions, membranes, conductances.back());
+      space::add_flow(grid_, inside_, now_.velocity, retardation, mobile.sides, problem_.regions,
+                      membranes, conductances.back());
       for (std::size_t d = 0; d < 3; ++d) {
         const std::int64_t at = (static_cast<std::int64_t>(d) * m + j) * b.stride;
         std::copy(conductances.back().convection[d].begin(),
                   conductances.back().convection[d].end(), convection_.data() + at);
-        std::copy(conductances.back().correction[d].begin(),
-                  conductances.back().correction[d].end(), corrections_.data() + at);
+        if (problem_.is_corrected)
+          std::copy(conductances.back().correction[d].begin(),
+                    conductances.back().correction[d].end(), corrections_.data() + at);
       }
     }
     for (std::size_t d = 0; d < 3; ++d)
@@ -284,7 +291,7 @@ void VolumeEngine::place_transport() {
   b.volume = volume;
   b.fraction = fraction;
   b.inverse_fraction = inverse;
-  b.loss = loss;
+  b.loss = b.row_loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
   b.exchange = b.exchange_now = exchange;
   b.exchange_out = b.exchange_out_now = exchange_out;
@@ -306,27 +313,30 @@ void VolumeEngine::place_transport() {
   num_connected_ = 1 + *std::max_element(connected_.begin(), connected_.end());
   b.regions = num_connected_ > 1 ? connected_.data() : nullptr;
 
-  multigrid_ = std::make_unique<linalg::Multigrid>(grid_.shape, static_cast<int>(m), periodic);
-  look();
-  linalg::Level& level = multigrid_->finest();
-  std::int64_t k = 0;
-  for (int z = 0; z < b.shape[2]; ++z) {
-    look();
-    for (int y = 0; y < b.shape[1]; ++y)
-      for (int x = 0; x < b.shape[0]; ++x, ++k)
-        for (std::int64_t j = 0; j < m; ++j)
-          for (std::size_t d = 0; d < 3; ++d)
-            level.g[d][level.place(x, y, z, j, m)] =
-                static_cast<float>(b.faces[d][j * b.stride + k]);
+  if (b.has_flow) place_row_loss();
+  place_systems(periodic);
+}
+
+/// What leaves a voxel per C/eps beyond what comes in where all voxels hold the same.
+void VolumeEngine::place_row_loss() {
+  VolumeBlock& b = block_;
+  const std::int64_t m = b.num_mobile;
+  row_loss_ = AlignedBuffer(idx(m * b.stride));
+  double* rows = row_loss_.data();
+  std::copy_n(b.loss, m * b.stride, rows);
+  std::int64_t step = 1;
+  for (std::size_t d = 0; d < 3; ++d) {
+    const std::int64_t count = b.shape[d];
+    for (std::int64_t j = 0; j < m; ++j)
+      for (std::int64_t k = 0; k < b.num_voxels; ++k) {
+        const double flow = b.convection[d][j * b.stride + k];
+        const std::int64_t before = k / step % count > 0 ? k - step : k + (count - 1) * step;
+        rows[j * b.stride + k] -= flow;
+        rows[j * b.stride + before] += flow;
+      }
+    step *= count;
   }
-  multigrid_->set_couplings();
-  look();
-  krylov_ = std::make_unique<linalg::Krylov>(*multigrid_);
-  b.level = multigrid_->finest();
-  right_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  solution_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
-  b.right = right_.data();
-  b.solution = solution_.data();
+  b.row_loss = rows;
 }
 
 /// How slopes upstream compare with those at faces along a direction: distances of centers.
@@ -338,12 +348,13 @@ void VolumeEngine::place_slopes(std::int64_t direction) {
     return 0.5 * (widths[idx(before)] + widths[idx(here)]);
   };
   std::vector<double>& found = upstream_[idx(direction)];
+  found.clear();
   for (const std::int64_t step : {-1, 1})
     for (std::int64_t i = 0; i < count; ++i) found.push_back(distance(i) / distance(i + step));
 }
 
 void VolumeEngine::number_pieces() {
-  const linalg::Level& level = multigrid_->finest();
+  const linalg::Level& level = systems_.front().multigrid->finest();
   const std::int64_t per_piece = linalg::rows_per_piece(level), rows = level.num_rows();
   const std::int64_t m = block_.num_mobile;
   std::int64_t block = 0, offset = 0;
@@ -437,6 +448,10 @@ void VolumeEngine::place_states() {
 /// What follows states of the tissue: rates of exchange, feeds of the plasma.
 void VolumeEngine::place_followed() {
   VolumeBlock& b = block_;
+  followed_.clear();
+  factor_of_.clear();
+  feed_of_.clear();
+  feed_factors_.clear();
   const auto place_of = [&](std::int32_t state) {
     const auto found = std::find(followed_.begin(), followed_.end(), state);
     const auto place = static_cast<int>(found - followed_.begin());
@@ -495,7 +510,11 @@ void VolumeEngine::place_plasma() {
   b.num_responses = num_kept_;
   responses_ = AlignedBuffer(idx(num_kept_ * m * b.stride));
   b.responses = responses_.data();
-  supply_ = AlignedArray<float>(idx(b.level.vector_size() + 16));
+  supplied_views_ = system_views_;
+  for (std::size_t s = 0; s < systems_.size(); ++s) {
+    systems_[s].supply = AlignedArray<float>(systems_[s].right.size());
+    supplied_views_[s].right = systems_[s].supply.data();
+  }
   plasma_shift_.assign(idx(num_kept_), 0.0);
   exchange_sums_.assign(idx(2 * std::int64_t{num_connected_} * b.num_exchanges), 0.0);
   for (std::int64_t e = 0; e < b.num_exchanges; ++e)

@@ -8,12 +8,6 @@
 #include <krogh/integrate/tableau.hpp>
 
 namespace krogh::simulate {
-namespace {
-
-/// Cycles after which a linear system counts as not solved; two to six are usual.
-constexpr int most_cycles = 60;
-
-}  // namespace
 
 /// Concentrations outside of a stage; to them is added the weight of their explicit dependence on
 /// time, h gamma_i times the slope at the start of the step.
@@ -97,7 +91,9 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   VolumeBlock& b = self.block;
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
   if (stage == 0 && b.diagonal != nullptr && !try_adi(self, failure)) return false;
-  if (stage == 0 && b.diagonal == nullptr && !multigrid_->factor(self.team, self.number)) {
+  for (SystemMemory& system : systems_) {
+    if (stage > 0 || b.diagonal != nullptr) break;
+    if (system.multigrid->factor(self.team, self.number)) continue;
     failure = Attempt::not_solved;
     return false;
   }
@@ -105,7 +101,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
   if (b.diagonal != nullptr) {
     if (stage > 0 && !solve_adi(self, b.free, failure)) return false;
-  } else if (!solve_linear(self, right_.data(), failure)) {
+  } else if (!solve_linear(self, b, failure)) {
     return false;
   }
   if (is_two_way_) {
@@ -148,23 +144,6 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
     double total = e < ways ? self.entering[e] + leaving[e] : self.fed[e - ways];
     for (int s = 0; s < stage; ++s) total += tableau.c[stage][s] / b.step * self.stage_ledger[s][e];
     self.stage_ledger[stage][e] = total * b.step * tableau.gamma;
-  }
-  return true;
-}
-
-/// Solves one linear system; the solution stands in `solution_`.
-bool VolumeEngine::solve_linear(Member& self, float* right, Attempt& failure) {
-  const linalg::KrylovOutcome outcome =
-      krylov_->solve(self.team, self.number, right, solution_.data(), options_.linear_rtol,
-                     most_cycles, self.report);
-  ++self.stats.linear_solves;
-  self.stats.linear_iterations += outcome.cycles;
-  self.stats.most_iterations = std::max(self.stats.most_iterations, outcome.cycles);
-  if (!outcome.converged) {
-    failure = outcome.stopped                   ? Attempt::stopped
-              : std::isfinite(outcome.residual) ? Attempt::not_solved
-                                                : Attempt::not_finite;
-    return false;
   }
   return true;
 }

@@ -385,6 +385,8 @@ void volume_defect(const VolumeBlock& b, const VolumePiece& p, double* sums) {
 
 void volume_assemble(const VolumeBlock& b, const VolumePiece& p) { assemble_system(b, p); }
 
+void volume_couple(const VolumeBlock& b, const VolumePiece& p, int number) { couple(b, p, number); }
+
 void volume_correct(VolumeBlock& b, const VolumePiece& p, const double* constants, int s,
                     double* entered) {
   correct(b, p, constants, s);

@@ -224,10 +224,19 @@ KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
           (b.shape[0] - shift + 1) >> 1};
 }
 
-/// Where number `j` of these points stands in an array of the level with `per_point` numbers.
-KROGH_INLINE long place_of(const VolumeBlock& b, const ColorRow& c, int color, long j,
-                           long per_point) {
-  return ((color * b.level.all_rows() + c.row) * per_point + j) * b.level.pitch;
+/// Where number `j` of these points stands in an array of a system with `per_point` numbers.
+KROGH_INLINE long place_of(const simulate::VolumeSystem& system, const ColorRow& c, int color,
+                           long j, long per_point) {
+  return ((color * system.level.all_rows() + c.row) * per_point + j) * system.level.pitch;
+}
+
+/// The system of mobile state j, and where its points stand in the vectors of the system.
+KROGH_INLINE const simulate::VolumeSystem& system_of(const VolumeBlock& b, int j) {
+  return b.systems[b.system_of[j]];
+}
+KROGH_INLINE long place_in_vector(const VolumeBlock& b, const ColorRow& c, int color, int j) {
+  const simulate::VolumeSystem& system = system_of(b, j);
+  return place_of(system, c, color, b.component_of[j], system.count);
 }
 
 /// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.
@@ -238,14 +247,19 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j)
         for (int l = 0; l < m; ++l) {
-          float* to = b.level.local + place_of(b, c, color, j * m + l, m * m);
+          if (b.system_of[l] != b.system_of[j]) continue;
+          const simulate::VolumeSystem& system = system_of(b, j);
+          const long count = system.count;
+          float* to = system.level.local + place_of(system, c, color,
+                                                    b.component_of[j] * count + b.component_of[l],
+                                                    count * count);
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
           const double* fraction = b.fraction + l * b.stride + c.first;
           const double* volume = b.volume + c.first;
-          const double* loss = b.loss + j * b.stride + c.first;
+          const double* loss = b.row_loss + j * b.stride + c.first;
           const double scale = b.unit[l] / b.unit[j];
           const double one = j == l ? 1.0 : 0.0;
-          const double own = j == l && b.has_loss ? 1.0 : 0.0;
+          const double own = j == l && (b.has_loss || b.has_flow) ? 1.0 : 0.0;
           KROGH_SIMD
           for (long i = 0; i < c.count; ++i) {
             const double value =
@@ -263,7 +277,7 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + place_of(b, c, color, j, m);
+        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
         const double* reduced = b.reduced + j * b.stride + c.first;
         const double* volume = b.volume + c.first;
         const double scale = 1.0 / b.unit[j];
@@ -274,13 +288,35 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
       if (!b.has_change) continue;
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + place_of(b, c, color, j, m);
+        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double change = b.change[e] / b.unit[j];
         KROGH_SIMD
         for (long i = 0; i < c.count; ++i) to[i] += static_cast<float>(rate[2 * i] * change);
       }
     }
+}
+
+/// Takes what earlier systems have found into the right-hand sides of one.
+void couple(const VolumeBlock& b, const VolumePiece& p, int number) {
+  for (int f = 0; f < b.num_links; ++f) {
+    const int j = b.links[f].to, l = b.links[f].from;
+    if (b.system_of[j] != number) continue;
+    const double scale = b.unit[l] / b.unit[j];
+    for (long r = p.first_row; r < p.end_row; ++r)
+      for (int color = 0; color < 2; ++color) {
+        const ColorRow c = color_row(b, r, color);
+        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
+        const float* from = system_of(b, l).solution + place_in_vector(b, c, color, l);
+        const double* schur = b.schur + (j * b.num_mobile + l) * b.stride + c.first;
+        const double* fraction = b.fraction + l * b.stride + c.first;
+        const double* volume = b.volume + c.first;
+        KROGH_SIMD
+        for (long i = 0; i < c.count; ++i)
+          to[i] += static_cast<float>(volume[2 * i] * schur[2 * i] * fraction[2 * i] * scale *
+                                      static_cast<double>(from[i]));
+      }
+  }
 }
 
 /// Right-hand side of what exchanges bring for given concentrations outside.
@@ -290,12 +326,12 @@ void supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        float* to = b.right + place_of(b, c, color, j, m);
+        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
         for (long i = 0; i < c.count; ++i) to[i] = 0.0F;
       }
       for (int e = 0; e < b.num_exchanges; ++e) {
         const int j = b.exchange_mobile[e];
-        float* to = b.right + place_of(b, c, color, j, m);
+        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
         const double* rate = b.exchange + e * b.stride + c.first;
         const double given = outside[e] / b.unit[j];
         KROGH_SIMD
@@ -342,7 +378,7 @@ void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
     for (int color = 0; color < 2; ++color) {
       const ColorRow c = color_row(b, r, color);
       for (int j = 0; j < m; ++j) {
-        const float* from = b.solution + place_of(b, c, color, j, m);
+        const float* from = system_of(b, j).solution + place_in_vector(b, c, color, j);
         double* to = target + j * b.stride + c.first;
         const double unit = b.unit[j];
         KROGH_SIMD

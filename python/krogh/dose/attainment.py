@@ -128,6 +128,8 @@ def attain(bound: Bound, readings: Readings) -> Attainment:
         KG-153 for a time outside the result.
     """
     target = bound.target
+    if bound.place == "plasma":
+        readings = readings.of_plasma
     if bound.place == "plasma" and target.measure not in ("plasma concentration", "output"):
         values = _plasma_number(bound, readings) / bound.scale
         return _judged(target, values, target.value.value, target.value.unit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -89,6 +90,10 @@ class Readings(Protocol):
     dose_times: Floats | None
     """Seconds at which doses start, or None where that is not known."""
 
+    @property
+    def of_plasma(self) -> Readings:
+        """The same with every time at which the plasma is known."""
+
     def plasma(self, name: str) -> Floats:
         """Return an output of the plasma, shape (lines, times)."""
 
@@ -107,6 +112,11 @@ class InARow:
 
     distance: Floats
     farthest: Floats
+
+    @property
+    def of_plasma(self) -> Any:
+        """The same: plasma and tissue have the same times."""
+        return self
 
     def share_of_cells(self, excess: Floats, weights: Floats) -> Floats:
         """Return the share of the weight where `excess` is not negative, over the last axis."""
@@ -168,6 +178,8 @@ class VolumeReadings:
         for where a target is about a depth.
     width
         Of the bins of distance, um.
+    curves
+        Times (s) and outputs of the plasma, where it is known at more times than the voxels.
     """
 
     num_lines = 1
@@ -179,14 +191,26 @@ class VolumeReadings:
         width: float,
         names: Names | None = None,
         dose_times: Iterable[float] | None = None,
+        curves: tuple[Floats, Mapping[str, Floats]] | None = None,
     ) -> None:
         self._cells = cells
+        self._curves = curves
+        self._is_plasma = False
         self._distance = distance
         self._width = width
         self.times: Floats = np.asarray(cells.times.values, np.float64) * factor(cells.time_unit)
         self.names = names if names is not None else _names_of_cells(cells)
         self.volumes: Floats = np.atleast_2d(np.asarray(cells.problem.volumes, dtype=np.float64))
         self.dose_times = None if dose_times is None else np.unique(np.fromiter(dose_times, float))
+
+    @property
+    def of_plasma(self) -> VolumeReadings:
+        """The same with every time at which the plasma is known; without a tissue."""
+        if self._curves is None:
+            return self
+        found = copy(self)
+        found.times, found._is_plasma = self._curves[0], True
+        return found
 
     @property
     def distance(self) -> Floats:
@@ -201,6 +225,8 @@ class VolumeReadings:
 
     def plasma(self, name: str) -> Floats:
         """Return an output of the plasma, shape (1, times)."""
+        if self._is_plasma and self._curves is not None:
+            return self._curves[1][name][None]
         return np.asarray(self._cells.plasma[name].values, dtype=np.float64)
 
     def tissue(self, name: str) -> Floats:

@@ -37,12 +37,15 @@ class FlowCourse:
         n `InterstitialFlow`.
     changes
         What changed: name to n values.
+    permeability
+        Of vessel walls for solutes, over that of the model, n numbers.
     """
 
     times: NDArray[np.float64]
     time_unit: str
     flows: tuple[InterstitialFlow, ...]
     changes: Mapping[str, tuple[Any, ...]]
+    permeability: tuple[float, ...]
 
     def index(self, time: Any) -> int:
         """Return the number of the flow that holds at a time, ``"3 d"``.
@@ -66,9 +69,6 @@ class FlowCourse:
 
     def segments(self, end: Any) -> Iterator[tuple[float, float, InterstitialFlow]]:
         """Yield begin, end (in `time_unit`) and flow of each stretch up to an end, ``"21 d"``.
-
-        A run in time is solved stretch by stretch, each from the state in which the one before it
-        ended.
 
         Raises
         ------
@@ -109,6 +109,7 @@ def flow_course(
     *,
     times: Any,
     changes: Mapping[str, Sequence[Any]],
+    permeability: Sequence[float] | None = None,
     **options: Any,
 ) -> FlowCourse:
     """Return interstitial flows while properties change in time, as under normalization.
@@ -118,11 +119,13 @@ def flow_course(
     grid, vessels, **options
         As of `krogh.interstitial_flow`; what does not change.
     times
-        At which the flows begin: ``([0, 2, 5], "d")`` or texts; the first holds before as well
-        where a run begins earlier only if it is stated so.
+        At which the flows begin: ``([0, 2, 5], "d")`` or texts, in the time of the run.
     changes
         Name of an argument of `krogh.interstitial_flow` (``"vascular_conductivity"``,
         ``"hydraulic_conductivity"``, ``"vessels"``, ...) to one value for each time.
+    permeability
+        Of vessel walls for solutes at each time, over that of the model that
+        `krogh.simulate_volume` solves with this course; 1 if left out.
 
     Notes
     -----
@@ -165,12 +168,15 @@ def flow_course(
             raise SpecError(f"KG-167: {name!r} is given once for all and in changes.")
         if isinstance(values, str) or len(values) != at.size:
             raise SpecError(f"KG-167: changes: {name!r} needs {at.size} values, one for each time.")
+    shares = (1.0,) * at.size if permeability is None else tuple(float(p) for p in permeability)
+    if len(shares) != at.size or not all(np.isfinite(p) and p >= 0.0 for p in shares):
+        raise SpecError(f"KG-167: permeability needs {at.size} numbers, none of them negative.")
     flows = []
     for k in range(at.size):
         now = {name: values[k] for name, values in changes.items()}
         where = now.pop("vessels", vessels)
         flows.append(interstitial_flow(grid, where, **options, **now))
-    return FlowCourse(at, unit, tuple(flows), {n: tuple(v) for n, v in changes.items()})
+    return FlowCourse(at, unit, tuple(flows), {n: tuple(v) for n, v in changes.items()}, shares)
 
 
 def _times(given: Any) -> tuple[NDArray[np.float64], str]:

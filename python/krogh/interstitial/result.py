@@ -104,7 +104,7 @@ class InterstitialFlow:
 
     @property
     def mismatch(self) -> float:
-        """Largest of |divergence - filtration + lymph| over the largest filtration, or `least`."""
+        """Largest of ``divergence - filtration + lymph`` over the largest filtration, or `least`."""
         rest = float(np.abs(self.divergence - self.filtration + self.lymph).max())
         size = max(float(np.abs(self.filtration).max()), self.least)
         return rest / size if size > 0.0 else 0.0

@@ -138,7 +138,8 @@ def _plasma(
             continue
         for k, m in enumerate(problem.mobiles):
             if m.supply is not None and m.supply.state == i:
-                taken = outcome.entered[:, :, k].sum(axis=-1) + _in_blood(problem, outcome, k)
+                lost = problem.from_plasma(outcome.entered[:, :, k])
+                taken = lost + _in_blood(problem, outcome, k)
                 total += number * problem.number[:, None] * taken / m.supply.per_tissue
     largest = np.maximum(np.abs(total), np.abs(given) + np.abs(start)).max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

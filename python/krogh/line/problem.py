@@ -229,6 +229,11 @@ class LineProblem:
         found: Floats = np.ascontiguousarray(at_faces * self.flow[:, None, :])
         return found
 
+    def from_plasma(self, entered: Floats) -> Floats:
+        """Return what the plasma has lost of what entered by each wall, (..., walls)."""
+        found: Floats = entered.sum(axis=-1)
+        return found
+
     def _require(self, values: Floats, what: str, test: Any, words: str) -> None:
         wrong = ~(np.isfinite(values) & test(values))
         if np.any(wrong):

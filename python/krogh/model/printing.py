@@ -245,6 +245,8 @@ def _transport_text(transport: Transport) -> str:
     words = [wall_text(transport), transport.note]
     if transport.retardation != Number(1.0):
         words.insert(1, f"carried along with {transport.retardation} of the fluid's velocity")
+    if transport.reflection != Number(0.0):
+        words.insert(1, f"the wall holds back {transport.reflection} of it from fluid that passes")
     return "; ".join(w for w in words if w)
 
 

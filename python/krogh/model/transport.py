@@ -18,7 +18,7 @@ __all__ = ["Transport", "transport_expressions"]
 
 Wall = Literal["membrane", "fixed", "closed"]
 
-_ONE = Number(1.0)
+_ONE, _ZERO = Number(1.0), Number(0.0)
 
 
 class Transport(Component):
@@ -51,6 +51,9 @@ class Transport(Component):
         What the supplying wall is; a membrane if `permeability` is given, else closed.
     retardation : str or Expression
         Of convection: the species moves with ``retardation`` times the velocity of the fluid.
+    reflection : str or Expression
+        Of solvent drag through a membrane: the share of the species, between 0 and 1, that fluid
+        leaves behind when it passes (`krogh.simulate_volume` with ``flow``).
     vessel_factor : str, optional
         A species without unit that does not move, by which the exchange with vessels that lie
         within a voxel is multiplied: the part of them that works (`krogh.model.effect.vessels`).
@@ -67,6 +70,7 @@ class Transport(Component):
     free_in_plasma: Formula = _ONE
     wall: Wall | None = None
     retardation: Formula = _ONE
+    reflection: Formula = _ZERO
     note: str = ""
     vessel_factor: Name | None = None
 
@@ -83,6 +87,7 @@ class Transport(Component):
             free_in_plasma: Text = 1.0,
             wall: Wall | None = None,
             retardation: Text = 1.0,
+            reflection: Text = 0.0,
             note: str = "",
             vessel_factor: str | None = None,
         ) -> None: ...
@@ -122,6 +127,14 @@ class Transport(Component):
             value = getattr(self, what)
             if isinstance(value, Number) and value.value < 0.0:
                 raise SpecError(f"KG-108: {what} must not be negative, found {value}.")
+        if kind != "membrane" and self.reflection != _ZERO:
+            raise SpecError(
+                f"KG-112: 'reflection' belongs to a membrane; the wall is {kind!r}.  Leave one of"
+                " the two out."
+            )
+        sigma = self.reflection
+        if isinstance(sigma, Number) and sigma.unit is None and not 0.0 <= sigma.value <= 1.0:
+            raise SpecError(f"KG-108: reflection must lie between 0 and 1, found {sigma}.")
         fraction = self.void_fraction
         if isinstance(fraction, Number) and fraction.unit is None and not 0 < fraction.value <= 1:
             raise SpecError(f"KG-108: void_fraction must lie in (0, 1], found {fraction}.")
@@ -157,5 +170,6 @@ def transport_expressions(transport: Transport) -> list[tuple[str, Expression, D
         ("permeability", transport.permeability, dimension("um/s")),
         ("free fraction in plasma", transport.free_in_plasma, DIMENSIONLESS),
         ("retardation", transport.retardation, DIMENSIONLESS),
+        ("reflection coefficient", transport.reflection, DIMENSIONLESS),
     ]
     return [(what, e, needed) for what, e, needed in found if e is not None]

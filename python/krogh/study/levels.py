@@ -186,8 +186,11 @@ class LevelSource(Protocol):
     def cell_volumes(self) -> Floats:
         """Volumes of the cells, shape (lines, cells)."""
 
-    def plasma_of(self, name: str) -> tuple[Floats, str] | None:
-        """Return an output of the plasma, shape (lines, times), and its unit; None without."""
+    def plasma_of(self, name: str) -> tuple[Floats, Floats, str] | None:
+        """Return times (recorded ones among them), values and unit of a plasma output, or None.
+
+        Values have the shape (lines, times).
+        """
 
     def at_record(self, name: str, k: int) -> Floats:
         """Return an output of the tissue at a recorded time, shape (lines, cells)."""
@@ -252,12 +255,14 @@ def _systemic(result: LevelSource, k: int) -> Iterator[Row]:
         found = result.plasma_of(f"Cp_{drug.label}")
         if found is None:
             continue
-        values, of = found[0][:, : k + 1], found[1]
+        at_times, curve, of = found
+        upto = at_times <= times[k]
+        values = curve[:, upto]
         who = drug.name
         yield Row(1, f"{who} in plasma, Cmax", values.max(axis=1), of, f"Cmax:{drug.label}")
         at = f"{format_number(float(times[k]))} {unit}"
         yield Row(1, f"{who} in plasma at {at}", values[:, -1], of, f"last:{drug.label}")
-        area = area_under(times[: k + 1], values)
+        area = area_under(at_times[upto], values)
         yield Row(1, f"{who} in plasma, AUC", area, f"{of} {unit}", f"AUC:{drug.label}")
 
 

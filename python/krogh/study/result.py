@@ -197,12 +197,12 @@ class StudyResult:
         """Volumes of the cells, shape (lines, cells)."""
         return np.asarray(self.volumes.values)
 
-    def plasma_of(self, name: str) -> tuple[NDArray[np.float64], str] | None:
-        """Return an output of the plasma, shape (lines, times), and its unit; None without."""
+    def plasma_of(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str] | None:
+        """Return times and values (lines, times) of an output of the plasma, and its unit."""
         if name not in self.plasma:
             return None
         array = self.plasma[name]
-        return np.asarray(array.values), array.unit
+        return np.asarray(self.times.values), np.asarray(array.values), array.unit
 
     def at_record(self, name: str, k: int) -> NDArray[np.float64]:
         """Return an output of the tissue at a recorded time, shape (lines, cells)."""

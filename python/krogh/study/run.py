@@ -339,9 +339,7 @@ def _result_of(
     plasma = Outputs(systemic.outputs, line.plasma.__getitem__)
     ledger, balance_error = ledger_of_study(line, groups)
     exposures = {
-        name: plasma_exposure(
-            np.asarray(array.coords["time"], dtype=np.float64), array, line.time_unit
-        )
+        name: plasma_exposure(array.coords["time"], array.values, array.unit, line.time_unit)
         for name, array in plasma.items()
         if name.startswith("Cp_")
     }
@@ -368,12 +366,13 @@ def _result_of(
     return replace(result, targets=outcomes(study, result))
 
 
-def plasma_exposure(times: NDArray[np.float64], array: LabeledArray, unit: str) -> Quantity:
+def plasma_exposure(times: Any, values: Any, unit: str, time_unit: str) -> Quantity:
     """Return the AUC of a curve over its last axis, of several lines the median."""
     from krogh.study.levels import area_under
 
-    areas = area_under(times, np.atleast_2d(np.asarray(array.values)))
-    return Quantity(float(np.nanmedian(areas)), f"{array.unit} {unit}")
+    at = np.asarray(times, dtype=np.float64)
+    areas = area_under(at, np.atleast_2d(np.asarray(values, dtype=np.float64)))
+    return Quantity(float(np.nanmedian(areas)), f"{unit} {time_unit}")
 
 
 def _per_cell(array: LabeledArray, lines: int, name: str) -> LabeledArray:

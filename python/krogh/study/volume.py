@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from krogh.errors import SpecError, did_you_mean
 from krogh.study.balance import ledger_of_study, with_eliminated
@@ -22,11 +23,14 @@ from krogh.study.run import (
     recorded_times,
 )
 from krogh.study.volume_result import TumourResult
+from krogh.units import convert
 
 if TYPE_CHECKING:
     from krogh.study.study import Study
 
-__all__ = ["run_tumour", "volume_arguments"]
+__all__ = ["run_tumour", "volume_arguments", "well_mixed_tumour"]
+
+Floats = NDArray[np.float64]
 
 _RECORDS: Final = 24
 """Even steps between records where nothing is asked for: each holds every voxel."""
@@ -34,7 +38,17 @@ _RECORDS: Final = 24
 _OWN: Final = ("tissue", "grid", "dosing", "systemic", "weight", "surface", "tumour_volume")
 """Arguments of `krogh.simulate_volume` that a study states itself."""
 
-_SPATIAL: Final = ("exchange", "regions", "sides", "fields", "flow", "interfaces", "oxygen")
+_SPATIAL: Final = (
+    "exchange",
+    "regions",
+    "sides",
+    "fields",
+    "flow",
+    "interfaces",
+    "carried",
+    "feed",
+    "radiation",
+)
 """Options by which one voxel is no counterpart of the tumour."""
 
 
@@ -69,6 +83,8 @@ def volume_arguments(study: Study, until: Any, times: Any) -> dict[str, Any]:
         arguments["fields"] = fields
     if study.tumour_volume is not None:
         arguments["tumour_volume"] = study.tumour_volume
+    if study.settings.verify:
+        arguments["verify"] = True
     return arguments
 
 
@@ -127,7 +143,8 @@ def well_mixed_tumour(
     assert tumour is not None  # the caller has looked
     arguments = volume_arguments(study, until, times)
     inside = tumour.tissue
-    arguments.pop("regions", None)
+    for name in ("regions", "verify"):
+        arguments.pop(name, None)
     mean = float(tumour.exchange[inside].mean())
     fields = arguments.pop("fields", {})
     means = {n: f"{float(array[inside].mean())!r} {unit}" for n, (array, unit) in fields.items()}
@@ -145,7 +162,7 @@ def _check(study: Study, options: Mapping[str, Any]) -> None:
     from krogh.volume import simulate_volume
 
     settings = study.settings
-    for name in ("cells", "method", "verify"):
+    for name in ("cells", "method"):
         if getattr(settings, name) != type(settings).model_fields[name].default:
             raise SpecError(
                 f"KG-140: the setting {name!r} belongs to lines, and this tumour is in 3-D.  Leave"
@@ -176,6 +193,7 @@ def _result_of(
         balance=balance,
         balance_error=error,
     )
+    result.plasma_curves = _plasma_curves(study, result, values)
     if found.is_complete and not found.failures:
         result.targets = outcomes(study, result)
     return result
@@ -185,9 +203,44 @@ def _numbers(study: Study, result: TumourResult) -> Any:
     """Return the report of the cylinder with the same density of vessels."""
     from krogh.study.numbers import numbers_of
 
-    exposures = {
-        name: plasma_exposure(np.asarray(result.times.values), array, result.time_unit)
-        for name, array in result.plasma.items()
-        if name.startswith("Cp_")
-    }
+    exposures = {}
+    for name in result.plasma:
+        found = result.plasma_of(name) if name.startswith("Cp_") else None
+        if found is not None:
+            times, values, unit = found
+            exposures[name] = plasma_exposure(times, values, unit, result.time_unit)
     return numbers_of(study.as_line(), exposures)
+
+
+def _plasma_curves(
+    study: Study, result: TumourResult, values: Mapping[str, Any]
+) -> tuple[Floats, dict[str, Floats]] | None:
+    """Return the plasma at many times, the recorded ones among them.
+
+    None where it feels the tumour, and has to be taken as it was recorded.  Voxels are kept at few
+    times, from which neither Cmax nor AUC would follow.
+    """
+    if result.problem.volume is not None or result.problem.feeds:
+        return None
+    from krogh.simulate import simulate
+
+    systemic, _ = study.models
+    recorded = np.asarray(result.times.values, dtype=np.float64)
+    last = f"{float(recorded[-1])!r} {result.time_unit}"
+    if not recorded[-1] > 0.0:
+        return None
+    even, unit = recorded_times(study, last, None, 200)
+    times = np.union1d(convert(even, unit, result.time_unit), recorded)
+    given = study.plasma is None
+    point = simulate(
+        systemic,
+        study._regimen,
+        times=(times, result.time_unit),
+        values={n: v for n, v in values.items() if n in systemic.parameters} or None,
+        weight=study.subject.weight if given else None,
+        surface=study.subject.surface if given else None,
+        rtol=study.settings.rtol,
+        metrics=False,
+        progress=False,
+    )
+    return times, {name: np.asarray(point[name].values[0]) for name in systemic.outputs}

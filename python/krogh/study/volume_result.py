@@ -25,6 +25,7 @@ from krogh.study.levels import (
 )
 from krogh.study.result import DrugName, Mark
 from krogh.table import ResultTable
+from krogh.units import factor
 from krogh.volume.result import VolumeResult
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class TumourResult(VolumeResult):
         The same study without gradients, in one voxel; None where it was not asked for.
     more_notes
         What else should be known.
+    plasma_curves
+        Times and outputs of the plasma that does not feel the tumour; None where it does.
     """
 
     study: Study
@@ -76,6 +79,7 @@ class TumourResult(VolumeResult):
     numbers: Numbers | None
     comparator: TumourResult | None
     more_notes: tuple[str, ...]
+    plasma_curves: tuple[Floats, Mapping[str, Floats]] | None
     _rows: dict[int, tuple[Row, ...]]
 
     @classmethod
@@ -91,7 +95,7 @@ class TumourResult(VolumeResult):
         found.__dict__.update(result.__dict__)
         found.__dict__.update(
             {"study": study, "kind": "volume", "targets": (), "numbers": None, "comparator": None}
-            | {"more_notes": (), "_rows": {}}
+            | {"more_notes": (), "plasma_curves": None, "_rows": {}}
             | facts
         )
         return found
@@ -149,12 +153,19 @@ class TumourResult(VolumeResult):
         """Volumes of the voxels within the tissue, um^3, shape (1, voxels)."""
         return self.problem.volumes
 
-    def plasma_of(self, name: str) -> tuple[Floats, str] | None:
-        """Return an output of the plasma, shape (1, times), and its unit; None without."""
+    def plasma_of(self, name: str) -> tuple[Floats, Floats, str] | None:
+        """Return times and values (1, times) of an output of the plasma, and its unit.
+
+        Where the plasma does not feel the tumour it was solved at many more times than the voxels
+        are kept at, so that Cmax and AUC do not depend on those.
+        """
         if name not in self.plasma:
             return None
         array = self.plasma[name]
-        return np.asarray(array.values)[None], array.unit
+        if self.plasma_curves is None:
+            return np.asarray(self.times.values), np.asarray(array.values)[None], array.unit
+        times, curves = self.plasma_curves
+        return times, curves[name][None], array.unit
 
     def at_record(self, name: str, k: int) -> Floats:
         """Return an output at a recorded time in the voxels of the tissue, shape (1, voxels)."""
@@ -203,9 +214,12 @@ class TumourResult(VolumeResult):
             names = names_of_study(self.study)
         if dose_times is None:
             dose_times = dose_starts(self.study, float(self.settings.grid[-1]))
-        return VolumeReadings(
-            self._cells, distance, float(self.grid.spacing.max()), names, dose_times
-        )
+        curves = None
+        if self.plasma_curves is not None:
+            times, outputs = self.plasma_curves
+            curves = (times * factor(self.time_unit), outputs)
+        width = float(self.grid.spacing.max())
+        return VolumeReadings(self._cells, distance, width, names, dose_times, curves)
 
     # --- the table --------------------------------------------------------------------------------
 
@@ -296,6 +310,8 @@ class TumourResult(VolumeResult):
                 f"plasma solved alone because of {self._reason}; its curve has"
                 f" {self.plasma_points:,} points, right to {self.plasma_error:.1g}"
             )
+        if self.verification is not None:
+            lines.append(str(self.verification))
         return [*lines, *(f"failed: {failure}" for failure in self.failures)]
 
     def __str__(self) -> str:

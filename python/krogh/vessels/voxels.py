@@ -5,7 +5,7 @@ SPDX-License-Identifier: BSD-3-Clause
 Vessels thinner than a voxel are lines: their surface lies in the voxels they cross, or is spread
 over a disc around the line whose radius does not depend on the grid.  Vessels whose radius is above
 half a voxel are resolved: their voxels are lumen, and their surface lies in the tissue voxels that
-touch the lumen.
+touch the lumen, face by face.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from krogh.vessels.distance import distance_to_vessel, nearest_segment
 from krogh.vessels.frame import VoxelFrame, frame_of
 from krogh.vessels.network import VesselNetwork
 
-__all__ = ["VesselVoxels", "line_exchange", "voxelize"]
+__all__ = ["VesselVoxels", "WallFaces", "line_exchange", "voxelize"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,6 +34,29 @@ _DISC = (4, 12)
 
 Rings at the radii that halve the areas integrate r^2 exactly; twelve points integrate every
 polynomial of degree 11 in the angle."""
+
+
+@dataclass(frozen=True, eq=False)
+class WallFaces:
+    """Faces between tissue and the lumen of resolved vessels, one entry for each segment there.
+
+    Attributes
+    ----------
+    segment, voxel, axis
+        The segment, the flat number of the tissue voxel, and the axis x, y, z (0, 1, 2) to which
+        the face is normal, shape (k,).
+    area
+        Of the face, um^2; where several segments share it, the part of each.
+    surface
+        Of the vessel behind it, um^2: a staircase has more area than the tube it stands for, so
+        that these, not `area`, add up to the surface of each segment.
+    """
+
+    segment: NDArray[np.intp]
+    voxel: NDArray[np.intp]
+    axis: NDArray[np.intp]
+    area: Floats
+    surface: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +83,8 @@ class VesselVoxels:
         Sparse (m, voxels): length of each segment, um, that exchanges with each voxel, by kernel or
         crossing; of resolved segments by their share of the wall.  Rows add up to the length of the
         segment within the grid, less what is buried.
+    faces
+        Of the lumen of resolved vessels (`WallFaces`).
     """
 
     network: VesselNetwork
@@ -71,6 +96,7 @@ class VesselVoxels:
     wall: Bools
     buried: Floats
     weights: Any
+    faces: WallFaces
 
     @cached_property
     def length(self) -> Floats:
@@ -188,7 +214,7 @@ def voxelize(
     large = network.radius > 0.5 * widest if resolve else np.zeros(network.num_segments, dtype=bool)
     inside = pieces.voxel >= 0
     large[np.bincount(pieces.segment[inside], minlength=network.num_segments) == 0] = False
-    lumen, wall, rows, columns, lengths = _resolved_walls(network, frame, pieces, large)
+    lumen, wall, faces, lengths = _resolved_walls(network, frame, pieces, large)
     thin = inside & ~large[pieces.segment]
     within = np.zeros(pieces.voxel.size, dtype=bool)
     within[thin] = lumen.ravel()[pieces.voxel[thin]]
@@ -202,11 +228,14 @@ def voxelize(
     weights = coo_matrix(
         (
             np.concatenate([parts[2], lengths]),
-            (np.concatenate([parts[0], rows]), np.concatenate([parts[1], columns])),
+            (
+                np.concatenate([parts[0], faces.segment]),
+                np.concatenate([parts[1], faces.voxel]),
+            ),
         ),
         shape=(network.num_segments, frame.num_voxels),
     ).tocsr()
-    return VesselVoxels(network, frame, pieces, radius, large, lumen, wall, buried, weights)
+    return VesselVoxels(network, frame, pieces, radius, large, lumen, wall, buried, weights, faces)
 
 
 def line_exchange(
@@ -326,12 +355,13 @@ def _normals(axis: Floats) -> tuple[Floats, Floats]:
 
 def _resolved_walls(
     network: VesselNetwork, frame: VoxelFrame, pieces: Pieces, large: Bools
-) -> tuple[Bools, Bools, NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Return lumen and wall voxels, and the length of each resolved segment in each wall voxel."""
+) -> tuple[Bools, Bools, WallFaces, Floats]:
+    """Return lumen and wall voxels, faces between them, and the length of vessel behind each."""
     empty = np.zeros(0, dtype=np.intp)
     lumen = np.zeros(frame.shape, dtype=bool)
     if not large.any():
-        return lumen, lumen.copy(), empty, empty, np.zeros(0)
+        none = WallFaces(empty, empty, empty, np.zeros(0), np.zeros(0))
+        return lumen, lumen.copy(), none, np.zeros(0)
     from scipy.spatial import cKDTree
 
     chosen = np.flatnonzero(large)
@@ -350,7 +380,7 @@ def _resolved_walls(
     )
     wall = np.zeros(frame.shape, dtype=bool)
     flat = np.arange(frame.num_voxels).reshape(frame.shape)
-    rows, columns, shares = [], [], []
+    rows, columns, normals, shares = [], [], [], []
     for axis in range(3):
         low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
         high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
@@ -359,9 +389,11 @@ def _resolved_walls(
             wall[tissue] |= face
             rows.append(owner[tube][face])
             columns.append(flat[tissue][face])
+            normals.append(np.full(rows[-1].size, 2 - axis, dtype=np.intp))
             shares.append(areas[axis][tissue][face])
     row, column = np.concatenate(rows), np.concatenate(columns)
-    area = np.concatenate(shares)
+    normal, area = np.concatenate(normals), np.concatenate(shares)
+    number = np.arange(area.size)
     total = summed(row, area, chosen.size)
     inside = pieces.voxel >= 0
     length = summed(pieces.segment[inside], pieces.length[inside], network.num_segments)[chosen]
@@ -383,9 +415,16 @@ def _resolved_walls(
             entries = order[first[heir] : first[heir + 1]]
             row = np.concatenate([row, np.full(entries.size, segment)])
             column = np.concatenate([column, column[entries]])
+            normal = np.concatenate([normal, normal[entries]])
+            number = np.concatenate([number, number[entries]])
             area = np.concatenate([area, area[entries]])
             total[segment] = total[heir]
-    return lumen, wall, chosen[row], column, area / total[row] * length[row]
+    along = area / total[row] * length[row]
+    surface = 2.0 * np.pi * network.radius[chosen][row] * along
+    shared = summed(number, surface, int(number.max(initial=-1)) + 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.where(shared[number] > 0.0, surface / shared[number], 0.0)
+    return lumen, wall, WallFaces(chosen[row], column, normal, area * part, surface), along
 
 
 def _near(tubes: VesselNetwork, frame: VoxelFrame) -> NDArray[np.intp]:

@@ -25,13 +25,16 @@ from krogh.model.compile import CompiledModel
 from krogh.space.grid import Grid
 from krogh.units import factor
 from krogh.volume.exchange import Exchange, exchange_of, exchange_rates
+from krogh.volume.interfaces import membranes_of
+from krogh.volume.places import anisotropy_of, partition_of
 from krogh.volume.problem import OUTSIDE, SIDES, VolumeProblem, VoxelShape
+from krogh.volume.turns import flows_of, passed_by, turn_problem
 
 __all__ = ["volume_problem"]
 
 Floats = NDArray[np.float64]
 
-_KINDS: Final = ("closed", "periodic", "fixed", "membrane")
+_KINDS: Final = ("closed", "periodic", "fixed", "membrane", "open")
 
 
 def volume_problem(
@@ -46,6 +49,11 @@ def volume_problem(
     sides: Any,
     tumour_volume: Any,
     plasma: Mapping[str, Any] | None,
+    flow: Any = None,
+    interfaces: Any = None,
+    partition: Any = None,
+    anisotropy: Any = None,
+    begin: float = 0.0,
 ) -> tuple[VolumeProblem, tuple[dict[str, Any], dict[str, Any]], Exchange]:
     """Return the problem, the values that concern tissue and systemic model, and the vessels.
 
@@ -95,15 +103,22 @@ def volume_problem(
         grid=grid,
         inside=inside,
         num_lumen=int(of_tumour - inside.size),
-        sides=_sides(sides, grid),
+        labels=labels.reshape(-1)[inside],
     )
-    own = labels.reshape(-1)[inside]
+    fluids = tuple((turn, turn.checked(grid, labels != OUTSIDE)) for turn in flows_of(flow))
+    problem.sides = _sides(sides, grid, passed_by([fluid for _, fluid in fluids]))
+    own = problem.labels
     problem.fields = {
         name: _field(problem, name, given, own, regions is not None)
         for name, given in fields.items()
     }
     problem.mobiles = tuple(mobile_of(problem, name) for name in tissue.model.transports)
+    problem.membranes = membranes_of(problem, interfaces)
+    problem.partition = partition_of(problem, partition)
+    problem.anisotropy = anisotropy_of(problem, anisotropy)
     problem.rates, problem.exchanges, problem.notes = exchange_rates(problem, vessels)
+    if fluids:
+        turn_problem(problem, fluids, problem.rates, begin)
     _require_supply(problem)
     return problem, (of_tissue, of_plasma), vessels
 
@@ -128,9 +143,10 @@ def _regions(given: Any, grid: Grid) -> NDArray[np.uint8]:
     return array.astype(np.uint8)
 
 
-def _sides(given: Any, grid: Grid) -> tuple[str, ...]:
+def _sides(given: Any, grid: Grid, passed: tuple[bool, ...]) -> tuple[str, ...]:
+    """Return the kind of every side; those not stated are open where fluid passes, else closed."""
     if given is None:
-        return ("closed",) * 6
+        given = {}
     if isinstance(given, str):
         given = dict.fromkeys("xyz", given)
     if not isinstance(given, Mapping):
@@ -138,7 +154,7 @@ def _sides(given: Any, grid: Grid) -> tuple[str, ...]:
             "KG-166: sides must be a word for all, or a mapping such as"
             f" {{'x low': 'membrane', 'y': 'periodic'}}; found {given!r}."
         )
-    found: dict[str, str] = dict.fromkeys(SIDES, "closed")
+    found = {s: "open" if passes else "closed" for s, passes in zip(SIDES, passed, strict=True)}
     for name, kind in given.items():
         chosen = [s for s in SIDES if name in (s, s[0])]
         if not chosen:
@@ -152,6 +168,11 @@ def _sides(given: Any, grid: Grid) -> tuple[str, ...]:
                 f"{did_you_mean(str(kind), _KINDS)}"
             )
         for side in chosen:
+            if kind == "closed" and passed[SIDES.index(side)]:
+                raise SpecError(
+                    f"KG-166: the side {side!r} is closed, but fluid passes it; make it 'open',"
+                    " 'fixed' or 'membrane', or close it for the fluid too."
+                )
             found[side] = str(kind)
     for axis, count in zip("xyz", reversed(grid.shape), strict=True):
         both = [found[f"{axis} low"] == "periodic", found[f"{axis} high"] == "periodic"]

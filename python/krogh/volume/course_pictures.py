@@ -115,11 +115,11 @@ def _plasma(ax: Any, result: TumourResult) -> None:
         return
     units = {result.plasma[name].unit for _, name in named}
     for k, (drug, name) in enumerate(named):
-        array = result.plasma[name]
-        label = drug.name if len(units) == 1 else f"{drug.name} ({array.unit})"
-        ax.plot(
-            result.times.values, array.values, color=COLORS[k % len(COLORS)], lw=1.6, label=label
-        )
+        found = result.plasma_of(name)
+        assert found is not None  # it is one of the plasma's outputs
+        times, values, unit = found
+        label = drug.name if len(units) == 1 else f"{drug.name} ({unit})"
+        ax.plot(times, values[0], color=COLORS[k % len(COLORS)], lw=1.6, label=label)
     ax.set_ylim(bottom=0.0)
     unit = units.pop() if len(units) == 1 else "each in its unit"
     _dress(ax, title, result, f"in plasma ({unit})")

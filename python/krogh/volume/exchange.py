@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError, UnitError
 from krogh.line.problem import value_and_unit
 from krogh.space.grid import Grid
+from krogh.volume.walls import wall_exchange
 
 if TYPE_CHECKING:
     from krogh.vessels import VesselVoxels
@@ -103,7 +104,8 @@ def exchange_rates(
 
     For a network each vessel that is thinner than the voxels exchanges as a line
     (`krogh.vessels.line_exchange`) where its radius lies below the place at which a voxel holds the
-    profile; a thicker one uses P as it is, if that is off by less than a tenth.
+    profile; a thicker one uses P as it is, if that is off by less than a tenth.  A vessel that is
+    resolved exchanges through the faces of its lumen (`krogh.volume.walls`).
 
     Raises
     ------
@@ -134,11 +136,11 @@ def exchange_rates(
         if vessels.voxels is None:
             rates[k] = p * vessels.surface.reshape(-1)[problem.inside]
             continue
-        problem.per_length[k], used, note = _of_network(
-            problem, k, p, vessels.voxels, vessels.spread
-        )
-        field = used.spread(problem.per_length[k])
-        rates[k] = field.reshape(-1)[problem.inside]
+        lines, used, note = _of_network(problem, k, p, vessels.voxels, vessels.spread)
+        walls, of_walls = wall_exchange(problem, k, p, used)
+        field = used.spread(np.where(used.resolved, 0.0, lines))
+        rates[k] = field.reshape(-1)[problem.inside] + walls
+        problem.per_length[k] = np.where(used.resolved, of_walls, lines)
         if note:
             notes.append(note)
     if not any(exchanges):
@@ -161,8 +163,10 @@ def _of_network(
     label = problem.mobiles[k].transport.label
     own, diffusivity, fraction = (
         _at_vessels(problem, values, voxels)
-        for values in (permeability, problem.diffusivity[0, k], problem.fraction[0, k])
+        for values in (permeability, problem.diffusivity[0, k], problem.storage[k])
     )
+    if problem.anisotropy is not None:
+        diffusivity = diffusivity * _across(problem, k, voxels)
     thin, radius = ~voxels.resolved & (own > 0.0), network.radius
     if voxels.kernel_radius > 0.0:
         reach, option = (
@@ -198,6 +202,27 @@ def _of_network(
         voxels,
         f"{label}: what passes vessels as wide as a voxel is right to {100 * worst:.2g} %",
     )
+
+
+def _across(problem: VolumeProblem, k: int, voxels: VesselVoxels) -> Floats:
+    """Return the factor of the diffusivity across each vessel, the mean over both directions.
+
+    Around a line along t in a medium with D = diag(a) the profile is that of a medium alike in all
+    directions with ``sqrt(det D (t D^-1 t))``.
+    """
+    assert problem.anisotropy is not None
+    factors = np.stack(
+        [_at_vessels(problem, problem.anisotropy[k, axis], voxels) for axis in range(3)], axis=1
+    )
+    along = voxels.network.vectors @ problem.grid.direction
+    along = along / np.linalg.norm(along, axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.sqrt(factors.prod(axis=1) * (along**2 / factors).sum(axis=1))
+    if not np.all(np.isfinite(found) & (found > 0.0)):
+        raise SpecError(
+            "KG-166: anisotropy must be positive along all axes where thin vessels exchange."
+        )
+    return found
 
 
 def _at_vessels(problem: VolumeProblem, values: Floats, voxels: VesselVoxels) -> Floats:

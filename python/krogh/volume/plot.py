@@ -45,11 +45,34 @@ def plot_slices(
     log: bool = False,
     path: str | Path | None = None,
 ) -> Any:
-    """See `VolumeResult.plot_slices`.
+    """Draw three orthogonal slices of an output with the vessels in them and a scale bar.
+
+    Parameters
+    ----------
+    result
+        Of a volume, or a map of lesions.
+    name
+        An output or recorded species.
+    time
+        One of the recorded times, with unit; the last one if left out.
+    at
+        Voxel z, y, x through which the slices go; the middle of the grid if left out.
+    vessels
+        Whether the vessels within each slice (a voxel thick, or as the widest vessel) are
+        drawn, radii to scale, where a network was given.
+    log
+        Whether colors are logarithmic, four decades at most.
+    path
+        Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingExtra
+        KG-901 without matplotlib.
     """
     grid = result.grid
     z, y, x = _place(grid, at)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError
 from krogh.line.problem import LineProblem, Mobile
 from krogh.space.grid import Grid
+from krogh.volume.fluid import Fluid
 
 if TYPE_CHECKING:
     from krogh.vessels import VesselVoxels
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from krogh.volume.feed import Feed
     from krogh.volume.radiation import Fractions
 
-__all__ = ["OUTSIDE", "SIDES", "VolumeProblem", "VoxelShape"]
+__all__ = ["OUTSIDE", "SIDES", "WAYS", "VolumeProblem", "VoxelShape"]
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +36,9 @@ OUTSIDE: Final = 255
 """Region of voxels that are no tissue; nothing passes into them."""
 
 SIDES: Final = ("x low", "x high", "y low", "y high", "z low", "z high")
+
+WAYS: Final = ("vessels", *SIDES, "lymph", "border")
+"""By which something enters and leaves, in the order of ledgers."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,32 @@ class VolumeProblem(LineProblem):
     inside
         Flat numbers of the voxels within the tissue, ascending, shape (cells,).
     sides
-        Kind of each of the six sides: closed, periodic, fixed or membrane.
+        Kind of each of the six sides: closed, periodic, fixed, membrane or open.
     rates
         Exchange with vessels of every mobile species, 1/s, shape (mobiles, cells).
     exchanges
         Whether each mobile species exchanges with vessels.
     num_lumen
         Voxels within vessels: no tissue, but a part of the tumour's volume, as of a cylinder.
+    labels
+        Region of each voxel inside, shape (cells,).
+    membranes
+        Mobile species, two regions and permeability, um/s, of each.
+    partition
+        Coefficients K, shape (mobiles, cells); None: 1.
+    anisotropy
+        Factors of the diffusivity, shape (mobiles, 3, cells); None: 1.
+    fluid
+        That carries what moves; None: it rests.
+    corrected
+        Whether convection is corrected to second order.
+    out_rates
+        As `rates`, of what leaves; None: the same.
+    drained
+        Ways by which fluid alone takes something out of voxels, with rates, 1/s, of every mobile
+        species, shape (mobiles, cells).
+    turns
+        Times, s, at which the flow changes, and the problem as it is from then on.
     per_length
         Of a network, what passes each vessel's wall per length and concentration, um^2/s, by
         number of the mobile species, shape (segments,).
@@ -87,9 +110,18 @@ class VolumeProblem(LineProblem):
     exchanges: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     num_lumen: int = 0
+    labels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(1, dtype=np.uint8))
+    membranes: tuple[tuple[int, int, int, float], ...] = ()
+    partition: Floats | None = None
+    anisotropy: Floats | None = None
+    fluid: Fluid | None = None
+    corrected: bool = True
+    out_rates: Floats | None = None
+    drained: tuple[tuple[str, Floats], ...] = ()
     per_length: dict[int, Floats] = field(default_factory=dict)
     vessels_of: dict[int, VesselVoxels] = field(default_factory=dict)
     carried: Carried | None = None
+    turns: tuple[tuple[float, VolumeProblem], ...] = ()
     feeds: tuple[Feed, ...] = ()
     fractions: Fractions | None = None
 
@@ -123,6 +155,31 @@ class VolumeProblem(LineProblem):
     def whole(self) -> bool:
         """Whether every voxel of the grid is inside."""
         return self.cells == self.grid.num_voxels
+
+    @cached_property
+    def storage(self) -> Floats:
+        """Concentration in the tissue over that outside at rest, eps K, shape (mobiles, cells)."""
+        eps: Floats = self.fraction[0]
+        return eps if self.partition is None else eps * self.partition
+
+    @cached_property
+    def retardation(self) -> Floats:
+        """Velocity of each mobile species over that of the fluid, shape (mobiles, cells).
+
+        Raises
+        ------
+        SpecError
+            KG-108 for one that is negative or not finite.
+        """
+        found = self.per_cell([m.transport.retardation for m in self.mobiles])
+        self._require(found, "retardation", lambda v: v >= 0.0, "not negative")
+        slowed: Floats = found[0]
+        return slowed
+
+    def from_plasma(self, entered: Floats) -> Floats:
+        """Return what the plasma has lost of what entered by each way, (..., ways)."""
+        found: Floats = entered[..., 0] + entered[..., 7]
+        return found
 
     def on_grid(self, values: Floats, outside: float = np.nan) -> Floats:
         """Return values of the voxels inside, (..., cells), on the grid, (..., nz, ny, nx)."""

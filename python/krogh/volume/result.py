@@ -25,9 +25,10 @@ from krogh.table import ResultTable
 from krogh.units import factor
 from krogh.volume.checkpoint import Snapshot, write_checkpoint
 from krogh.volume.exchange import Exchange
+from krogh.volume.overview import headline, notes, summary
 from krogh.volume.parts import VolumeFailure, VolumePlasma, VoxelCells, without_line
 from krogh.volume.plasma import PlasmaCurves
-from krogh.volume.problem import VolumeProblem
+from krogh.volume.problem import WAYS, VolumeProblem
 
 __all__ = ["VolumeResult"]
 
@@ -363,6 +364,22 @@ class VolumeResult:
         units = {"time": self.time_unit, "dose": "Gy"}
         return ResultTable({k: np.asarray(v) for k, v in columns.items()}, units, "fractions")
 
+    @property
+    def entered_by(self) -> dict[str, dict[str, Floats]]:
+        """Amounts that have entered by each way, by mobile species, in the unit of `entered`.
+
+        Arrays of the shape (times,).  Ways are ``"vessels"``, the six sides, ``"lymph"`` and
+        ``"border"`` (faces to voxels outside of the tissue); what has left is negative.
+        """
+        found: dict[str, dict[str, Floats]] = {}
+        for k, m in enumerate(self.problem.mobiles):
+            species = self.problem.tissue.state_names[m.state]
+            scale = self.problem.tissue.state_factors[m.state]
+            found[species] = {
+                way: self._outcome.entered[0, :, k, i] * scale for i, way in enumerate(WAYS)
+            }
+        return found
+
     def ledger(
         self,
         groups: Mapping[str, Iterable[str]] | None = None,
@@ -456,29 +473,7 @@ class VolumeResult:
         log: bool = False,
         path: str | Path | None = None,
     ) -> Any:
-        """Draw three orthogonal slices of an output with the vessels in them and a scale bar.
-
-        Parameters
-        ----------
-        name
-            An output or recorded species.
-        time
-            One of the recorded times, with unit; the last one if left out.
-        at
-            Voxel z, y, x through which the slices go; the middle of the grid if left out.
-        vessels
-            Whether the vessels within each slice (a voxel thick, or as the widest vessel) are
-            drawn, radii to scale, where a network was given.
-        log
-            Whether colors are logarithmic, four decades at most.
-        path
-            Where to save the picture (.png, .pdf, .svg), 150 dots per inch.
-
-        Raises
-        ------
-        MissingExtra
-            KG-901 without matplotlib.
-        """
+        """Draw three orthogonal slices of an output; see `krogh.volume.plot.plot_slices`."""
         from krogh.volume.plot import plot_slices
 
         return plot_slices(self, name, time=time, at=at, vessels=vessels, log=log, path=path)
@@ -505,53 +500,14 @@ class VolumeResult:
         when = f.time / factor(self.time_unit)
         return VolumeFailure(when, self.time_unit, f.species, index, position, f.reason, f.code)
 
-    def _headline(self) -> str:
-        voxels = f"{self.num_voxels:,} voxels"
-        lost = "" if not self.failures else " FAILED"
-        lost = lost if self.is_complete else " NOT DONE"
-        return f"{self.problem.tissue.model.name} in {voxels}{lost}: {self.grid!r}"
-
-    def _summary(self) -> ResultTable:
-        rows: dict[str, list[Any]] = {
-            k: [] for k in ("output", "unit", "mean", "5 % below", "median", "5 % above")
-        }
-        for name in self.outputs:
-            array = self._cells[name]
-            numbers = [float(self.mean(name).values[-1])]
-            numbers += self.quantile(name, [0.05, 0.5, 0.95]).values[:, -1].tolist()
-            rows["output"].append(name)
-            rows["unit"].append(array.unit or "1")
-            for key, value in zip(list(rows)[2:], numbers, strict=True):
-                rows[key].append(f"{value:.4g}")
-        return ResultTable({k: np.array(v) for k, v in rows.items()}, {})
-
-    def _notes(self) -> list[str]:
-        end = f"{self.times.values[-1]:g} {self.time_unit}"
-        notes = [
-            f"dosing: {self.dosing}; values at {end}",
-            f"{self.method}, rtol {self.settings.rtol:g}, {self.stats['accepted']:,} steps in"
-            f" {self._outcome.seconds:.3g} s on {self.num_threads} threads",
-        ]
-        if self.plasma_error is not None:
-            notes.append(
-                f"plasma solved alone because of {self._reason}; its curve has"
-                f" {self.plasma_points:,} points, right to {self.plasma_error:.1g}"
-            )
-        elif self.problem.systemic is not None:
-            felt = "feels" if self.problem.volume is not None else "does not feel"
-            notes.append(f"plasma solved with the tissue, whose uptake it {felt}")
-        if self.verification is not None:
-            notes.append(str(self.verification))
-        return [*notes, *self.problem.notes, *(str(f) for f in self.failures)]
-
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *self._notes(), str(self._summary())])
+        return "\n".join([headline(self), *notes(self), str(summary(self))])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        notes = "<br>".join(html.escape(line) for line in self._notes())
+        lines = "<br>".join(html.escape(line) for line in notes(self))
         return (
-            f"<div><strong>{html.escape(self._headline())}</strong><br>{notes}"
-            f"{self._summary()._repr_html_()}</div>"
+            f"<div><strong>{html.escape(headline(self))}</strong><br>{lines}"
+            f"{summary(self)._repr_html_()}</div>"
         )

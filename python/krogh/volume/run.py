@@ -45,6 +45,7 @@ __all__ = ["simulate_volume"]
 
 _LOG = logging.getLogger("krogh")
 _ON_FAILURE: Final = ("raise", "return", "nan")
+_CONVECTION: Final = ("limited", "fitted")
 
 
 def simulate_volume(
@@ -79,6 +80,11 @@ def simulate_volume(
     checkpoint_interval: str | int = "60 s",
     resume: Any = None,
     save: Any = None,
+    flow: Any = None,
+    interfaces: Mapping[tuple[int, int], Any] | None = None,
+    partition: Any = None,
+    anisotropy: Any = None,
+    convection: Literal["limited", "fitted"] = "limited",
 ) -> VolumeResult:
     """Solve a tissue model in the voxels of a grid, with the plasma that feeds it.
 
@@ -174,6 +180,25 @@ def simulate_volume(
         Fields that go to a file while the run goes on: a path, a `krogh.volume.Save`, or
         ``{"file": "tumour.vtkhdf", "fields": ["occupancy_HER2"], "times": ...}``.  With
         ``record=[]`` memory holds one time only.
+    flow
+        Fluid that carries what moves: an `krogh.interstitial.InterstitialFlow`, or a `FlowCourse`
+        of those that follow each other, in the time of the run.  Each species goes
+        with the velocity times its `retardation`; vessels filter and take back what their
+        `reflection` lets pass; lymph and sides take it along.  Sides that fluid passes are
+        ``"open"`` unless stated: what flows in brings nothing, what flows out takes C/eps.
+    interfaces
+        Membranes between two regions: ``{(0, 1): "0.01 um/s"}`` for all species, or
+        ``{(0, 1): {"drug": "0.01 um/s"}}``; what is not named passes freely.
+    partition
+        K by species, ``{"drug": [1.0, 3.0]}``: one number, one for each region, or an array
+        (nz, ny, nx).  At rest the concentration per volume of tissue is eps K times that outside,
+        and C/(eps K) is the same in all regions; in all transport eps K stands for eps.
+    anisotropy
+        Factors of the diffusivity along x, y, z, ``(1, 1, 0.3)``, or such by species; each a
+        number, one for each region, or an array (nz, ny, nx).
+    convection
+        ``"limited"``: of second order; ``"fitted"``: as it is without the correction, of first
+        order where the cell Peclet number is large, but at any length of steps.
 
     Returns
     -------
@@ -196,8 +221,13 @@ def simulate_volume(
 
     Notes
     -----
-    ``dC/dt = div(D eps grad(C/eps)) + v P S/V (free plasma - C/eps) + kinetics``, with the vessel
-    factor v of the `Transport` where it has one.  The systemic model
+    ``dC/dt = div(D eps grad(C/eps) - r u C/eps) + v P S/V (free plasma - C/eps) - lymph C/eps +
+    kinetics``, with the vessel factor v of the `Transport` where it has one; with a flow, solvent
+    drag takes part in the exchange (Patlak 1963).  At a membrane between regions the flux is the
+    difference of C/(eps K) over the sum of ``1/P`` and the resistances ``h/(2 D eps K)`` of both
+    half voxels.  Convection is exponentially fitted with a correction to second order that makes no
+    new extrema (`krogh/simulate/volume.hpp`); it is explicit, so that above a cell Peclet number
+    ``u h/(D eps)`` of 5 steps go no farther than some voxels.  The systemic model
     is solved within the same steps.  Where it has events or input functions, or sides feed, it is
     solved alone and its curve handed over as jumps and straight lines that miss it by less than a
     quarter of the tolerance; the result says why, and by how much.
@@ -256,6 +286,7 @@ def simulate_volume(
         stated |= {k: _single(v) for k, v in given.overrides.items()}
     elif dosing is not None:
         raise SpecError("KG-162: doses go into the systemic model; give systemic=....")
+    begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     problem, split, vessels = volume_problem(
         own,
         other,
@@ -267,12 +298,26 @@ def simulate_volume(
         sides=sides,
         tumour_volume=tumour_volume,
         plasma=plasma,
+        flow=flow,
+        interfaces=interfaces,
+        partition=partition,
+        anisotropy=anisotropy,
+        begin=begin,
     )
+    if convection not in _CONVECTION:
+        raise SpecError(
+            f"KG-166: convection is {' or '.join(map(repr, _CONVECTION))}, not {convection!r}."
+        )
+    problem.corrected = convection == "limited"
     if blood is not None:
+        if problem.fluid is not None:
+            raise SpecError(
+                "KG-164: carried=... follows blood from segment to segment, but not the fluid that"
+                " passes their walls; give either it or flow=...."
+            )
         assert given is not None
         require_followed(cannot_couple(problem, given), tumour_volume)
         problem.carried = blood
-    begin = given.begin if given is not None else min(0.0, float(grid_times[0]))
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))

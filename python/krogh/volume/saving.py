@@ -20,7 +20,7 @@ from krogh.line.outcome import Outcome, Settings
 from krogh.line.times import record_times
 from krogh.units import factor, format_number
 from krogh.volume.exchange import Exchange
-from krogh.volume.problem import VolumeProblem
+from krogh.volume.problem import WAYS, VolumeProblem
 from krogh.volume.result import VolumeResult
 
 __all__ = ["RecordStream", "Save", "one_record", "save_of"]
@@ -64,7 +64,7 @@ def one_record(
     outcome = Outcome(
         values=flat if problem.whole else flat[..., problem.inside],
         contents=np.zeros((1, 1, len(problem.tissue.state_names))),
-        entered=np.zeros((1, 1, len(problem.mobiles), 7)),
+        entered=np.zeros((1, 1, len(problem.mobiles), len(WAYS))),
         plasma=None,
         status=np.zeros(1, dtype=np.int64),
         stats={},

@@ -17,10 +17,17 @@ from krogh.line.solve_line import signed_states, starts_steady, steady_cells
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
-from krogh.volume.carried import by_segment
 from krogh.volume.keeping import Keeping, Kept
+from krogh.volume.placing import (
+    change_of,
+    diffusivity_of,
+    exchange_options,
+    moving_options,
+    placed,
+)
 from krogh.volume.plasma import PlasmaCurves
-from krogh.volume.problem import OUTSIDE, VolumeProblem
+from krogh.volume.problem import SIDES, WAYS, VolumeProblem
+from krogh.volume.turns import passed_by
 
 __all__ = ["solve_volume"]
 
@@ -63,19 +70,15 @@ def solve_volume(
     inputs, options = _inputs(problem, curves)
     if problem.fields:
         options["field_parameters"] = [tissue.parameter_index(name) for name in problem.fields]
-        options["fields"] = _placed(problem, np.concatenate(list(problem.fields.values())), 0.0)
+        options["fields"] = placed(problem, np.concatenate(list(problem.fields.values())), 0.0)
     if starts_steady(tissue):
         states = steady_cells(problem)[0]
         options["initial"] = np.ascontiguousarray(problem.on_grid(states, 0.0))
-    exchanging = [k for k, has in enumerate(problem.exchanges) if has]
-    rates = problem.rates[exchanging]
-    if problem.carried is not None:
-        exchanging, rates = by_segment(problem, exchanging)
-    factors = [_factor(problem, k) for k in exchanging]
-    if exchanging:
-        options["exchange"] = [(k, inputs[k]) for k in exchanging]
-        options["exchange_rates"] = _placed(problem, rates, 0.0)
-        options["exchange_factors"] = factors
+    ways, of_exchange = exchange_options(problem, inputs)
+    options |= of_exchange | moving_options(problem)
+    if problem.turns:
+        options["changes"] = [change_of(time, stage, inputs) for time, stage in problem.turns]
+    factors = of_exchange.get("exchange_factors", [])
     if problem.fractions is not None and problem.fractions.times.size:
         options |= {
             "jump_times": problem.fractions.times,
@@ -83,11 +86,7 @@ def solve_volume(
             "jump": problem.fractions.apply,
         }
     if dosing is not None:
-        options |= plasma_options(problem, exchanging, dosing, settings)
-    if not problem.whole:
-        regions = np.full(grid.num_voxels, OUTSIDE, dtype=np.uint8)
-        regions[problem.inside] = 0
-        options["regions"] = regions.reshape(grid.shape)
+        options |= plasma_options(problem, [k for k, _ in ways], dosing, settings)
     stopped = False
 
     def report(done: int, total: int, seconds: float) -> bool:
@@ -103,8 +102,8 @@ def solve_volume(
         _faces(grid, 1),
         _faces(grid, 2),
         [(m.state, _sides(problem, k, inputs[k])) for k, m in enumerate(problem.mobiles)],
-        _placed(problem, problem.diffusivity[0], 1.0),
-        _placed(problem, problem.fraction[0], 1.0),
+        diffusivity_of(problem),
+        placed(problem, problem.fraction[0], 1.0),
         settings.grid,
         begin=settings.begin,
         rtol=settings.rtol,
@@ -120,10 +119,10 @@ def solve_volume(
     run = kept.run
     records, count = settings.grid.size, len(settings.recorded)
     values = kept.values.reshape(records, count, grid.num_voxels)
-    entered = np.zeros((1, records, len(problem.mobiles), 7))
-    entered[0, :, :, 1:] = kept.entered
-    if exchanging:
-        np.add.at(entered[0, :, :, 0].T, exchanging, kept.exchanged.T)
+    entered = np.zeros((1, records, len(problem.mobiles), len(WAYS)))
+    entered[0, :, :, 1 : 1 + len(SIDES)] = kept.entered
+    for number, (k, way) in enumerate(ways):
+        entered[0, :, k, WAYS.index(way)] += kept.exchanged[:, number]
     stats = dict(run.stats)
     stopped = (stopped and run.status != 0) or kept.error is not None
     outcome = Outcome(
@@ -143,24 +142,9 @@ def solve_volume(
     return outcome, stats, kept
 
 
-def _factor(problem: VolumeProblem, mobile: int) -> int:
-    """Return the state by which the exchange of a species is multiplied; -1: none."""
-    name = problem.mobiles[mobile].transport.vessel_factor
-    return -1 if name is None else problem.tissue.state_index(name)
-
-
 def _faces(grid: Grid, axis: int) -> Floats:
     """Return the faces along x, y or z from the box's corner, um."""
     return float(grid.spacing[axis]) * np.arange(grid.shape[2 - axis] + 1, dtype=np.float64)
-
-
-def _placed(problem: VolumeProblem, values: Floats, outside: float) -> Floats:
-    """Return (sets, cells) as the solver takes it: one number for all, or by voxel."""
-    if values.ndim == 1:
-        values = values[None]
-    if np.all(values == values[:, :1]):
-        return np.ascontiguousarray(values[:, :1])
-    return np.ascontiguousarray(problem.on_grid(values, outside))
 
 
 def _sides(problem: VolumeProblem, mobile: int, source: int) -> list[tuple[str, float, int]]:
@@ -168,7 +152,8 @@ def _sides(problem: VolumeProblem, mobile: int, source: int) -> list[tuple[str, 
     m = problem.mobiles[mobile]
     transport = m.transport
     found: list[tuple[str, float, int]] = []
-    for kind in problem.sides:
+    passed = passed_by([problem.fluid, *(stage.fluid for _, stage in problem.turns)])
+    for kind, passes in zip(problem.sides, passed, strict=True):
         if kind == "membrane" and transport.permeability is not None:
             p = problem.uniform(transport.permeability, "permeability at a side", m)
             found.append(("membrane", p, source))
@@ -176,6 +161,8 @@ def _sides(problem: VolumeProblem, mobile: int, source: int) -> list[tuple[str, 
             found.append(("fixed", 0.0, source))
         elif kind == "periodic":
             found.append(("periodic", 0.0, -1))
+        elif kind == "open" or passes:  # what has no way through the wall goes with the fluid
+            found.append(("open", 0.0, -1))
         else:
             found.append(("closed", 0.0, -1))
     return found

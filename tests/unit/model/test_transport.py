@@ -67,6 +67,7 @@ def test_text_latex_and_html_show_the_divergence(tissue):
         (Transport("F", diffusivity="D", wall="fixed", plasma="Cp"), "F = Cp at the wall"),
         (Transport("F", diffusivity="D", permeability="P"), "flux in = P*-F"),
         (Transport("F", diffusivity="D", retardation="0.9"), "0.9 of the fluid's velocity"),
+        (Transport("F", diffusivity="D", permeability="P", reflection="eps"), "holds back eps of"),
         (Transport("F", diffusivity="D + D", void_fraction="eps"), "div((D + D)*eps*grad(F/eps))"),
     ],
 )
@@ -128,6 +129,9 @@ def test_nothing_is_missed_by_the_warnings(tissue):
         ({"diffusivity": "D", "void_fraction": "F/S"}, SpecError, "KG-111.*species 'F'"),
         ({"diffusivity": "DD"}, SpecError, "KG-103.*'DD' is unknown"),
         ({"diffusivity": "D", "retardation": "t/1[h]"}, SpecError, "KG-111.*time"),
+        ({"diffusivity": "D", "permeability": "P", "reflection": "P"}, UnitError, "KG-121: reflec"),
+        ({"diffusivity": "D", "permeability": "P", "reflection": 2}, SpecError, "KG-108.*reflect"),
+        ({"diffusivity": "D", "reflection": 0.5}, SpecError, "KG-112.*: 'reflection' belongs"),
     ],
 )
 def test_expressions_are_checked(fields, kind, words):

@@ -20,6 +20,7 @@ TARGETS = (
     "occupancy of HER2 >= 10 % in 50 % of viable cells",
     "depth of T-DM1 >= 20 um",
     "plasma Cmax of T-DM1 >= 100 nM",
+    "plasma AUC of T-DM1 >= 4000 nM h",
 )
 
 
@@ -84,14 +85,25 @@ def test_numbers_of_the_table_are_those_of_the_voxels(result):
     assert 20.0 * (last - 1) < depth < 20.0 * (last + 1)
 
 
+def test_exposure_does_not_depend_on_the_times_that_are_kept(study, result):
+    line = study.as_line().with_values({"settings.comparator": False, "settings.ranges": False})
+    along = line.run(progress=False)
+    for key in ("Cmax:TDM1", "AUC:TDM1", "AUC:trastuzumab", "last:TDM1"):
+        assert result.value(key) == pytest.approx(along.value(key), rel=2e-3)
+    times, curves = result.plasma_curves
+    at_end = curves["Cp_TDM1"][times == 24.0][0]
+    assert result.plasma["Cp_TDM1"].values[-1] == pytest.approx(at_end, rel=1e-3)
+
+
 def test_targets_are_those_of_the_voxels(result):
-    first, depth, plasma = result.targets
+    first, depth, plasma, area = result.targets
     occupied, alive = (result.of_voxels(n)[-1] for n in ("occupancy_HER2", "viable"))
     share = 100.0 * ((occupied >= 0.1) * alive).sum() / alive.sum()
     assert first.values[0] == pytest.approx(share, rel=1e-12)
     assert first.reached[0] == (share >= 50.0)
     assert depth.values[0] == pytest.approx(result.value("depth:TDM1"), rel=1e-12)
     assert plasma.reached[0]
+    assert area.values[0] == pytest.approx(result.value("AUC:TDM1"), rel=1e-6)
     again = kg.dose.Target(TARGETS[0]).evaluate(result)
     assert again.values[0] == first.values[0]
     assert "yes" in str(result)
@@ -225,6 +237,14 @@ def test_what_does_not_fit_is_said_before_the_run(study):
         line.run(sides="closed")
     with pytest.raises(Error, match="KG-118: the table has no row 'occupancy:HER'"):
         study.run(times=["0 h", "6 h"], progress=False).value("occupancy:HER")
+
+
+def test_another_method_is_asked_for_its_opinion():
+    study = kg.Study("trastuzumab", tumour(), "3.6 mg/kg", until="2 h", rtol=1e-2, verify=True)
+    found = study.run(times=["0 h", "2 h"], progress=False)
+    assert found.verification is not None
+    assert str(found.verification) in str(found)
+    assert found.comparator.verification is None
 
 
 def test_sides_have_no_well_mixed_counterpart(study):

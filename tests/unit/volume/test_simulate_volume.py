@@ -145,7 +145,7 @@ def test_vessels_that_are_neither_lines_nor_resolved_say_how_far_they_are_off():
         ({"regions": np.zeros((2, 2), dtype=int)}, "KG-166: regions must be"),
         ({"regions": np.full(GRID.shape, 300)}, "KG-166: regions run"),
         ({"regions": np.full(GRID.shape, 255)}, "KG-166: every voxel"),
-        ({"sides": {"x": "open"}}, "KG-166: a side is"),
+        ({"sides": {"x": "ajar"}}, "KG-166: a side is"),
         ({"sides": {"w": "closed"}}, "KG-166: there is no side"),
         ({"sides": {"x low": "periodic"}}, "KG-166: both sides along x"),
         ({"fields": {"S0": np.ones(3)}}, "KG-166: the field 'S0' has shape"),

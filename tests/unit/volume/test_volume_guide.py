@@ -45,11 +45,11 @@ def test_the_page_runs(page, capsys, tmp_path, monkeypatch):
     assert names["whole"].is_complete
     assert names["fine"].grid == names["image"].grid
     assert max(names["apart"].values()) < 1e-4
-    error = names["error"]
-    assert error[10.0] > 1.9 * error[5.0] > 1.9**2 * error[2.5]
+    misses = names["misses"]
+    assert misses[10.0] > 1.9 * misses[5.0] > 1.9**2 * misses[2.5]
     for width, percent in re.findall(r"^\| ([\d.]+) um \| ([\d.]+) % \|", page, re.M):
         unit = 10.0 ** -len(percent.partition(".")[2])
-        assert 100.0 * error[float(width)] == pytest.approx(float(percent), abs=0.6 * unit)
+        assert 100.0 * misses[float(width)] == pytest.approx(float(percent), abs=0.6 * unit)
 
 
 def test_the_study_in_a_file_is_one(page):

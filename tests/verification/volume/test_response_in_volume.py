@@ -172,6 +172,44 @@ def test_no_cell_is_lost_where_nothing_is_cleared_or_grows():
     assert np.asarray(result["viable"].values)[-1].max() < 0.2
 
 
+def test_fractions_are_a_short_source_at_a_point():
+    """The block of dose rate and repair at a point, its source gone within seconds."""
+    pressure = 4.0
+    point = Model(
+        "point",
+        effect.oxygen_enhancement(f"{pressure}[mmHg]", OER=3.0, K_OER="3 mmHg"),
+        effect.radiation(
+            "decaying",
+            sensitivity="radiosensitivity",
+            alpha="0.3 1/Gy",
+            beta="0.03 1/Gy^2",
+            mu="2 1/h",
+            kdecay="2e4 1/h",
+        ),
+        effect.cell_shell("radiation_kill", number=2, kclear="0.5 1/d"),
+    )
+    times = (np.array([0.9, 3.5, 8.0]), "d")
+    exact = kg.simulate(point, "radiation 2 Gy daily x 3", times=times, rtol=1e-9)
+    model = Model(
+        "voxels",
+        Parameter("p", f"{pressure} mmHg"),
+        tissue.free_drug(
+            "d", plasma=None, diffusivity="1 um^2/s", void_fraction=1.0, wall="closed"
+        ),
+        effect.cell_shell("0[1/d]", number=2, kclear="0.5 1/d"),
+    )
+    found = simulate_volume(
+        model,
+        Grid((1, 2, 2), "10 um"),
+        times=times,
+        rtol=1e-6,
+        radiation=Radiation("2 Gy daily x 3", "0.3 1/Gy", "0.03 1/Gy^2", oxygen="p"),
+    )
+    for name in ("viable", "cells_present"):
+        expected = np.asarray(exact[name].values).reshape(-1)
+        np.testing.assert_allclose(found.mean(name).values, expected, rtol=3e-4, err_msg=name)
+
+
 def body(extra=()):
     return Model(
         "body",

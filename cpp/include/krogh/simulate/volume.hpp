@@ -77,6 +77,15 @@ struct VolumePlasmaProblem {
 /// time, shape (states, num_voxels), to be overwritten. Called on the calling thread.
 using VolumeJump = std::function<void(std::int64_t, std::span<double>)>;
 
+/// Transport from a time on: what is not empty takes the place of what the problem has, whose shape
+/// it must have.
+struct VolumeChange {
+  double time = 0.0;
+  space::FaceVelocity velocity;
+  std::span<const double> exchange_rates;
+  std::span<const double> exchange_out_rates;
+};
+
 /// dC_i/dt = div(D_i eps_i grad(C_i/eps_i) - r_i u C_i/eps_i) + sum of exchanges + kinetics for the
 /// mobile states, kinetics alone for the others, in every voxel inside. Lengths [um], times in the
 /// model's unit, concentrations per total tissue volume. Arrays over voxels have x fastest, then y,
@@ -121,12 +130,16 @@ struct VolumeProblem {
   /// and exchange carry what their fluid does, a uniform C/eps stays what it is.
   space::FaceVelocity velocity;
   std::span<const double> retardation;  ///< r, shape (num_mobile, by place); empty: 1
+  bool is_corrected = true;  ///< false: convection stays as it is fitted, as that of a line
 
   /// Times at which `jump` changes the states `jump_states`, increasing, not before begin. A record
   /// at such a time comes after it.
   std::span<const double> jump_times;
   std::vector<std::int32_t> jump_states;
   VolumeJump jump;
+
+  /// In order of time; those before the begin hold from the begin on.
+  std::vector<VolumeChange> changes;
 };
 
 /// How steps are made.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from closed_cell import course, right_hand_side, rule_value
+from krogh.errors import SpecError
 from krogh.model import Model, Parameter, effect, engagement, tissue
 
 
@@ -175,3 +176,90 @@ def test_targets_regulated_by_a_response():
     )
     found = course(model, [0.0, 60.0])
     assert found["S_HER2"][-1] == pytest.approx(400.0, rel=1e-6)
+
+
+def test_cells_come_to_rest_die_of_hypoxia_and_are_cleared_apart_from_the_killed():
+    model = Model(
+        "layers",
+        Parameter("pO2", "2 mmHg"),
+        effect.oxygen_limits(
+            p_growth="6 mmHg",
+            kd_hypoxic="0.5 1/d",
+            p_death="2 mmHg",
+            n_death=2.0,
+            quiescence=True,
+            k_rest="0.8 1/d",
+            k_wake="1.2 1/d",
+            p_rest="4 mmHg",
+            n_rest=2.0,
+        ),
+        effect.cell_shell(
+            "0.3[1/d]",
+            number=1,
+            kclear="0.5 1/d",
+            grows=True,
+            kg="0.4 1/d",
+            factor="oxygen_growth",
+            quiescence="quiescence",
+            awakening="awakening",
+            quiescent_sensitivity=0.2,
+            necrosis="hypoxic_death",
+            knecrotic="0.05 1/d",
+        ),
+    )
+    y = {"living": 0.4, "quiescent": 0.2, "dying1": 0.1, "necrotic": 0.15}
+    found = {n: v * 86400 for n, v in right_hand_side(model, y).items()}
+    rest, wake, dies = 0.8 * 0.8 * 0.4, 1.2 * 0.2 * 0.2, 0.25
+    grows = 0.25 * 0.4 * 0.4 * (1.0 - 0.85)
+    assert found["living"] == pytest.approx(grows - rest + wake - 0.3 * 0.4 - dies * 0.4)
+    assert found["quiescent"] == pytest.approx(rest - wake - 0.3 * 0.2 * 0.2 - dies * 0.2)
+    assert found["dying1"] == pytest.approx(0.3 * (0.4 + 0.04) - 0.05)
+    assert found["necrotic"] == pytest.approx(dies * 0.6 - 0.05 * 0.15)
+    assert rule_value(model, "viable", y) == pytest.approx(0.6)
+    assert rule_value(model, "cells_present", y) == pytest.approx(0.85)
+    with pytest.raises(SpecError, match=r"KG-112.*'quiescence'"):
+        effect.cell_shell("k", quiescence="q")
+    with pytest.raises(SpecError, match=r"KG-112.*'knecrotic'"):
+        effect.cell_shell("k", knecrotic="1 1/d")
+    with pytest.raises(SpecError, match=r"KG-112.*'least'"):
+        effect.cell_shell("k", least=0.1)
+    with pytest.raises(SpecError, match=r"KG-112.*'k_rest'"):
+        effect.oxygen_limits(k_rest="1 1/d")
+
+
+def test_vessels_stay_with_cells_and_are_lost_without():
+    lost = effect.vessels("0", formation="0.1 1/d", regression="0.3 1/d", pruning="0.2[1/d]")
+    found = course(Model("lost", lost), [0.0, 2.0], "d")
+    assert found["vessels"][-1] == pytest.approx(np.exp(-1.0), rel=1e-8)
+    half = effect.vessels("0.5", formation="0.1 1/d", regression="0.3 1/d")
+    found = course(Model("half", half), [0.0, 400.0], "d")
+    assert found["vessels"][-1] == pytest.approx(0.25, rel=1e-8)  # k_f/(k_f + k_r)
+    kept = effect.vessels("1", formation="0.1 1/d", regression="0.3 1/d")
+    found = course(Model("kept", kept), [0.0, 400.0], "d")
+    assert found["vessels"][-1] == pytest.approx(1.0, rel=1e-12)
+
+
+def test_cells_that_move_spread_along_a_line():
+    """Without growth the mean position of a step of cells obeys diffusion in a closed sheet."""
+    from krogh.line import simulate_line
+    from krogh.space import Slab
+
+    moving = Model(
+        "moving",
+        effect.cell_shell("0[1/d]", number=0, motility="50 um^2/d", start=Parameter("start", 1.0)),
+    )
+    step = (np.arange(100) < 30).astype(float)
+    result = simulate_line(
+        moving,
+        Slab(thickness="100 um", cells=100, growth=1),
+        fields={"start": step},
+        times=([0.0, 5.0, 20.0], "d"),
+        rtol=1e-6,
+    )
+    cells = np.asarray(result["viable"].values)[0]
+    np.testing.assert_allclose(cells.sum(axis=1), 30.0, rtol=1e-9)
+    x = np.asarray(result.distance).ravel()
+    k = np.pi * np.arange(1, 200) / 100.0
+    for row, t in zip(cells[1:], (5.0, 20.0), strict=True):
+        modes = 2.0 * np.sin(k * 30.0) / (k * 100.0) * np.exp(-50.0 * k**2 * t)
+        np.testing.assert_allclose(row, 0.3 + np.cos(np.outer(x, k)) @ modes, atol=1e-3)
