@@ -91,6 +91,8 @@ def test_a_flow_through_a_membrane_between_regions_agrees_as_well():
         "num_regions": 2,
         "membranes": [(0, 0, 1, 1e-2)],
         "velocity_x": np.full((8, 8, 9), 0.3),
+        "velocity_y": np.zeros((8, 9, 8)),
+        "velocity_z": np.zeros((9, 8, 8)),
         "retardation": np.full((1, 2), 0.8),
     }
     sides = [fixed(0), fixed(-1)] + [CLOSED] * 4
