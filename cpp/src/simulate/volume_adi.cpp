@@ -19,26 +19,26 @@ constexpr double largest_defect = 0.1;
 
 }  // namespace
 
-/// Whether and up to which step directions in turn can be used.
+/// Up to which step directions in turn can be used. They are taken where they are asked for: one
+/// cycle a stage is all that so short steps need, and measures as fast (numerics page).
 void VolumeEngine::place_adi() {
   const VolumeBlock& b = block_;
-  // With one mobile state directions in turn take less time than one cycle, with more of them the
-  // blocks along every line take more (measured: numerics page).
-  const bool wanted = options_.linear == VolumeLinear::adi ||
-                      (options_.linear == VolumeLinear::automatic && block_.num_mobile == 1);
-  if (!wanted) return;
-  if (b.has_flow || b.periodic[0] || b.periodic[1] || b.periodic[2]) return;
+  if (!wants_adi() || b.has_flow || b.periodic[0] || b.periodic[1] || b.periodic[2]) return;
   double largest = 0.0;
-  const std::int64_t n = b.num_voxels, steps[3] = {1, b.shape[0], b.shape[0] * b.shape[1]};
+  const std::int64_t n = b.num_voxels, plane = std::int64_t{b.shape[0]} * b.shape[1];
+  const std::int64_t steps[3] = {1, b.shape[0], plane};
+  auto inverse_room = [&](std::int64_t j, std::int64_t k) {  // 1/(V eps)
+    const std::int64_t stride = b.fraction_stride;
+    const double volume = b.volume[has_even_volumes_ ? 0 : k];
+    const double inverse = b.inverse_fraction[j * stride + (has_even_fractions_ ? 0 : k)];
+    return volume > 0.0 ? inverse / volume : 0.0;
+  };
   for (int d = 0; d < 3; ++d)
     for (std::int64_t j = 0; j < b.num_mobile; ++j)
-      for (std::int64_t k = steps[d]; k < n; ++k) {
-        const double g = b.faces[d][j * b.stride + k];
-        for (const std::int64_t side : {k, k - steps[d]})
-          if (b.volume[side] > 0.0)
-            largest =
-                std::max(largest, g * b.inverse_fraction[j * b.stride + side] / b.volume[side]);
-      }
+      for (std::int64_t k = steps[d]; k < n; ++k)
+        largest =
+            std::max(largest, b.faces[d][j * b.stride + k] *
+                                  std::max(inverse_room(j, k), inverse_room(j, k - steps[d])));
   adi_ratio_ = largest * integrate::ros34pw2().gamma;
   diagonal_ = AlignedBuffer(idx(std::int64_t{b.num_mobile} * b.num_mobile * b.stride));
   can_turn_ = true;

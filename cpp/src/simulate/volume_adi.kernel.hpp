@@ -15,7 +15,7 @@ void assemble_diagonal(const VolumeBlock& b, const VolumePiece& p) {
     for (int l = 0; l < m; ++l) {
       double* to = b.diagonal + (j * m + l) * b.stride;
       const double* schur = b.schur + (j * m + l) * b.stride;
-      const double* fraction = b.fraction + l * b.stride;
+      const double* fraction = b.fraction + l * b.fraction_stride;
       const double* loss = b.loss + j * b.stride;
       const double own = j == l ? 1.0 : 0.0;
       KROGH_SIMD

@@ -49,6 +49,7 @@ struct VolumeBlock {
   // Mobile states, (mobile, n).
   const double* fraction = nullptr;          ///< 0 outside
   const double* inverse_fraction = nullptr;  ///< 0 outside
+  std::int64_t fraction_stride = 0;          ///< of these two, from one mobile state to the next
   const double* volume = nullptr;            ///< 0 outside, (n)
   double* moving = nullptr;                  ///< C/eps of a stage
   double* carried = nullptr;                 ///< change by transport

@@ -81,19 +81,18 @@ bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
       if (self.plasma->kept_of()[k] == q)
         outside[idx(plasma.exchange[k].exchange)] = plasma.outside_factor[k];
     double* const response = b.responses + q * b.num_mobile * b.stride;
-    VolumeBlock supplied = b;
-    supplied.systems = supplied_views_.data();
+    b.systems = supplied_views_.data();
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
       if (b.diagonal != nullptr) {
         KROGH_DISPATCH(volume_supply_natural)(b, piece, outside.data(), response);
       } else {
-        KROGH_DISPATCH(volume_supply)(supplied, piece, outside.data());
+        KROGH_DISPATCH(volume_supply)(b, piece, outside.data());
       }
     });
     self.team.wait();
     if (b.diagonal != nullptr) {
       if (!solve_adi(self, response, failure)) return false;
-    } else if (!solve_linear(self, supplied, failure)) {
+    } else if (!solve_linear(self, supplied_views_, failure)) {
       return false;
     }
     add_up(self, extract_sums_, b.num_exchanges, self.answered.data() + q * b.num_exchanges,

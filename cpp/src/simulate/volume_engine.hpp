@@ -118,7 +118,8 @@ class VolumeEngine {
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
   bool solve_stage(Member& self, int stage, Attempt& failure);
-  bool solve_linear(Member& self, const VolumeBlock& b, Attempt& failure);
+  bool solve_linear(Member& self, const std::vector<VolumeSystem>& systems, Attempt& failure);
+  void place_even();
   void place_systems(std::array<bool, 3> periodic);
   std::vector<std::vector<int>> order_mobile();
   void find_constants(const Member& self, int stage);
@@ -130,6 +131,7 @@ class VolumeEngine {
   void follow(Member& self, int stage);
   void sum_rates(Member& self);
   void set_change(Member& self) const;
+  bool wants_adi() const { return options_.linear == VolumeLinear::adi; }
   void place_adi();
   bool takes_adi(double step) const;
   bool solve_adi(Member& self, double* x, Attempt& failure);
@@ -176,11 +178,14 @@ class VolumeEngine {
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_, factors_;
-  AlignedBuffer constants_of_voxels_, faces_, convection_, row_loss_, field_values_;
+  AlignedBuffer volumes_, fractions_, constants_of_voxels_, faces_, convection_, row_loss_,
+      field_values_;
   AlignedArray<float> corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;
+  // Whether volumes and fractions are the same in all voxels: then they are kept for one piece.
+  bool has_even_volumes_ = false, has_even_fractions_ = false;
   std::vector<SystemMemory> systems_;                        ///< in the order they are solved
   std::vector<VolumeSystem> system_views_, supplied_views_;  ///< the latter with other right sides
   std::vector<int> system_of_, component_of_;                ///< of the mobile states
@@ -224,6 +229,14 @@ void VolumeEngine::each_piece(Member& self, const Work& work) {
       share_of(static_cast<std::int64_t>(pieces_.size()), self.number, self.team.size());
   for (std::int64_t p = share.begin; p < share.end; ++p) {
     if (is_abandoned_.load(std::memory_order_relaxed)) return;
+    // Kernels find the first voxel of the piece where what is kept for one piece begins.
+    const std::int64_t first = pieces_[idx(p)].first_row * self.block.shape[0];
+    if (has_even_volumes_) self.block.volume = volumes_.data() - first;
+    if (has_even_fractions_) {
+      self.block.fraction = fractions_.data() - first;
+      self.block.inverse_fraction =
+          self.block.fraction + self.block.num_mobile * self.block.fraction_stride;
+    }
     work(pieces_[idx(p)], p);
     if (self.number == 0 && self.in_attempt && !self.report()) is_abandoned_ = true;
   }

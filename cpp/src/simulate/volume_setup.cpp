@@ -179,16 +179,19 @@ void VolumeEngine::place_transport() {
   faces_ = AlignedBuffer(idx(3 * m * b.stride));
   b.has_two_rates = !now_.exchange_out_rates.empty();
   const std::int64_t num_out = b.has_two_rates ? num_exchanges : 0;
-  constants_of_voxels_ = AlignedBuffer(idx((1 + 3 * m + num_exchanges + num_out) * b.stride));
+  constants_of_voxels_ = AlignedBuffer(idx((m + num_exchanges + num_out) * b.stride));
+  volumes_ = AlignedBuffer(idx(b.stride));
+  fractions_ = AlignedBuffer(idx(2 * m * b.stride));
+  has_even_volumes_ = has_even_fractions_ = false;
   double* next = constants_of_voxels_.data();
   auto take = [&](std::int64_t count) {
     double* const start = next;
     next += count * b.stride;
     return start;
   };
-  double* volume = take(1);
-  double* fraction = take(m);
-  double* inverse = take(m);
+  double* volume = volumes_.data();
+  double* fraction = fractions_.data();
+  double* inverse = fraction + m * b.stride;
   double* loss = take(m);
   double* exchange = take(num_exchanges);
   double* exchange_out = b.has_two_rates ? take(num_out) : exchange;
@@ -291,6 +294,7 @@ void VolumeEngine::place_transport() {
   b.volume = volume;
   b.fraction = fraction;
   b.inverse_fraction = inverse;
+  b.fraction_stride = b.stride;
   b.loss = b.row_loss = loss;
   b.has_loss = std::any_of(loss, loss + m * b.stride, [](double v) { return v > 0.0; });
   b.exchange = b.exchange_now = exchange;
@@ -315,6 +319,34 @@ void VolumeEngine::place_transport() {
 
   if (b.has_flow) place_row_loss();
   place_systems(periodic);
+  place_even();
+}
+
+/// Keeps volumes and fractions for one piece where they are the same everywhere, and no voxel is
+/// outside: they then come from the cache.
+void VolumeEngine::place_even() {
+  VolumeBlock& b = block_;
+  const std::int64_t n = grid_.num_voxels(), sets = 2 * std::int64_t{b.num_mobile};
+  const linalg::Level& level = systems_.front().multigrid->finest();
+  const std::int64_t rows = std::min(linalg::rows_per_piece(level), level.num_rows());
+  const std::int64_t length = (rows * grid_.shape[0] + 7) / 8 * 8 + 8;
+  if (length >= n || num_inside_ < n) return;
+  auto compress = [&](AlignedBuffer& of, std::int64_t count) {
+    for (std::int64_t s = 0; s < count; ++s)
+      for (std::int64_t k = 1; k < n; ++k)
+        if (of.data()[s * b.stride + k] != of.data()[s * b.stride]) return false;
+    AlignedBuffer one(idx(count * length));
+    for (std::int64_t s = 0; s < count; ++s)
+      std::fill_n(one.data() + s * length, length, of.data()[s * b.stride]);
+    of = std::move(one);
+    return true;
+  };
+  has_even_volumes_ = compress(volumes_, 1);
+  has_even_fractions_ = compress(fractions_, sets);
+  b.volume = volumes_.data();
+  b.fraction = fractions_.data();
+  if (has_even_fractions_) b.fraction_stride = length;
+  b.inverse_fraction = b.fraction + b.num_mobile * b.fraction_stride;
 }
 
 /// What leaves a voxel per C/eps beyond what comes in where all voxels hold the same.
@@ -436,12 +468,21 @@ void VolumeEngine::place_states() {
     slopes_ = FreshPages(idx(all));
     b.time_slopes = slopes_.data();
   }
-  mobile_values_ = FreshPages(idx((4 * m + m * m) * b.stride));
+  // In a stage of Rosenbrock's method the values that move are done with before the solution is
+  // known, and a voxel's change by transport before its reduced right-hand side is.
+  const bool apart = is_stabilized() || wants_adi();
+  const std::int64_t vectors = apart ? 4 : 2;
+  mobile_values_ = FreshPages(idx((vectors * m + m * m) * b.stride));
   double* next = mobile_values_.data();
-  for (double** of : {&b.moving, &b.carried, &b.reduced, &b.free}) {
-    *of = next;
+  auto take = [&] {
+    double* const start = next;
     next += m * b.stride;
-  }
+    return start;
+  };
+  b.moving = take();
+  b.carried = take();
+  b.reduced = apart ? take() : b.carried;
+  b.free = apart ? take() : b.moving;
   b.schur = next;
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include <krogh/integrate/tableau.hpp>
 
@@ -54,7 +53,9 @@ void VolumeEngine::place_stabilized() {
   }
   jacobian_registers_.assign(program_.jacobian_registers().begin(),
                              program_.jacobian_registers().end());
-  total_volume_ = std::accumulate(block_.volume, block_.volume + block_.num_voxels, 0.0);
+  total_volume_ = 0.0;
+  for (std::int64_t k = 0; k < block_.num_voxels; ++k)
+    if (inside_[idx(k)] != 0) total_volume_ += block_.volume[has_even_volumes_ ? 0 : k];
   mobile_of_.assign(idx(block_.num_states), -1);
   for (int j = 0; j < block_.num_mobile; ++j) mobile_of_[idx(mobile_[idx(j)])] = j;
   num_bounds_ =

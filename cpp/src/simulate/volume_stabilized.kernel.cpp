@@ -53,12 +53,12 @@ void measure(const VolumeBlock& b, const Lanes& lanes, const VolumeJacobian& jac
     KROGH_SIMD
     for (int l = 0; l < L; ++l) size[l] = volume[l] > 0.0 ? __builtin_fabs(entry[l]) : 0.0;
     if (jacobian.mobile_of[j] >= 0) {
-      load<L>(b.fraction + jacobian.mobile_of[j] * b.stride, lanes, factor);
+      load<L>(b.fraction + jacobian.mobile_of[j] * b.fraction_stride, lanes, factor);
       KROGH_SIMD
       for (int l = 0; l < L; ++l) size[l] *= factor[l];
     }
     if (jacobian.mobile_of[i] >= 0) {
-      load<L>(b.inverse_fraction + jacobian.mobile_of[i] * b.stride, lanes, factor);
+      load<L>(b.inverse_fraction + jacobian.mobile_of[i] * b.fraction_stride, lanes, factor);
       KROGH_SIMD
       for (int l = 0; l < L; ++l) size[l] *= factor[l];
     }
@@ -194,7 +194,7 @@ void volume_row_sums(const VolumeBlock& b, const VolumePiece& p, bool is_first) 
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int j = 0; j < b.num_mobile; ++j) {
     const double* carried = b.carried + j * b.stride;
-    const double* inverse = b.inverse_fraction + j * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
     double* to = b.reduced + j * b.stride;
     for (long k = first; k < end; ++k) {
       const double found = __builtin_fabs(carried[k]) * inverse[k];
@@ -207,7 +207,7 @@ void volume_largest_change(const VolumeBlock& b, const VolumePiece& p, double* l
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int j = 0; j < b.num_mobile; ++j) {
     const double* carried = b.carried + j * b.stride;
-    const double* inverse = b.inverse_fraction + j * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
     for (long k = first; k < end; ++k) {
       const double found = __builtin_fabs(carried[k]) * inverse[k];
       largest[j] = found > largest[j] ? found : largest[j];
@@ -223,7 +223,7 @@ void volume_factor_entries(const VolumeBlock& b, const VolumePiece& p, double* l
     const double* rate = b.rest_exchange[0] + e * b.stride;
     const double* out = b.rest_exchange[b.has_two_rates ? 1 : 0] + e * b.stride;
     const double* x = b.moving + j * b.stride;
-    const double* inverse = b.inverse_fraction + j * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
     for (long k = first; k < end; ++k) {
       if (!(b.volume[k] > 0.0)) continue;
       const double found =

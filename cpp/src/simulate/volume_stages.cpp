@@ -101,7 +101,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
   if (b.diagonal != nullptr) {
     if (stage > 0 && !solve_adi(self, b.free, failure)) return false;
-  } else if (!solve_linear(self, b, failure)) {
+  } else if (!solve_linear(self, system_views_, failure)) {
     return false;
   }
   if (is_two_way_) {

@@ -81,6 +81,9 @@ std::vector<std::vector<int>> VolumeEngine::order_mobile() {
 /// Grids and vectors of every system.
 void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
   VolumeBlock& b = block_;
+  systems_.clear();
+  system_views_.clear();
+  links_.clear();
   for (std::vector<int>& members : order_mobile()) {
     SystemMemory& system = systems_.emplace_back();
     system.members = std::move(members);
@@ -126,8 +129,11 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
   b.num_links = static_cast<int>(links_.size());
 }
 
-/// Solves the linear systems one after the other for the right-hand sides of `b`.
-bool VolumeEngine::solve_linear(Member& self, const VolumeBlock& b, Attempt& failure) {
+/// Solves the linear systems one after the other for the right-hand sides of `systems`.
+bool VolumeEngine::solve_linear(Member& self, const std::vector<VolumeSystem>& systems,
+                                Attempt& failure) {
+  VolumeBlock& b = self.block;
+  b.systems = systems.data();
   for (int s = 0; s < b.num_systems; ++s) {
     const bool is_fed = std::any_of(links_.begin(), links_.end(), [&](const VolumeLink& link) {
       return system_of_[idx(link.to)] == s;
@@ -149,9 +155,11 @@ bool VolumeEngine::solve_linear(Member& self, const VolumeBlock& b, Attempt& fai
       failure = outcome.stopped                   ? Attempt::stopped
                 : std::isfinite(outcome.residual) ? Attempt::not_solved
                                                   : Attempt::not_finite;
+      b.systems = system_views_.data();
       return false;
     }
   }
+  b.systems = system_views_.data();
   return true;
 }
 

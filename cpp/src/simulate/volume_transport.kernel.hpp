@@ -30,7 +30,7 @@ void moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const Volume
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
   for (int j = 0; j < b.num_mobile; ++j) {
     const long at = b.mobile[j] * b.stride;
-    const double* inverse = b.inverse_fraction + j * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
     const double* y = b.y + at;
     double* to = b.moving + j * b.stride;
     const double a0 = s > 0 ? tableau.a[s][0] : 0.0, a1 = s > 1 ? tableau.a[s][1] : 0.0;
@@ -254,7 +254,7 @@ void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
                                                     b.component_of[j] * count + b.component_of[l],
                                                     count * count);
           const double* schur = b.schur + (j * m + l) * b.stride + c.first;
-          const double* fraction = b.fraction + l * b.stride + c.first;
+          const double* fraction = b.fraction + l * b.fraction_stride + c.first;
           const double* volume = b.volume + c.first;
           const double* loss = b.row_loss + j * b.stride + c.first;
           const double scale = b.unit[l] / b.unit[j];
@@ -309,7 +309,7 @@ void couple(const VolumeBlock& b, const VolumePiece& p, int number) {
         float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
         const float* from = system_of(b, l).solution + place_in_vector(b, c, color, l);
         const double* schur = b.schur + (j * b.num_mobile + l) * b.stride + c.first;
-        const double* fraction = b.fraction + l * b.stride + c.first;
+        const double* fraction = b.fraction + l * b.fraction_stride + c.first;
         const double* volume = b.volume + c.first;
         KROGH_SIMD
         for (long i = 0; i < c.count; ++i)
@@ -481,7 +481,7 @@ void residual(const VolumeBlock& b, const VolumePiece& p, bool with_operator, do
       if (b.has_loss) own[j] += sum_of(first, end, [&](long k) { return -loss[k] * mine[k]; });
       for (int l = 0; l < m; ++l) {
         const double* schur = b.schur + (j * m + l) * b.stride;
-        const double* fraction = b.fraction + l * b.stride;
+        const double* fraction = b.fraction + l * b.fraction_stride;
         const double* x = b.free + l * b.stride;
         own[j] +=
             sum_of(first, end, [&](long k) { return b.volume[k] * schur[k] * fraction[k] * x[k]; });
@@ -505,7 +505,7 @@ void correct(const VolumeBlock& b, const VolumePiece& p, const double* constants
   each_run(b, p, [&](long first, long end, std::int32_t region) {
     for (int j = 0; j < m; ++j) {
       const double constant = region < 0 ? 0.0 : constants[static_cast<long>(region) * m + j];
-      const double* fraction = b.fraction + j * b.stride;
+      const double* fraction = b.fraction + j * b.fraction_stride;
       double* x = b.free + j * b.stride;
       double* u = b.stages[s] + b.mobile[j] * b.stride;
       KROGH_SIMD

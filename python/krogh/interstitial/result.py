@@ -94,6 +94,10 @@ class InterstitialFlow:
     cycles: int
     residual: float
 
+    def __post_init__(self) -> None:
+        for array in (self.pressure, *self.velocity, self.filtration, self.lymph, self.inside):
+            array.flags.writeable = False
+
     @cached_property
     def divergence(self) -> Floats:
         """Flow out through the faces of each voxel over its volume, 1/s, (nz, ny, nx)."""
@@ -104,7 +108,7 @@ class InterstitialFlow:
 
     @property
     def mismatch(self) -> float:
-        """Largest of ``divergence - filtration + lymph`` over the largest filtration, or `least`."""
+        """Largest ``divergence - filtration + lymph`` over the largest filtration, or `least`."""
         rest = float(np.abs(self.divergence - self.filtration + self.lymph).max())
         size = max(float(np.abs(self.filtration).max()), self.least)
         return rest / size if size > 0.0 else 0.0

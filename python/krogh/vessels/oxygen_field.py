@@ -32,6 +32,9 @@ _LARGEST_FORCING: Final = 0.1
 _LEAST_FORCING: Final = 1e-3
 """Residual of a linear solve over its right side: Newton's method removes what is left."""
 
+_WORTH: Final = 200_000
+"""Voxels from which on several threads are worth it: many short passes wait for each other."""
+
 _NOTHING: Final = 1e30
 """Resistance of a vessel outside the grid, mmHg um s/um^3: nothing passes its wall."""
 
@@ -229,7 +232,7 @@ class _Coupled:
             voxels.frame.faces,
             law.conductivity,
             inside=None if self.whole else ~voxels.lumen,
-            num_threads=num_threads,
+            num_threads=num_threads if num_threads or self.volume.size >= _WORTH else 1,
         )
         self._put_absorption(self.of_walls)
 

@@ -428,6 +428,16 @@ def _single(value: Any) -> Any:
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
 
 
+def _require_vessels(problem: VolumeProblem) -> None:
+    """Raise SpecError KG-164 for a flow that left vessels which follow a factor."""
+    follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
+    if follows and problem.fluid is not None:
+        raise SpecError(
+            "KG-164: the fluid of flow=... left all vessels, and does not change with the part of"
+            " them that works; leave flow out, or vessel_factor out of the Transport components."
+        )
+
+
 def _require_constant(dosing: Dosing) -> None:
     """Raise SpecError KG-164 for covariates that change during the run."""
     for group in dosing.groups:

@@ -479,6 +479,15 @@ def test_fractions_are_checked(schedule, options, error, message):
         Radiation(schedule, "0.3 1/Gy", "0.03 1/Gy^2", **options)
 
 
+def test_a_flow_belongs_to_vessels_that_stay():
+    grid = Grid((2, 2, 3), "10 um")
+    flow = kg.interstitial_flow(grid, "0.01 1/um", sides={"x low": "0 mmHg"})
+    with pytest.raises(SpecError, match=r"KG-164.*left all vessels"):
+        simulate_volume(
+            drugged(), grid, systemic=body(), exchange="0.01 1/um", times="1 h", flow=flow
+        )
+
+
 def test_a_line_has_no_vessel_factor():
     with pytest.raises(SpecError, match=r"KG-164.*vessel factor"):
         simulate_line(drugged(), Slab(thickness="100 um"), systemic=body(), times="1 h")
