@@ -35,6 +35,7 @@ from krogh.volume.exchange import exchange_of
 from krogh.volume.feed import feeds_of
 from krogh.volume.keeping import Keeping, interval_of, snapshot_of
 from krogh.volume.plasma import PlasmaCurves, curves_of_states, systemic_alone
+from krogh.volume.problem import VolumeProblem
 from krogh.volume.radiation import Radiation, fractions_of
 from krogh.volume.result import VolumeResult
 from krogh.volume.saving import RecordStream, one_record, save_of
@@ -320,6 +321,7 @@ def simulate_volume(
         problem.carried = blood
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
+    _require_vessels(problem)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     asked = save_of(save)

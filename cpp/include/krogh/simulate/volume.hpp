@@ -147,7 +147,7 @@ enum class VolumeMethod : std::uint8_t { ros34pw2, rkc2 };
 
 /// How the linear systems of ROS34PW2 are solved: by multigrid; by directions in turn where the
 /// step is short enough for it and nothing else stands in the way, else by multigrid; or as is
-/// faster.
+/// faster, which is by multigrid.
 enum class VolumeLinear : std::uint8_t { automatic, multigrid, adi };
 
 struct VolumeOptions {
