@@ -188,10 +188,14 @@ simulate::VolumeState state_of(const py::dict& given) {
         const auto array = given[name].template cast<Array<double>>();
         const std::span<const double> values = view(array);
         part.assign(values.begin(), values.end());
+      } else if (std::is_same_v<Part, bool> != py::isinstance<py::bool_>(given[name])) {
+        throw py::cast_error();
       } else {
         part = given[name].template cast<Part>();
       }
     } catch (const py::cast_error&) {
+      throw InvalidInput(std::string("resume: the part '") + name + "' is of another kind");
+    } catch (const py::error_already_set&) {
       throw InvalidInput(std::string("resume: the part '") + name + "' is of another kind");
     }
   });

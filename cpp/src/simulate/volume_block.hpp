@@ -51,6 +51,7 @@ struct VolumeBlock {
   const double* inverse_fraction = nullptr;  ///< 0 outside
   std::int64_t fraction_stride = 0;          ///< of these two, from one mobile state to the next
   const double* volume = nullptr;            ///< 0 outside, (n)
+  double even_volume = 0.0;                  ///< of all voxels where it is the same; else 0
   double* moving = nullptr;                  ///< C/eps of a stage
   double* carried = nullptr;                 ///< change by transport
   double* reduced = nullptr;                 ///< right-hand sides after elimination

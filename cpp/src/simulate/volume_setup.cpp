@@ -344,6 +344,7 @@ void VolumeEngine::place_even() {
   has_even_volumes_ = compress(volumes_, 1);
   has_even_fractions_ = compress(fractions_, sets);
   b.volume = volumes_.data();
+  b.even_volume = has_even_volumes_ ? volumes_.data()[0] : 0.0;
   b.fraction = fractions_.data();
   if (has_even_fractions_) b.fraction_stride = length;
   b.inverse_fraction = b.fraction + b.num_mobile * b.fraction_stride;

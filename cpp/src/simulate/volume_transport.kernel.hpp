@@ -95,17 +95,20 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
       const double* x = values + at;
       const double* gx = gx_all + at;
       double* to = carried + at;
-      KROGH_SIMD
-      for (long i = 0; i < nx; ++i) {
+      auto across = [&](long i) {  // from the neighbors in y and z
         double total = y.to_before[i] * (y.before[i] - x[i]);
         total = fma_(y.to_behind[i], y.behind[i] - x[i], total);
         total = fma_(z.to_before[i], z.before[i] - x[i], total);
-        to[i] = fma_(z.to_behind[i], z.behind[i] - x[i], total);
+        return fma_(z.to_behind[i], z.behind[i] - x[i], total);
+      };
+      KROGH_SIMD
+      for (long i = 1; i < nx - 1; ++i)
+        to[i] = fma_(gx[i + 1], x[i + 1] - x[i], fma_(gx[i], x[i - 1] - x[i], across(i)));
+      to[0] = across(0);
+      if (nx > 1) {
+        to[0] = fma_(gx[1], x[1] - x[0], to[0]);
+        to[nx - 1] = fma_(gx[nx - 1], x[nx - 2] - x[nx - 1], across(nx - 1));
       }
-      KROGH_SIMD
-      for (long i = 1; i < nx; ++i) to[i] = fma_(gx[i], x[i - 1] - x[i], to[i]);
-      KROGH_SIMD
-      for (long i = 0; i < nx - 1; ++i) to[i] = fma_(gx[i + 1], x[i + 1] - x[i], to[i]);
       if (b.periodic[0]) {
         to[0] = fma_(gx[0], x[nx - 1] - x[0], to[0]);
         to[nx - 1] = fma_(gx[0], x[0] - x[nx - 1], to[nx - 1]);
@@ -179,6 +182,12 @@ void add_entering(const VolumeBlock& b, const VolumePiece& p, double* entered) {
         total += flux;
       });
       entered[entry] += total;
+    }
+    if (b.even_volume > 0.0) {
+      const double inverse = 1.0 / b.even_volume;
+      KROGH_SIMD
+      for (long k = first; k < end; ++k) to[k] *= inverse;
+      continue;
     }
     KROGH_SIMD
     for (long k = first; k < end; ++k) to[k] = b.volume[k] > 0.0 ? to[k] / b.volume[k] : 0.0;
@@ -477,14 +486,26 @@ void residual(const VolumeBlock& b, const VolumePiece& p, bool with_operator, do
       const double* reduced = b.reduced + j * b.stride;
       const double* loss = b.loss + j * b.stride;
       const double* mine = b.free + j * b.stride;
-      own[j] += sum_of(first, end, [&](long k) { return -b.volume[k] * reduced[k]; });
-      if (b.has_loss) own[j] += sum_of(first, end, [&](long k) { return -loss[k] * mine[k]; });
+      const double* own_schur = b.schur + (j * m + j) * b.stride;
+      const double* own_fraction = b.fraction + j * b.fraction_stride;
+      const double* volume = b.volume;
+      own[j] += b.has_loss
+                    ? sum_of(first, end,
+                             [&](long k) {
+                               const double local = own_schur[k] * own_fraction[k] * mine[k];
+                               return fma_(volume[k], local - reduced[k], -(loss[k] * mine[k]));
+                             })
+                    : sum_of(first, end, [&](long k) {
+                        const double local = own_schur[k] * own_fraction[k] * mine[k];
+                        return volume[k] * (local - reduced[k]);
+                      });
       for (int l = 0; l < m; ++l) {
         const double* schur = b.schur + (j * m + l) * b.stride;
         const double* fraction = b.fraction + l * b.fraction_stride;
         const double* x = b.free + l * b.stride;
-        own[j] +=
-            sum_of(first, end, [&](long k) { return b.volume[k] * schur[k] * fraction[k] * x[k]; });
+        if (l != j)
+          own[j] +=
+              sum_of(first, end, [&](long k) { return volume[k] * schur[k] * fraction[k] * x[k]; });
         if (!with_operator) continue;
         double& sum = own[m + j * m + l];
         sum += sum_of(first, end, [&](long k) { return -b.volume[k] * schur[k] * fraction[k]; });

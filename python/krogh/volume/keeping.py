@@ -355,7 +355,9 @@ class _Run:
             if asked.stream is not None and error is None and run.status == 0:
                 asked.stream.finish()
         except (SpecError, KeyboardInterrupt) as failure:
-            error = error if error is not None else failure
+            if error is not None:
+                _LOG.warning("what was reached is in memory only: %s", failure)
+            error = failure if error is None else error
         if asked.stream is not None:
             asked.stream.close()
         values, contents, exchanged, entered, fed, plasma = self._whole(output)

@@ -459,7 +459,8 @@ def _with_result(
     if result.snapshot is None:
         return error
     reached = result.snapshot.time / factor(result.time_unit)
-    stored = "" if checkpoint is None else f", and so does resume={str(checkpoint)!r}"
+    is_stored = checkpoint is not None and not isinstance(error, SpecError)
+    stored = f", and so does resume={str(checkpoint)!r}" if is_stored else ""
     error.add_note(
         f"The run reached {reached:.6g} {result.time_unit}; what it has is in the exception's"
         f" .result, and resume=error.result goes on from there{stored}."

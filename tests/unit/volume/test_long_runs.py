@@ -440,3 +440,35 @@ def test_an_error_of_the_disk_in_the_middle_of_a_file(whole, after, tmp_path, mo
     back = kg.open(path)
     for name in whole.outputs:
         np.testing.assert_array_equal(back[name].values, whole[name].values)
+
+
+# --- states that make no sense --------------------------------------------------------------------
+
+
+def test_states_that_make_no_sense_are_refused(whole):
+    """As a file with sums that fit may hold them: another size, kind or value of every part."""
+    found = run(max_steps=9, on_failure="nan")
+    parts = dict(found.snapshot.state)
+    same(run(resume=found), whole)
+    for name, value in parts.items():
+        bad = [None, "text", np.zeros(3), np.full((2, 2), "x")]
+        if np.ndim(value):
+            bad += [value[:-1], np.append(value, 0.0)]
+            bad += [np.full_like(value, np.nan)] if np.size(value) else [np.array([np.inf])]
+        elif isinstance(value, float):
+            bad += [np.nan, -np.inf]
+        elif not isinstance(value, bool) and name.startswith("next"):
+            bad += [-1, 2**40, 0.5]
+        for other in bad:
+            is_number = isinstance(other, np.ndarray) and other.dtype.kind == "f"
+            if name == "method" and is_number and np.all(np.isfinite(other)):
+                continue  # for an integrator that keeps something
+            object.__setattr__(found.snapshot, "state", parts | {name: other})
+            with pytest.raises(SpecError, match="KG-164"):
+                pytest.fail(f"{name} = {other!r} was accepted: {run(resume=found)}")
+        object.__setattr__(found.snapshot, "state", {k: v for k, v in parts.items() if k != name})
+        with pytest.raises(SpecError, match="KG-164"):
+            run(resume=found)
+    object.__setattr__(found.snapshot, "state", parts | {"more": 1.0})
+    with pytest.raises(SpecError, match="KG-164"):
+        run(resume=found)

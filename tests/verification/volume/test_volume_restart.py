@@ -85,11 +85,23 @@ def with_inputs():
     )
 
 
+def with_changes():
+    """Vessels that exchange less, and later more, than at first."""
+    volume = with_plasma()
+    rates = vessel_lines((6, 6, 6), 0.03)[None]
+    changes = [
+        (time * HOUR, None, None, None, np.ascontiguousarray(share * rates), None)
+        for time, share in ((-1.0, 0.9), (2.0, 0.3), (6.0, 1.7))
+    ]
+    return volume.but(options=volume.options | {"changes": changes})
+
+
 @pytest.mark.parametrize(
     ("case", "method", "cuts"),
     [
         (with_plasma, "ros34pw2", 50),
         (with_inputs, "ros34pw2", 50),
+        (with_changes, "ros34pw2", 10),
         (with_plasma, "rkc2", 10),
         (with_inputs, "rkc2", 10),
     ],
