@@ -15,8 +15,7 @@ void register_diffuse(py::module_& module) {
         const std::array<int, 3> shape{static_cast<int>(values.shape(2)),
                                        static_cast<int>(values.shape(1)),
                                        static_cast<int>(values.shape(0))};
-        const std::span<double> all(values.mutable_data(),
-                                    static_cast<std::size_t>(values.size()));
+        const std::span<double> all(values.mutable_data(), static_cast<std::size_t>(values.size()));
         const py::gil_scoped_release unlocked;
         linalg::diffuse_adi(all, shape, spacing, diffusivity, decay, step, num_steps, num_threads);
       },
