@@ -449,3 +449,67 @@ TEST_CASE("arguments that make no sense are refused by name") {
   refused([](Box& b) { b.options.recorded = {1, 1}; }, "recorded");
   refused([](Box& b) { b.options.signed_states = {5}; }, "signed_states");
 }
+
+TEST_CASE("a payload that acts on nothing else is solved after what it comes from") {
+  for (const bool acts_back : {false, true}) {
+    model::ModelBuilder m;
+    const auto c = m.state("c", 5.0);
+    const auto b = m.state("b");
+    const auto p = m.state("p");
+    const auto bind = 1e-3 * c - 1e-4 * b;
+    const auto leaves = 1e-4 * b;
+    const auto back = acts_back ? 1e-5 * p : 0.0 * p;
+    m.rate(c, back - bind);
+    m.rate(b, bind - leaves);
+    m.rate(p, leaves - back);
+    const model::Program program = m.compile();
+    Box box;
+    std::vector<double> diffusivity{10.0, 3.0, 300.0, 100.0}, fraction{0.24, 0.4, 0.44, 0.44};
+    box.problem.faces = {box.x, box.y, box.z};
+    box.problem.regions = box.regions;
+    box.problem.mobile = {{.state = 0}, {.state = 2}};
+    box.problem.diffusivity = diffusivity;
+    box.problem.fraction = fraction;
+    box.problem.exchange.clear();
+    box.problem.num_inputs = box.problem.num_terms = 0;
+    box.problem.record_times = box.records;
+    std::vector<double> start(90, 0.0);
+    for (std::size_t k = 0; k < 30; ++k) start[k] = k < 15 ? 10.0 : 1.0;
+    box.problem.initial = start;
+    box.options = {.rtol = 1e-6, .linear_rtol = 1e-4, .recorded = {0, 1, 2}};
+    box.options.atol = {1e-6, 1e-6, 1e-6};
+    std::vector<double> values(180), contents(6), entered(24);
+    const VolumeOutput output{.values = values, .contents = contents, .entered = entered};
+    const VolumeResult result = simulate_volume(program, box.problem, box.options, output, {});
+    REQUIRE(result.status == Status::success);
+    const std::int64_t steps = result.stats.accepted + result.stats.rejected;
+    CHECK(result.stats.linear_solves == (acts_back ? 4 : 8) * steps);
+    double begun = 0.0;  // amounts at the begin
+    for (std::size_t k = 0; k < 30; ++k) {
+      const std::size_t i = k % 5, j = k / 5 % 3, l = k / 15;
+      begun += start[k] * (box.x[i + 1] - box.x[i]) * (box.y[j + 1] - box.y[j]) *
+               (box.z[l + 1] - box.z[l]);
+    }
+    for (std::size_t r = 0; r < 2; ++r) {
+      const double there = contents[3 * r] + contents[3 * r + 1] + contents[3 * r + 2];
+      CHECK(there == doctest::Approx(begun).epsilon(1e-12));
+    }
+    // The amounts follow the law without space, whichever way the voxels are coupled.
+    double a[3] = {begun, 0.0, 0.0};
+    constexpr int count = 60000;
+    const double h = 600.0 / count;
+    for (int step = 0; step < count; ++step) {
+      const double bound = 1e-3 * a[0] - 1e-4 * a[1], left = 1e-4 * a[1];
+      const double returned = acts_back ? 1e-5 * a[2] : 0.0;
+      const double middle[3] = {a[0] + 0.5 * h * (returned - bound),
+                                a[1] + 0.5 * h * (bound - left),
+                                a[2] + 0.5 * h * (left - returned)};
+      const double bound_m = 1e-3 * middle[0] - 1e-4 * middle[1], left_m = 1e-4 * middle[1];
+      const double returned_m = acts_back ? 1e-5 * middle[2] : 0.0;
+      a[0] += h * (returned_m - bound_m);
+      a[1] += h * (bound_m - left_m);
+      a[2] += h * (left_m - returned_m);
+    }
+    for (std::size_t i = 0; i < 3; ++i) CHECK(contents[i] == doctest::Approx(a[i]).epsilon(2e-5));
+  }
+}

@@ -170,7 +170,8 @@ struct VolumeOptions {
 struct VolumeStats {
   std::int64_t accepted = 0;
   std::int64_t rejected = 0;
-  std::int64_t linear_solves = 0;
+  std::int64_t linear_solves =
+      0;  ///< per stage one for each set of states that depend on each other
   std::int64_t linear_iterations = 0;  ///< multigrid cycles of all solves
   std::int32_t most_iterations = 0;    ///< of one solve
   std::int64_t adi_steps = 0;          ///< solved by directions in turn
@@ -249,7 +250,8 @@ struct VolumeResult {
 /// together (of convection the exponentially fitted part; its limited correction to second order,
 /// Koren 1993, in Numerical Methods for Advection-Diffusion Problems, ed. Vreugdenhil & Koren, p.
 /// 117, is explicit): what does not move is eliminated exactly voxel by voxel, what moves is solved
-/// by generalized conjugate residuals with a multigrid cycle in single precision as preconditioner.
+/// by generalized conjugate residuals with a multigrid cycle in single precision as preconditioner,
+/// sets of states that depend on each other one way (a payload) one after the other.
 /// A constant in every connected set of voxels then makes the sum of its residuals zero, so that
 /// amounts are kept to rounding at any `linear_rtol`; what enters by exchanges and sides is an
 /// unknown of the same stages, and so is the plasma, whose answer through the tissue is found once
