@@ -40,6 +40,7 @@ void register_simulate(py::module_& module);
 void register_line(py::module_& module);
 void register_volume(py::module_& module);
 void register_elliptic(py::module_& module);
+void register_diffuse(py::module_& module);
 void register_random(py::module_& module);
 void register_integrate(py::module_& module);
 

@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, module) {
   krogh::bindings::register_line(module);
   krogh::bindings::register_volume(module);
   krogh::bindings::register_elliptic(module);
+  krogh::bindings::register_diffuse(module);
   krogh::bindings::register_random(module);
   krogh::bindings::register_integrate(module);
 }

@@ -106,6 +106,13 @@ simulate::VolumeMethod method_named(const std::string& name) {
   throw InvalidInput("method must be 'ros34pw2' or 'rkc2', found '" + name + "'");
 }
 
+simulate::VolumeLinear linear_named(const std::string& name) {
+  if (name == "auto") return simulate::VolumeLinear::automatic;
+  if (name == "multigrid") return simulate::VolumeLinear::multigrid;
+  if (name == "adi") return simulate::VolumeLinear::adi;
+  throw InvalidInput("linear must be 'auto', 'multigrid' or 'adi', found '" + name + "'");
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
   stats["accepted"] = run.result.stats.accepted;
@@ -113,6 +120,8 @@ py::dict stats_of(const VolumeRun& run) {
   stats["linear_solves"] = run.result.stats.linear_solves;
   stats["linear_iterations"] = run.result.stats.linear_iterations;
   stats["most_iterations"] = run.result.stats.most_iterations;
+  stats["adi_steps"] = run.result.stats.adi_steps;
+  stats["adi_refused"] = run.result.stats.adi_refused;
   stats["evaluations"] = run.result.stats.evaluations;
   stats["most_stages"] = run.result.stats.most_stages;
   stats["connected_regions"] = run.result.num_connected;
@@ -134,6 +143,8 @@ void each_part(State& s, const Visit& visit) {
   visit("linear_solves", s.stats.linear_solves);
   visit("linear_iterations", s.stats.linear_iterations);
   visit("most_iterations", s.stats.most_iterations);
+  visit("adi_steps", s.stats.adi_steps);
+  visit("adi_refused", s.stats.adi_refused);
   visit("evaluations", s.stats.evaluations);
   visit("most_stages", s.stats.most_stages);
   visit("voxels", s.voxels);
@@ -247,7 +258,7 @@ void register_volume(py::module_& module) {
          Given jump_times, std::vector<std::int32_t> jump_states, py::object jump,
          py::object on_record, py::object on_state, double state_seconds, std::int64_t state_steps,
          bool one_record, bool keep_end, const std::optional<py::dict>& resume, bool returns_errors,
-         const std::vector<ChangeArgument>& changes, bool corrected) {
+         const std::vector<ChangeArgument>& changes, bool corrected, const std::string& linear) {
         VolumeProblem p;
         for (const auto& [time, along_x, along_y, along_z, in, out] : changes)
           p.changes.push_back({.time = time,
@@ -335,7 +346,8 @@ void register_volume(py::module_& module) {
                               .recorded = std::move(recorded),
                               .plasma_atol = std::move(plasma_atol),
                               .plasma_signed = std::move(plasma_signed_states),
-                              .method = method_named(method)};
+                              .method = method_named(method),
+                              .linear = linear_named(linear)};
         auto cells = [](const Array<double>& faces) {
           return std::max<py::ssize_t>(faces.size() - 1, 0);
         };
@@ -465,7 +477,7 @@ void register_volume(py::module_& module) {
       py::arg("state_seconds") = 0.0, py::arg("state_steps") = 0, py::arg("one_record") = false,
       py::arg("keep_end") = false, py::arg("resume") = py::none(),
       py::arg("returns_errors") = false, py::arg("changes") = std::vector<ChangeArgument>{},
-      py::arg("corrected") = true,
+      py::arg("corrected") = true, py::arg("linear") = "auto",
       "Solves one model in the voxels of a box; see krogh/simulate/volume.hpp.");
 }
 

@@ -156,6 +156,16 @@ def simulate_point(
 
 # --- line solver --------------------------------------------------------------------------------
 
+def diffuse_adi(
+    values: Float,
+    spacing: Sequence[float],
+    diffusivity: float,
+    decay: float,
+    step: float,
+    num_steps: int,
+    *,
+    num_threads: int = 0,
+) -> None: ...
 def line_grid(geometry: str, faces: Sequence[float]) -> dict[str, Float]: ...
 def graded_faces(inner: float, outer: float, num_cells: int, growth: float = 1.0) -> Float: ...
 
@@ -351,6 +361,7 @@ def simulate_volume(
     changes: Sequence[
         tuple[float, Float | None, Float | None, Float | None, Float | None, Float | None]
     ] = ...,
+    linear: str = "auto",
 ) -> VolumeRun: ...
 
 class EllipticSolver:

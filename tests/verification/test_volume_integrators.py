@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from engine import Law
 from test_volume_plasma import blood, tumour
+from test_volume_response import patchy
+from test_volume_response import tumour as living
 from volume_cases import CASES, case
 from volumes import (
     CLOSED,
@@ -66,6 +68,41 @@ def test_two_integrators_agree_within_twice_the_tolerance(name):
     assert other.stats["evaluations"] > other.stats["accepted"]
     if run.plasma is not None:
         assert np.abs(run.plasma - other.plasma).max() < 2e-3 * np.abs(run.plasma).max()
+
+
+def test_rates_that_follow_states_and_what_the_plasma_hears_agree_as_well():
+    volume = living((9, 8, 7), rate=patchy((9, 8, 7)))
+    times = [4.0 * HOUR, 12.0 * HOUR, 48.0 * HOUR]
+    run = volume.run(times)
+    other = volume.run(times, method="rkc2", rtol=1e-4)
+    scale = other.values.max(axis=(0, 2, 3, 4))
+    assert np.max(np.abs(run.values - other.values).max(axis=(0, 2, 3, 4)) / scale) < 2e-3
+    assert np.max(np.abs(run.plasma - other.plasma).max(axis=0) / other.plasma.max(axis=0)) < 2e-3
+    assert other.values[-1, 2].min() < 0.9  # vessels were lost
+    assert np.abs(run.fed / other.fed - 1.0).max() < 2e-3
+
+
+def test_a_flow_through_a_membrane_between_regions_agrees_as_well():
+    volume = n87(8)
+    x, _, _ = volume.centers
+    regions = np.where(x > 40.0, 1, 0).astype(np.uint8)
+    options = volume.options | {
+        "regions": regions,
+        "num_regions": 2,
+        "membranes": [(0, 0, 1, 1e-2)],
+        "velocity_x": np.full((8, 8, 9), 0.3),
+        "velocity_y": np.zeros((8, 9, 8)),
+        "velocity_z": np.zeros((9, 8, 8)),
+        "retardation": np.full((1, 2), 0.8),
+    }
+    sides = [fixed(0), fixed(-1)] + [CLOSED] * 4
+    volume = volume.but(mobile={"F": sides}, options=options)
+    times = [0.5 * HOUR, 4.0 * HOUR]
+    run = volume.run(times)
+    other = volume.run(times, method="rkc2", rtol=1e-4)
+    scale = other.values.max(axis=(0, 2, 3, 4))
+    assert np.max(np.abs(run.values - other.values).max(axis=(0, 2, 3, 4)) / scale) < 2e-3
+    assert np.abs(other.entered[-1]).max() > 0.0
 
 
 def test_the_order_of_rkc2_in_time_is_two():

@@ -56,7 +56,10 @@ struct VolumeBlock {
   double* carried = nullptr;                 ///< change by transport
   double* reduced = nullptr;                 ///< right-hand sides after elimination
   double* schur = nullptr;                   ///< (mobile, mobile, n)
-  double* free = nullptr;                    ///< solution, C/eps
+  /// Local blocks of a step that is solved by directions in turn, (mobile, mobile, n); null: by
+  /// multigrid.
+  double* diagonal = nullptr;
+  double* free = nullptr;        ///< solution, C/eps
   const double* loss = nullptr;  ///< amount lost through exchanges and sides per time and C/eps
   bool has_loss = false;
   /// The same and what the flow takes out of the voxel beyond what it brings.
@@ -206,6 +209,15 @@ struct VolumePiece {
   /** Right-hand side of what exchanges bring for concentrations outside of (exchanges). */       \
   void volume_supply(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,              \
                      const double* outside);                                                      \
+  /** The same in natural order, to (mobile, n), for solving by directions in turn. */            \
+  void volume_supply_natural(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,      \
+                             const double* outside, double* target);                              \
+  /** Sums of squares of a stage's right-hand side and of what its solution by directions leaves  \
+      of it, (2). */                                                                              \
+  void volume_defect(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,              \
+                     double* sums);                                                               \
+  /** The linear system of the first stage for the multigrid. */                                  \
+  void volume_assemble(const simulate::VolumeBlock& b, const simulate::VolumePiece& p);           \
   /** Adds the constants of the regions (mobile each), stores the unknowns of stage `s`, and adds \
       what they let out, (entries). */                                                            \
   void volume_correct(simulate::VolumeBlock& b, const simulate::VolumePiece& p,                   \

@@ -80,16 +80,25 @@ bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
     for (std::size_t k = 0; k < plasma.exchange.size(); ++k)
       if (self.plasma->kept_of()[k] == q)
         outside[idx(plasma.exchange[k].exchange)] = plasma.outside_factor[k];
+    double* const response = b.responses + q * b.num_mobile * b.stride;
     b.systems = supplied_views_.data();
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
-      KROGH_DISPATCH(volume_supply)(b, piece, outside.data());
+      if (b.diagonal != nullptr) {
+        KROGH_DISPATCH(volume_supply_natural)(b, piece, outside.data(), response);
+      } else {
+        KROGH_DISPATCH(volume_supply)(b, piece, outside.data());
+      }
     });
     self.team.wait();
-    if (!solve_linear(self, supplied_views_, failure)) return false;
+    if (b.diagonal != nullptr) {
+      if (!solve_adi(self, response, failure)) return false;
+    } else if (!solve_linear(self, supplied_views_, failure)) {
+      return false;
+    }
     add_up(self, extract_sums_, b.num_exchanges, self.answered.data() + q * b.num_exchanges,
            [&](const VolumePiece& piece, double* own) {
              KROGH_DISPATCH(volume_extract)
-             (b, piece, b.responses + q * b.num_mobile * b.stride, own);
+             (b, piece, response, own);
            });
     self.team.wait();
   }

@@ -439,10 +439,6 @@ void validate_volume_options(const model::Program& program, const VolumeProblem&
       throw InvalidInput("max_step, first_step and fixed_step must be finite and not negative");
   if (options.max_steps < 1) throw InvalidInput("max_steps must be at least 1");
   require_indices(options.signed_states, "signed_states", program.num_states());
-  const bool follows = std::any_of(p.exchange.begin(), p.exchange.end(),
-                                   [](const VolumeExchange& e) { return e.factor_state >= 0; });
-  if (options.method == VolumeMethod::rkc2 && (follows || !p.plasma.feeds.empty()))
-    throw InvalidInput("rkc2 takes no rates that follow a state, and no feeds of the plasma");
   for (const VolumeExchange& e : p.exchange)
     for (const std::int32_t s : options.signed_states)
       if (s == e.factor_state)

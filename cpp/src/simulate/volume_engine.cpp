@@ -70,6 +70,7 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
               .report = report,
               .block = block_,
               .file = {},
+              .room = {},
               .outside = {},
               .unit = {},
               .inputs = VolumeInputs(problem_),

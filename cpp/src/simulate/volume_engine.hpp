@@ -51,6 +51,7 @@ class VolumeEngine {
     const std::function<bool()>& report;
     VolumeBlock block;
     AlignedBuffer file;
+    AlignedBuffer room;  ///< for lines in turn
     std::vector<double> outside, unit;
     VolumeInputs inputs;
     std::optional<VolumePlasma> plasma;
@@ -130,6 +131,11 @@ class VolumeEngine {
   void follow(Member& self, int stage);
   void sum_rates(Member& self);
   void set_change(Member& self) const;
+  bool wants_adi() const { return options_.linear == VolumeLinear::adi; }
+  void place_adi();
+  bool takes_adi(double step) const;
+  bool solve_adi(Member& self, double* x, Attempt& failure);
+  bool try_adi(Member& self, Attempt& failure);
   Attempt judge(Member& self, double used);
   bool is_stabilized() const { return options_.method == VolumeMethod::rkc2; }
   void place_stabilized();
@@ -197,6 +203,9 @@ class VolumeEngine {
   std::vector<double> operators_, constants_;  ///< of the connected regions
   double largest_error_ = 0.0;
   std::atomic<double> progress_{0.0};
+  AlignedBuffer diagonal_;
+  bool can_turn_ = false;   ///< directions in turn can be used ...
+  double adi_ratio_ = 0.0;  ///< ... and gamma D/h_d^2, the largest
   /// The attempt is given up: what is left of a pass is not done, and the next `goes_on` says so.
   std::atomic<bool> is_abandoned_{false};
   std::atomic<std::int64_t> stop_at_{0};  ///< number of the call of `goes_on` that ends the run
@@ -204,6 +213,7 @@ class VolumeEngine {
   // Of the stabilized method: the kinetics' Jacobian, and what is measured of it.
   std::vector<int> jacobian_rows_, jacobian_columns_, jacobian_registers_, mobile_of_;
   std::int64_t num_bounds_ = 0;
+  double total_volume_ = 0.0;
   AlignedBuffer bound_sums_;
   double span_ = 0.0;
   double peak_ = 10.0;

@@ -97,7 +97,11 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   look();
   place_followed();
   if (problem.plasma.program != nullptr) place_plasma();
-  if (options.method == VolumeMethod::rkc2) place_stabilized();
+  if (options.method == VolumeMethod::rkc2) {
+    place_stabilized();
+  } else {
+    place_adi();
+  }
   is_setting_up_ = false;
 }
 
@@ -467,7 +471,8 @@ void VolumeEngine::place_states() {
   }
   // In a stage of Rosenbrock's method the values that move are done with before the solution is
   // known, and a voxel's change by transport before its reduced right-hand side is.
-  const std::int64_t vectors = is_stabilized() ? 4 : 2;
+  const bool apart = is_stabilized() || wants_adi();
+  const std::int64_t vectors = apart ? 4 : 2;
   mobile_values_ = FreshPages(idx((vectors * m + m * m) * b.stride));
   double* next = mobile_values_.data();
   auto take = [&] {
@@ -477,8 +482,8 @@ void VolumeEngine::place_states() {
   };
   b.moving = take();
   b.carried = take();
-  b.reduced = is_stabilized() ? take() : b.carried;
-  b.free = is_stabilized() ? take() : b.moving;
+  b.reduced = apart ? take() : b.carried;
+  b.free = apart ? take() : b.moving;
   b.schur = next;
 }
 

@@ -53,19 +53,23 @@ void VolumeEngine::place_stabilized() {
   }
   jacobian_registers_.assign(program_.jacobian_registers().begin(),
                              program_.jacobian_registers().end());
+  total_volume_ = 0.0;
+  for (std::int64_t k = 0; k < block_.num_voxels; ++k)
+    if (inside_[idx(k)] != 0) total_volume_ += block_.volume[has_even_volumes_ ? 0 : k];
   mobile_of_.assign(idx(block_.num_states), -1);
   for (int j = 0; j < block_.num_mobile; ++j) mobile_of_[idx(mobile_[idx(j)])] = j;
   num_bounds_ =
       static_cast<std::int64_t>(jacobian_rows_.size()) + block_.num_states + block_.num_mobile;
-  bound_sums_ = AlignedBuffer(idx(static_cast<std::int64_t>(pieces_.size()) *
-                                  sum_stride(std::max<std::int64_t>(num_bounds_, 8))));
+  bound_sums_ =
+      AlignedBuffer(idx(static_cast<std::int64_t>(pieces_.size()) *
+                        sum_stride(std::max<std::int64_t>(num_bounds_, block_.num_exchanges))));
 }
 
 /// As `add_up`, with the largest instead of the sum; not finite where one is not.
 template <class Work>
 void VolumeEngine::find_largest(Member& self, std::int64_t count, double* largest,
                                 const Work& work) {
-  const std::int64_t stride = sum_stride(std::max<std::int64_t>(num_bounds_, 8));
+  const std::int64_t stride = sum_stride(std::max<std::int64_t>(num_bounds_, block_.num_exchanges));
   each_piece(self, [&](const VolumePiece& piece, std::int64_t p) {
     double* own = bound_sums_.data() + p * stride;
     std::fill_n(own, count, 0.0);
@@ -81,7 +85,8 @@ void VolumeEngine::find_largest(Member& self, std::int64_t count, double* larges
   self.team.wait();
 }
 
-/// Goes to values of all states and a time within the step: C/eps, what stands outside.
+/// Goes to values of all states and a time within the step: C/eps, what stands outside, rates and
+/// feeds that follow states.
 void VolumeEngine::place_values(Member& self, double* values, double time) {
   VolumeBlock& b = self.block;
   for (std::int64_t e = 0; e < num_entries_; ++e) {
@@ -100,6 +105,7 @@ void VolumeEngine::place_values(Member& self, double* values, double time) {
     KROGH_DISPATCH(volume_moving)(integrate::ros34pw2(), b, piece, 0);
   });
   self.team.wait();
+  follow(self, 0);
   b.y = y;
 }
 
@@ -136,7 +142,7 @@ void VolumeEngine::measure_transport(Member& self) {
   self.largest_rates.assign(plasma.exchange.size(), 0.0);
   self.total_rates.assign(plasma.exchange.size(), 0.0);
   self.returned_rates.assign(plasma.exchange.size(), 0.0);
-  if (!is_two_way_) return;
+  if (!is_two_way_ && b.num_feeds == 0) return;
   auto place = [&](double value) {
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
       const std::int64_t first = piece.first_row * b.shape[0], end = piece.end_row * b.shape[0];
@@ -174,8 +180,15 @@ void VolumeEngine::measure_transport(Member& self) {
 /// h F at the start of the step, with an upper bound of the Jacobian's spectral radius there.
 double VolumeEngine::begin_stabilized(Member& self) {
   VolumeBlock& b = self.block;
-  measure_transport(self);
   if (self.plasma) self.plasma->place(self.plasma->y());
+  place_values(self, b.y, b.time);  // rates that follow states are measured at these
+  std::vector<double> of_factors(idx(b.num_exchanges));
+  if (b.has_factors)
+    find_largest(self, b.num_exchanges, of_factors.data(),
+                 [&](const VolumePiece& piece, double* own) {
+                   KROGH_DISPATCH(volume_factor_entries)(b, piece, own);
+                 });
+  measure_transport(self);
   place_values(self, b.y, b.time);
   add_up(self, entering_sums_, num_entries_, self.entering.data(),
          [&](const VolumePiece& piece, double* own) {
@@ -205,21 +218,30 @@ double VolumeEngine::begin_stabilized(Member& self) {
     matrix[idx(jacobian_rows_[e]) * size + idx(jacobian_columns_[e])] += largest[e];
   for (int j = 0; j < b.num_mobile; ++j)
     matrix[idx(b.mobile[j]) * (size + 1)] += largest[entries + n + idx(j)];
+  std::vector<double> beside(size * size, 0.0);  // couplings that do not stand in `largest`
+  for (std::int64_t e = 0; e < b.num_exchanges && b.has_factors; ++e)
+    if (b.factor_of[e] >= 0)
+      beside[idx(mobile_[idx(b.exchange_mobile[e])]) * size + idx(b.followed[b.factor_of[e]])] +=
+          of_factors[idx(e)];
   if (self.plasma) {
     take(self);
     self.plasma->begin_stabilized(b.time, b.step, self.taken.data(), matrix.data(), size, n);
     const VolumePlasmaProblem& plasma = problem_.plasma;
-    for (std::size_t k = 0; k < plasma.exchange.size() && is_two_way_; ++k) {
+    for (std::size_t k = 0; k < plasma.exchange.size(); ++k) {
       const std::int32_t e = plasma.exchange[k].exchange;
       const std::size_t state = n + idx(plasma.exchange[k].state);
       const std::size_t moving = idx(mobile_[idx(b.exchange_mobile[e])]);
       const double brought = self.largest_rates[k] * plasma.outside_factor[k];
       const double taken = self.total_rates[k] * plasma.uptake_factor[k];
-      matrix[moving * size + state] += brought;
-      matrix[state * size + moving] += self.returned_rates[k] * plasma.uptake_factor[k];
-      matrix[state * size + state] += taken * plasma.outside_factor[k];
+      beside[moving * size + state] += brought;
+      beside[state * size + moving] += self.returned_rates[k] * plasma.uptake_factor[k];
+      beside[state * size + state] += taken * plasma.outside_factor[k];
     }
+    for (const VolumePlasmaFeed& feed : plasma.feeds)
+      beside[(n + idx(feed.state)) * size + idx(feed.tissue_state)] +=
+          std::abs(feed.factor) * total_volume_;
   }
+  for (std::size_t k = 0; k < matrix.size(); ++k) matrix[k] += beside[k];
   const double bound = collatz_bound(matrix, self.weights);
   if (!std::isfinite(bound)) return bound;
   // With the weights that were found, voxel by voxel.
@@ -227,8 +249,9 @@ double VolumeEngine::begin_stabilized(Member& self) {
   double closer = 0.0;
   for (std::size_t i = 0; i < size; ++i) {
     double total = i < n ? largest[entries + i] : 0.0;
-    for (std::size_t j = i < n ? n : 0; j < size; ++j)
-      total += matrix[i * size + j] * self.weights[j] / self.weights[i];
+    const std::vector<double>& rest = i < n ? beside : matrix;
+    for (std::size_t j = 0; j < size; ++j)
+      total += rest[i * size + j] * self.weights[j] / self.weights[i];
     closer = std::max(closer, total);
   }
   return std::min(bound, closer);
@@ -304,7 +327,8 @@ VolumeEngine::Attempt VolumeEngine::attempt_stabilized(Member& self) {
 
 /// Amount that enters per time at the values that stand there, by entry of the ledger.
 double VolumeEngine::entered_by(const Member& self, std::size_t entry) const {
-  return self.entering[entry];
+  const std::size_t ways = self.entering.size();
+  return entry < ways ? self.entering[entry] : self.fed[entry - ways];
 }
 
 }  // namespace krogh::simulate

@@ -32,6 +32,10 @@ struct VolumeJacobian {
   /** The largest change by transport, by mobile state. */                                        \
   void volume_largest_change(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,      \
                              double* largest);                                                    \
+  /** The largest derivative of what an exchange brings by the state that its rate follows,       \
+      (exchanges). */                                                                             \
+  void volume_factor_entries(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,      \
+                             double* largest);                                                    \
   /** h F at the start of the step, to the first stage's place; the largest absolute value of     \
       each entry of the Jacobian, (entries), and of the weighted sums of each row, (states), and  \
       of the transport's, (mobile), all in units of C/eps of mobile states. */                    \

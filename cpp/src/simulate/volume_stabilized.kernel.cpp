@@ -215,6 +215,24 @@ void volume_largest_change(const VolumeBlock& b, const VolumePiece& p, double* l
   }
 }
 
+void volume_factor_entries(const VolumeBlock& b, const VolumePiece& p, double* largest) {
+  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    if (b.factor_of[e] < 0) continue;
+    const int j = b.exchange_mobile[e];
+    const double* rate = b.rest_exchange[0] + e * b.stride;
+    const double* out = b.rest_exchange[b.has_two_rates ? 1 : 0] + e * b.stride;
+    const double* x = b.moving + j * b.stride;
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
+    for (long k = first; k < end; ++k) {
+      if (!(b.volume[k] > 0.0)) continue;
+      const double found =
+          __builtin_fabs(fma_(rate[k], b.outside[e], -(out[k] * x[k]))) * inverse[k] / b.volume[k];
+      largest[e] = found > largest[e] ? found : largest[e];
+    }
+  }
+}
+
 void volume_stabilized_begin(VolumeBlock& b, const VolumePiece& p, const VolumeJacobian& jacobian,
                              double* largest) {
   KROGH_BY_WIDTH(begin, b, p, jacobian, largest)

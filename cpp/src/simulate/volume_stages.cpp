@@ -48,6 +48,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
     const std::size_t state = idx(b.mobile[j]);
     self.unit[idx(j)] = atol_[state] + b.rtol * self.scale[state];
   }
+  b.diagonal = takes_adi(used) ? diagonal_.data() : nullptr;
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
@@ -89,14 +90,20 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
 bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   VolumeBlock& b = self.block;
   const integrate::RosenbrockTableau& tableau = integrate::ros34pw2();
+  if (stage == 0 && b.diagonal != nullptr && !try_adi(self, failure)) return false;
   for (SystemMemory& system : systems_) {
-    if (stage > 0 || system.multigrid->factor(self.team, self.number)) continue;
+    if (stage > 0 || b.diagonal != nullptr) break;
+    if (system.multigrid->factor(self.team, self.number)) continue;
     failure = Attempt::not_solved;
     return false;
   }
   if (stage == 0 && is_two_way_ && b.has_factors) sum_rates(self);
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
-  if (!solve_linear(self, system_views_, failure)) return false;
+  if (b.diagonal != nullptr) {
+    if (stage > 0 && !solve_adi(self, b.free, failure)) return false;
+  } else if (!solve_linear(self, system_views_, failure)) {
+    return false;
+  }
   if (is_two_way_) {
     std::vector<double> let_out(idx(b.num_exchanges));
     add_up(self, extract_sums_, b.num_exchanges, let_out.data(),

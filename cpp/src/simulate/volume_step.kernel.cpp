@@ -1,6 +1,7 @@
 // Passes of a Rosenbrock-W step over pieces of the voxels: kinetics by tape, elimination, error.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "simulate/volume_convection.kernel.hpp"
+#include "simulate/volume_adi.kernel.hpp"
 #include "simulate/volume_lanes.kernel.hpp"
 #include "simulate/volume_transport.kernel.hpp"
 
@@ -178,6 +179,16 @@ void sizes(VolumeBlock& b, const VolumePiece& p, double* sums) {
   });
 }
 
+void assemble_system(const VolumeBlock& b, const VolumePiece& p) {
+  if (b.diagonal != nullptr) {
+    assemble_diagonal(b, p);
+    assemble_natural(b, p);
+  } else {
+    assemble_operator(b, p);
+    assemble_right(b, p);
+  }
+}
+
 template <int L>
 void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p) {
   const double inverse_step = 1.0 / (b.step * tableau.gamma);
@@ -200,8 +211,7 @@ void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
       for (int l = 0; l < L; ++l) factors[static_cast<long>(f) * L + l] = from[l];
     }
   });
-  assemble_operator(b, p);
-  assemble_right(b, p);
+  assemble_system(b, p);
 }
 
 template <int L>
@@ -225,7 +235,11 @@ void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
     b.stage->run(b.file);
     store_reduced<L>(b, lanes, s);
   });
-  assemble_right(b, p);
+  if (b.diagonal != nullptr) {
+    assemble_natural(b, p);
+  } else {
+    assemble_right(b, p);
+  }
 }
 
 /// Running sums and extremes of eight voxels side by side.
@@ -347,7 +361,7 @@ void volume_stage(const RosenbrockTableau& tableau, VolumeBlock& b, const Volume
 }
 
 void volume_extract(const VolumeBlock& b, const VolumePiece& p, double* target, double* sums) {
-  extract(b, p, target);
+  if (b.diagonal == nullptr) extract(b, p, target);
   add_exchanged(b, p, target, sums);
 }
 
@@ -359,6 +373,17 @@ void volume_residual(const VolumeBlock& b, const VolumePiece& p, bool with_opera
 void volume_supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
   supply(b, p, outside);
 }
+
+void volume_supply_natural(const VolumeBlock& b, const VolumePiece& p, const double* outside,
+                           double* target) {
+  supply_natural(b, p, outside, target);
+}
+
+void volume_defect(const VolumeBlock& b, const VolumePiece& p, double* sums) {
+  add_defect(b, p, sums);
+}
+
+void volume_assemble(const VolumeBlock& b, const VolumePiece& p) { assemble_system(b, p); }
 
 void volume_couple(const VolumeBlock& b, const VolumePiece& p, int number) { couple(b, p, number); }
 

@@ -321,7 +321,7 @@ def simulate_volume(
         problem.carried = blood
     require_span(problem, begin, float(grid_times[-1]))
     problem.feeds = feeds_of(problem, feed)
-    _require_method(problem, method, verify)
+    _require_vessels(problem)
     problem.fractions = fractions_of(problem, radiation, begin, float(grid_times[-1]))
     outputs, recorded = recorded_of(own, record)
     asked = save_of(save)
@@ -430,19 +430,13 @@ def _single(value: Any) -> Any:
     return float(value[0]) if getattr(value, "ndim", 0) == 1 else value
 
 
-def _require_method(problem: VolumeProblem, method: str, verify: bool) -> None:
-    """Raise SpecError KG-164 for what RKC2 cannot follow, or a flow of other vessels."""
+def _require_vessels(problem: VolumeProblem) -> None:
+    """Raise SpecError KG-164 for a flow that left vessels which follow a factor."""
     follows = any(m.transport.vessel_factor is not None for m in problem.mobiles)
     if follows and problem.fluid is not None:
         raise SpecError(
             "KG-164: the fluid of flow=... left all vessels, and does not change with the part of"
             " them that works; leave flow out, or vessel_factor out of the Transport components."
-        )
-    if (verify or method == "rkc2") and (follows or problem.feeds):
-        what = "vessel factors" if follows else "what the plasma hears of the tumour"
-        raise SpecError(
-            f"KG-164: rkc2 cannot follow {what}; leave verify and method out, and compare runs at"
-            " two tolerances."
         )
 
 

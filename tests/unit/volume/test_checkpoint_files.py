@@ -332,3 +332,11 @@ def test_200_kills_while_checkpoints_are_written(tmp_path):
     assert process.returncode == 0
     assert written >= 100  # checkpoints came into being between the kills
     assert torn >= 3  # and some of the kills came while one was being written
+
+
+def test_the_fuzz_target_finds_nothing_in_a_short_loop(source_tree):
+    path = source_tree / "tests" / "fuzz" / "fuzz_checkpoint.py"
+    command = [sys.executable, str(path), "--random", "--runs", "1500", "--seed", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1500 random executions")

@@ -145,6 +145,11 @@ struct VolumeProblem {
 /// How steps are made.
 enum class VolumeMethod : std::uint8_t { ros34pw2, rkc2 };
 
+/// How the linear systems of ROS34PW2 are solved: by multigrid; by directions in turn where the
+/// step is short enough for it and nothing else stands in the way, else by multigrid; or as is
+/// faster, which is by multigrid.
+enum class VolumeLinear : std::uint8_t { automatic, multigrid, adi };
+
 struct VolumeOptions {
   double rtol = 1e-3;
   std::vector<double> atol;   ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
@@ -158,6 +163,7 @@ struct VolumeOptions {
   std::vector<double> plasma_atol;          ///< as atol, for the states of the plasma
   std::vector<std::int32_t> plasma_signed;  ///< as signed_states, for those of the plasma
   VolumeMethod method = VolumeMethod::ros34pw2;
+  VolumeLinear linear = VolumeLinear::automatic;
 };
 
 /// Counters of a run.
@@ -168,6 +174,8 @@ struct VolumeStats {
       0;  ///< per stage one for each set of states that depend on each other
   std::int64_t linear_iterations = 0;  ///< multigrid cycles of all solves
   std::int32_t most_iterations = 0;    ///< of one solve
+  std::int64_t adi_steps = 0;          ///< solved by directions in turn
+  std::int64_t adi_refused = 0;        ///< left to the multigrid as too much was left
   std::int64_t evaluations = 0;        ///< right-hand sides of RKC2 in all voxels
   std::int64_t most_stages = 0;        ///< of one step of RKC2
 };
