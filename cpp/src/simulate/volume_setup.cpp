@@ -539,6 +539,8 @@ void VolumeEngine::place_followed() {
   b.exchange_out_now = b.own_exchange_now[ways - 1];
   b.loss = b.own_loss;
   b.has_loss = true;
+  // Beside a flow the local blocks keep the part at rest: less implicit, of the same order.
+  if (!b.has_flow) b.row_loss = b.own_loss;
 }
 
 void VolumeEngine::place_plasma() {

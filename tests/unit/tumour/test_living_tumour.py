@@ -27,7 +27,9 @@ def tumour():
 
 @pytest.fixture(scope="module")
 def irradiated(tumour):
-    return tumour.respond(radiation=FRACTIONS, until="20 d", times="0..20 d by 2 d", progress=False)
+    return tumour.respond(
+        radiation=FRACTIONS, until="20 d", times="0..20 d by 2 d", progress=False, num_threads=1
+    )
 
 
 def test_radiation_kills_near_vessels_and_the_hypoxic_survive(tumour, irradiated):
@@ -59,7 +61,13 @@ def test_it_shrinks_is_oxygenated_and_grows_back(irradiated):
 
 
 def test_a_drug_kills_where_it_is_and_receptors_go_with_the_cells(tumour):
-    options = {"until": "8 d", "times": "0..8 d by 4 d", "progress": False, "rtol": 1e-2}
+    options = {
+        "until": "8 d",
+        "times": "0..8 d by 4 d",
+        "progress": False,
+        "rtol": 1e-2,
+        "num_threads": 1,
+    }
     drugged = tumour.respond("T-DM1", "10 mg/kg", **options)
     left = tumour.respond(**options)
     assert drugged.mean("viable").values[-1] < 0.8 * left.mean("viable").values[-1]
@@ -74,7 +82,7 @@ def test_a_drug_kills_where_it_is_and_receptors_go_with_the_cells(tumour):
 
 def test_vessels_may_stay(tumour):
     living = Living(vessel_formation=None, vessel_regression=None, wall="500 um/s")
-    result = tumour.respond(living=living, until="2 d", times="2 d", progress=False)
+    result = tumour.respond(living=living, until="2 d", times="2 d", progress=False, num_threads=1)
     assert "vessels" not in result
     assert result.problem.tissue.model.transports["pO2"].vessel_factor is None
 
@@ -86,7 +94,7 @@ def test_known_surface_stands_for_vessels():
         "HER2 3+", size="100 um", spacing="25 um", vessel_density="300 mm/mm^3", seed=1
     )
     surface = replace(made, network=None, surface=np.full((4, 4, 4), 0.01))
-    result = surface.respond(until="1 d", times="1 d", progress=False)
+    result = surface.respond(until="1 d", times="1 d", progress=False, num_threads=1)
     assert np.ptp(result["pO2"].values[-1]) < 1e-6
 
 
