@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from krogh.cli import app
+from krogh.cli.interrupt import kept_interrupts
 from typer.testing import CliRunner
 
 ENVIRONMENT = {
@@ -294,3 +295,18 @@ def test_ctrl_c_keeps_whole_files_and_says_so(tmp_path: Path) -> None:
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".krogh-")]
     for path in tmp_path.glob("*.csv"):
         assert path.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_ctrl_c_within_a_finalizer_is_not_lost() -> None:
+    class Fragile:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    def run() -> None:
+        with kept_interrupts():
+            Fragile()
+            for _ in range(1000):
+                time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()

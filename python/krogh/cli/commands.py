@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from krogh.cli.interrupt import forget_interrupt
+from krogh.cli.interrupt import forget_interrupt, kept_interrupts
 from krogh.errors import Error
 
 __all__ = ["app", "main"]
@@ -47,7 +47,8 @@ def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     @functools.wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with kept_interrupts():
+                command(*args, **kwargs)
         except KeyboardInterrupt:
             forget_interrupt()
             _complain("stopped")

@@ -1,11 +1,17 @@
-"""The exit code after Ctrl-C.
+"""Ctrl-C: that it is not lost, and the exit code after it.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
 
 from __future__ import annotations
 
-__all__ = ["forget_interrupt"]
+import _thread
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["forget_interrupt", "kept_interrupts"]
 
 
 def forget_interrupt() -> None:
@@ -17,3 +23,25 @@ def forget_interrupt() -> None:
     that ends well clears the note.
     """
     exec("")
+
+
+@contextmanager
+def kept_interrupts() -> Iterator[None]:
+    """Raise a Ctrl-C again that struck where exceptions are only reported.
+
+    Within a finalizer or the callback of a weak reference Python prints a KeyboardInterrupt and
+    goes on, and the run would not stop.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            _thread.interrupt_main()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
