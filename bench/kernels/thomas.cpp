@@ -1,4 +1,4 @@
-// Implicit diffusion by directions in turn with tiled vector Thomas sweeps: the code to compare with.
+// Implicit diffusion by directions in turn with tiled vector Thomas sweeps, to compare with.
 // SPDX-License-Identifier: BSD-3-Clause
 //
 //   krogh_thomas CELLS SHARE DECAY STEPS REPEATS FILE
@@ -63,8 +63,7 @@ void sweep_side_by_side(const Lines& a, double share, double scale, int n, doubl
     double* here = u + i * step;
     const double* before = here - step;
 #pragma omp simd
-    for (int l = 0; l < width; ++l)
-      here[l] = (scale * here[l] + share * before[l]) * a.inverse[i];
+    for (int l = 0; l < width; ++l) here[l] = (scale * here[l] + share * before[l]) * a.inverse[i];
   }
   for (int i = n - 2; i >= 0; --i) {
     double* here = u + i * step;
@@ -95,8 +94,7 @@ int main(int argc, char** argv) {
     const auto begin = std::chrono::steady_clock::now();
     for (int s = 0; s < steps; ++s) {
       sweep_x(a, share, n, u.data(), buffer.data());
-      for (int z = 0; z < n; ++z)
-        sweep_side_by_side(a, share, 1.0, n, u.data() + z * plane, n, n);
+      for (int z = 0; z < n; ++z) sweep_side_by_side(a, share, 1.0, n, u.data() + z * plane, n, n);
       for (long column = 0; column < plane; column += tile)
         sweep_side_by_side(a, share, scale, n, u.data() + column, plane,
                            static_cast<int>(std::min<long>(tile, plane - column)));

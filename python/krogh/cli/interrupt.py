@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,15 +34,23 @@ def kept_interrupts() -> Iterator[None]:
     goes on, and the run would not stop.
     """
     before = sys.unraisablehook
+    lost: list[threading.Timer] = []
 
     def hook(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _thread.interrupt_main()
-        else:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             before(unraisable)
+            return
+        again = threading.Timer(0.02, _thread.interrupt_main)  # once this hook is left
+        again.daemon = True
+        lost.append(again)
+        again.start()
 
     sys.unraisablehook = hook
     try:
         yield
+        if any(again.is_alive() for again in lost):
+            raise KeyboardInterrupt
     finally:
+        for again in lost:
+            again.cancel()
         sys.unraisablehook = before
