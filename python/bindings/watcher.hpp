@@ -11,8 +11,8 @@
 
 namespace krogh::bindings {
 
-/// Called on the calling thread between steps, with the lock released: looks at the clock, takes the
-/// lock at most every 25 ms to see signals, and every second time reports progress.
+/// Called on the calling thread between steps, with the lock released: looks at the clock, takes
+/// the lock at most every 25 ms to see signals, and every second time reports progress.
 class Watcher {
  public:
   explicit Watcher(py::object progress) : progress_(std::move(progress)) {}
