@@ -308,5 +308,9 @@ def test_ctrl_c_within_a_finalizer_is_not_lost() -> None:
             for _ in range(1000):
                 time.sleep(0.001)
 
-    with pytest.raises(KeyboardInterrupt):
-        run()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    finally:
+        signal.signal(signal.SIGINT, before)
