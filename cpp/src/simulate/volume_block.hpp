@@ -115,6 +115,10 @@ struct VolumeBlock {
   double* factors = nullptr;  ///< (blocks, factors, width)
   int num_factors = 0;
   const int* factor_rows = nullptr;  ///< (factors)
+  // Those that are the same in all voxels; every member keeps its own.
+  double* even = nullptr;  ///< (even, width)
+  int num_even = 0;
+  const int* even_rows = nullptr;  ///< (even)
 
   // The linear system: unknowns are C/eps over `unit`.
   const VolumeSystem* systems = nullptr;  ///< in the order they are solved

@@ -45,6 +45,36 @@ std::vector<int> factor_rows_of(const model::Program& program, const model::Line
   return rows;
 }
 
+/// Those of `rows` that hold the same in every voxel during a step: nothing they are made of
+/// depends on the states, on what has been added up for a voxel, or on `fields` that differ between
+/// voxels.
+std::vector<int> even_rows_of(const model::Program& program, const model::LineProgram& line,
+                              const std::vector<int>& fields, const std::vector<int>& rows) {
+  const int n = program.num_states();
+  const model::RegisterLayout& layout = program.layout();
+  std::set<std::uint32_t> varies;
+  const auto add = [&](std::int32_t first, int count) {
+    for (int i = 0; i < count; ++i) varies.insert(static_cast<std::uint32_t>(first + i));
+  };
+  add(layout.states, n);
+  add(layout.sums, n);
+  add(layout.slopes, n);
+  if (layout.time_slopes >= 0) add(layout.time_slopes, n);
+  for (const int f : fields) add(f, 1);
+  for (const auto* tape :
+       {&program.tapes().prologue, &line.prologue, &program.tapes().rhs_jacobian, &line.first})
+    for (const expr::Instruction& i : *tape) {
+      if (varies.contains(i.a) || varies.contains(i.b) || varies.contains(i.c))
+        varies.insert(i.target);
+      else
+        varies.erase(i.target);
+    }
+  std::vector<int> even;
+  for (const int r : rows)
+    if (!varies.contains(static_cast<std::uint32_t>(r))) even.push_back(r);
+  return even;
+}
+
 }  // namespace
 
 VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& problem,
@@ -166,6 +196,15 @@ void VolumeEngine::place_tapes() {
   b.program_prologue = &tapes_->native.prologue;
   b.line_prologue = &tapes_->prologue;
   factor_rows_ = factor_rows_of(program_, line);
+  std::vector<int> fields;
+  for (const std::int32_t f : problem_.field_parameters)
+    fields.push_back(program_.layout().parameters + f);
+  even_rows_ = even_rows_of(program_, line, fields, factor_rows_);
+  std::erase_if(factor_rows_, [&](int r) {
+    return std::find(even_rows_.begin(), even_rows_.end(), r) != even_rows_.end();
+  });
+  b.num_even = static_cast<int>(even_rows_.size());
+  b.even_rows = even_rows_.data();
   b.num_factors = static_cast<int>(factor_rows_.size());
   b.factor_rows = factor_rows_.data();
 }

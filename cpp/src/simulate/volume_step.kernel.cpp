@@ -93,6 +93,11 @@ void expand(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
     KROGH_SIMD
     for (int l = 0; l < L; ++l) to[l] = factors[static_cast<long>(f) * L + l];
   }
+  for (int f = 0; f < b.num_even; ++f) {
+    double* to = row<L>(b, b.even_rows[f]);
+    KROGH_SIMD
+    for (int l = 0; l < L; ++l) to[l] = b.even[static_cast<long>(f) * L + l];
+  }
   b.expand[0]->run(b.file);
   alignas(64) double volume[static_cast<unsigned>(L)];
   load<L>(b.volume, lanes, volume);
@@ -209,6 +214,11 @@ void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
       const double* from = row<L>(b, b.factor_rows[f]);
       KROGH_SIMD
       for (int l = 0; l < L; ++l) factors[static_cast<long>(f) * L + l] = from[l];
+    }
+    for (int f = 0; f < b.num_even; ++f) {
+      const double* from = row<L>(b, b.even_rows[f]);
+      KROGH_SIMD
+      for (int l = 0; l < L; ++l) b.even[static_cast<long>(f) * L + l] = from[l];
     }
   });
   assemble_system(b, p);
