@@ -8,7 +8,6 @@
 namespace krogh::simulate {
 namespace {
 
-std::size_t idx(std::int64_t i) { return static_cast<std::size_t>(i); }
 constexpr std::int64_t sum_stride = 8;
 
 /// Residual by recursion at which the true one is looked at, over the one that is wanted.
