@@ -52,8 +52,12 @@ def surface() -> list[str]:
 
 
 def methods(kind: type) -> Iterator[str]:
-    """Yield the public methods and properties that a class itself defines."""
-    for name, value in vars(kind).items():
+    """Yield the public methods and properties of a class: its own, and those it has from krogh."""
+    found: dict[str, object] = {}
+    for base in reversed(kind.__mro__):
+        if base is kind or base.__module__.startswith("krogh."):
+            found |= vars(base)
+    for name, value in found.items():
         if name.startswith("_"):
             continue
         if isinstance(value, (classmethod, staticmethod)):

@@ -14,18 +14,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from krogh.cli.demo import Shown, Stopped
-from krogh.cli.screen import level_number
+from krogh.cli.demo_levels import levels_beside, print_balance
 from krogh.demo.tdm1 import RATIOS, TDM1Answer, TDM1Interrupted, answer_tdm1, label
 from krogh.demo.tdm1_pictures import draw_decision, draw_gradients, draw_sections
 from krogh.dose.plan import Plan
 from krogh.study.comparator import sentence
-from krogh.study.levels import LEVEL_NAMES, Row
+from krogh.study.levels import Row
 
 __all__ = ["shown"]
 
 _SHOWN: Final = ("Cmax:", "depth:")
 """Keys of the rows about the added antibody that are on the screen; the CSV file has all."""
-_ROUND_OFF: Final = 1e-10
 
 
 def shown(tumours: int, seed: int, report: Callable[[str, float], Any]) -> Shown:
@@ -63,30 +62,9 @@ def _print(answer: TDM1Answer, console: Console) -> None:
         "Computed around one vessel, 24 h after the dose, at these mg T-DM1 : mg trastuzumab:",
         highlight=False,
     )
-    table = Table(header_style="bold")
-    table.add_column("level", no_wrap=True)
-    table.add_column("measure")
-    for ratio in RATIOS:
-        table.add_column(label(ratio), justify="right", no_wrap=True)
-    before = 0
-    for row, by in answer.rows():
-        if len(by) < len(RATIOS) and not row.key.startswith(_SHOWN):
-            continue
-        if row.level != before and before:
-            table.add_section()
-        level = f"{row.level} {LEVEL_NAMES[row.level]}" if row.level != before else ""
-        before = row.level
-        unit = f" ({row.unit})" if row.unit not in ("", "1") else ""
-        what = f"[bold]target:[/bold] {escape(row.key.removeprefix('target:'))}"
-        table.add_row(
-            level,
-            what if row.target else escape(f"{row.measure}{unit}"),
-            *(_cell(by.get(ratio)) for ratio in RATIOS),
-        )
-    console.print(table)
-    balance = max(result.balance_error for result in answer.results.values())
-    closes = "to round-off" if balance < _ROUND_OFF else f"to {balance:.0e} of what entered"
-    console.print(f"What entered the tissue is in it, {closes}.", highlight=False)
+    rows = [(r, by) for r, by in answer.rows() if len(by) == len(RATIOS) or _is_shown(r)]
+    console.print(levels_beside(rows, {ratio: label(ratio) for ratio in RATIOS}, no_wrap=True))
+    print_balance(answer.results.values(), console)
     comparison = sentence(answer.results[RATIOS[0]])
     console.print(escape(f"At {label(RATIOS[0])}: {comparison}."), highlight=False)
     for ratio in (RATIOS[0], RATIOS[-1]):
@@ -124,10 +102,5 @@ def _percent(share: float) -> str:
     return f"{100.0 * share:.1f} %" if np.isfinite(share) else "-"
 
 
-def _cell(row: Row | None) -> str:
-    if row is None:
-        return "-"
-    if row.target:
-        return f"{row.value:.0f} {row.unit} {row.reached_text}"
-    sign = "> " if row.at_least is not None and row.at_least[0] else ""
-    return f"{sign}{level_number(row.value)}"
+def _is_shown(row: Row) -> bool:
+    return row.key.startswith(_SHOWN)

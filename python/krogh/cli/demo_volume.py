@@ -11,15 +11,14 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from krogh.cli.demo import Shown
-from krogh.cli.screen import level_number
+from krogh.cli.demo_levels import levels_beside, print_balance
 from krogh.demo.tdm1 import DOSE
 from krogh.demo.volume import RATIO, VolumeAnswer, answer_volume
 from krogh.demo.volume_pictures import draw_coverage, draw_distance, draw_slices, draw_vessels
 from krogh.study.comparator import sentence
-from krogh.study.levels import LEVEL_NAMES, Row
+from krogh.study.levels import Row
 
 __all__ = ["shown"]
 
@@ -57,35 +56,17 @@ def _print(answer: VolumeAnswer, console: Console) -> None:
         f" than {np.quantile(away, 0.9):.0f} um.",
         highlight=False,
     )
-    table = Table(header_style="bold")
-    table.add_column("level", no_wrap=True)
-    table.add_column(f"measure, 24 h after T-DM1 {DOSE} mg/kg")
-    for label in answer.results:
-        more = f" 1:{RATIO}" if "+" in label else " alone"
-        table.add_column(f"{label}{more}", justify="right")
-    before = 0
-    for row, by in answer.rows():
-        if row.key.startswith(_HIDDEN) and not row.key.startswith("mean occupancy"):
-            continue
-        if row.level != before and before:
-            table.add_section()
-        level = f"{row.level} {LEVEL_NAMES[row.level]}" if row.level != before else ""
-        before = row.level
-        unit = f" ({row.unit})" if row.unit not in ("", "1") else ""
-        what = f"[bold]target:[/bold] {escape(row.key.removeprefix('target:'))}"
-        table.add_row(
-            level,
-            what if row.target else escape(f"{row.measure}{unit}"),
-            *(_cell(by.get(label)) for label in answer.results),
-        )
-    console.print(table)
+    headers = {
+        label: f"{label}{f' 1:{RATIO}' if '+' in label else ' alone'}" for label in answer.results
+    }
+    measure = f"measure, 24 h after T-DM1 {DOSE} mg/kg"
+    rows = [(row, by) for row, by in answer.rows() if _is_shown(row)]
+    console.print(levels_beside(rows, headers, measure=measure))
+    print_balance(answer.results.values(), console)
     _print_sentences(answer, console)
 
 
 def _print_sentences(answer: VolumeAnswer, console: Console) -> None:
-    balance = max(result.balance_error for result in answer.results.values())
-    closes = "to round-off" if balance < 1e-10 else f"to {balance:.0e} of what entered"
-    console.print(f"What entered the tissue is in it, {closes}.", highlight=False)
     for label, result in answer.results.items():
         reached = result.value(_COVERED)
         even = answer.lines[label].value(_COVERED)
@@ -100,10 +81,5 @@ def _print_sentences(answer: VolumeAnswer, console: Console) -> None:
     console.print(escape(f"Without gradients: {sentence(first)}."), highlight=False)
 
 
-def _cell(row: Row | None) -> str:
-    if row is None:
-        return "-"
-    if row.target:
-        return f"{row.value:.0f} {row.unit} {row.reached_text}"
-    sign = "> " if row.at_least is not None and row.at_least[0] else ""
-    return f"{sign}{level_number(row.value)}"
+def _is_shown(row: Row) -> bool:
+    return row.key.startswith("mean occupancy") or not row.key.startswith(_HIDDEN)

@@ -5,7 +5,6 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,14 +16,8 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError, did_you_mean
 from krogh.labeled import LabeledArray
 from krogh.provenance import Provenance
-from krogh.study.levels import (
-    Row,
-    TargetOutcome,
-    level_rows,
-    levels_table,
-    table_text,
-    time_position,
-)
+from krogh.study.level_table import FourLevels
+from krogh.study.levels import TargetOutcome
 from krogh.table import ResultTable, require_extra
 
 if TYPE_CHECKING:
@@ -62,7 +55,7 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StudyResult:
+class StudyResult(FourLevels):
     """What `Study.run` found, along one line or several.
 
     ``result["occupancy_HER2"]`` is a `LabeledArray` with the axes ("line", "time", "cell");
@@ -139,12 +132,6 @@ class StudyResult:
     def names(self) -> tuple[str, ...]:
         """Names of the tissue outputs."""
         return tuple(self.tissue)
-
-    @property
-    def target_labels(self) -> tuple[str, ...]:
-        """Labels of the targets whose occupancy the model has."""
-        prefix = "occupancy_"
-        return tuple(n.removeprefix(prefix) for n in self.tissue if n.startswith(prefix))
 
     def __getitem__(self, output: str) -> LabeledArray:
         for group in (self.tissue, self.plasma):
@@ -245,48 +232,6 @@ class StudyResult:
             comparator=None if other is None else other.sel(line=k),
             _cache={},
         )
-
-    # --- the table --------------------------------------------------------------------------------
-
-    def rows(self, at: Any = None) -> tuple[Row, ...]:
-        """Return the rows of the four-level table at a recorded time, by default the last."""
-        key = f"rows {time_position(self, at)}"
-        if key not in self._cache:
-            self._cache[key] = level_rows(self, at)
-        found: tuple[Row, ...] = self._cache[key]
-        return found
-
-    def table(self, at: Any = None) -> ResultTable:
-        """Return the four-level table as numbers; column ``key`` is what `value` takes."""
-        return levels_table(self.rows(at), self.num_lines)
-
-    def value(self, key: str, at: Any = None) -> float:
-        """Return the number in the row with this key: ``result.value("depth:TDM1")``.
-
-        Raises
-        ------
-        SpecError
-            KG-118 for an unknown key.
-        """
-        rows = {row.key: row for row in self.rows(at)}
-        if key not in rows:
-            raise SpecError(
-                f"KG-118: the table has no row {key!r}.{did_you_mean(key, rows)}"
-                f"  Rows: {', '.join(rows)}."
-            )
-        return rows[key].value
-
-    def differences(self) -> ResultTable:
-        """Return this result beside its well-mixed comparator: shares of cells and means.
-
-        Raises
-        ------
-        SpecError
-            KG-118 where the comparator was not run.
-        """
-        from krogh.study.comparator import differences
-
-        return differences(self)
 
     # --- pictures and files -----------------------------------------------------------------------
 
@@ -402,27 +347,3 @@ class StudyResult:
         if len(self.failures) > 5:
             lines.append(f"... and {len(self.failures) - 5:,} more in .failures")
         return lines
-
-    def __str__(self) -> str:
-        return "\n".join([self._headline(), table_text(self.rows()), *self._trust_lines()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        lines = "<br>".join(html.escape(line) for line in self._trust_lines())
-        head = "".join(f"<th>{h}</th>" for h in ("level", "measure", "value", "target", "reached"))
-        body, before = [], 0
-        for row in self.rows():
-            level = f"{row.level} {_LEVELS[row.level]}" if row.level != before else ""
-            before = row.level
-            cells = (level, row.measure, row.text, row.target or "-", row.reached_text)
-            body.append("".join(f"<td>{html.escape(c)}</td>" for c in cells))
-        rows = "".join(f"<tr>{cells}</tr>" for cells in body)
-        return (
-            f"<div><strong>{html.escape(self._headline())}</strong>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"{lines}<br><small>{html.escape(str(self.provenance))}</small></div>"
-        )
-
-
-_LEVELS = {1: "systemic", 2: "tissue", 3: "engagement", 4: "effect"}

@@ -5,7 +5,6 @@ SPDX-License-Identifier: BSD-3-Clause
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,16 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from krogh.errors import SpecError, did_you_mean
-from krogh.study.levels import (
-    LEVEL_NAMES,
-    Row,
-    TargetOutcome,
-    level_rows,
-    levels_table,
-    table_text,
-    time_position,
-)
+from krogh.study.level_table import FourLevels
+from krogh.study.levels import TargetOutcome
 from krogh.study.result import DrugName, Mark
 from krogh.table import ResultTable
 from krogh.units import factor
@@ -41,7 +32,7 @@ __all__ = ["TumourResult"]
 Floats = NDArray[np.float64]
 
 
-class TumourResult(VolumeResult):
+class TumourResult(FourLevels, VolumeResult):
     """What `Study.run` found in a tumour in 3-D: a `VolumeResult` with the four-level table.
 
     Attributes
@@ -80,7 +71,7 @@ class TumourResult(VolumeResult):
     comparator: TumourResult | None
     more_notes: tuple[str, ...]
     plasma_curves: tuple[Floats, Mapping[str, Floats]] | None
-    _rows: dict[int, tuple[Row, ...]]
+    _cache: dict[str, Any]
 
     @classmethod
     def of(cls, result: VolumeResult, study: Study, **facts: Any) -> TumourResult:
@@ -95,7 +86,7 @@ class TumourResult(VolumeResult):
         found.__dict__.update(result.__dict__)
         found.__dict__.update(
             {"study": study, "kind": "volume", "targets": (), "numbers": None, "comparator": None}
-            | {"more_notes": (), "plasma_curves": None, "_rows": {}}
+            | {"more_notes": (), "plasma_curves": None, "_cache": {}}
             | facts
         )
         return found
@@ -126,10 +117,9 @@ class TumourResult(VolumeResult):
         return self.outputs
 
     @property
-    def target_labels(self) -> tuple[str, ...]:
-        """Labels of the targets whose occupancy was recorded."""
-        prefix = "occupancy_"
-        return tuple(n.removeprefix(prefix) for n in self.outputs if n.startswith(prefix))
+    def num_lines(self) -> int:
+        """One: a tumour in 3-D is one of one subject."""
+        return 1
 
     @property
     def statistics(self) -> ModuleType:
@@ -221,47 +211,6 @@ class TumourResult(VolumeResult):
         width = float(self.grid.spacing.max())
         return VolumeReadings(self._cells, distance, width, names, dose_times, curves)
 
-    # --- the table --------------------------------------------------------------------------------
-
-    def rows(self, at: Any = None) -> tuple[Row, ...]:
-        """Return the rows of the four-level table at a recorded time, by default the last."""
-        k = time_position(self, at)
-        if k not in self._rows:
-            self._rows[k] = level_rows(self, at)
-        return self._rows[k]
-
-    def table(self, at: Any = None) -> ResultTable:
-        """Return the four-level table as numbers; column ``key`` is what `value` takes."""
-        return levels_table(self.rows(at), 1)
-
-    def value(self, key: str, at: Any = None) -> float:
-        """Return the number in the row with this key: ``result.value("depth:TDM1")``.
-
-        Raises
-        ------
-        SpecError
-            KG-118 for an unknown key.
-        """
-        rows = {row.key: row for row in self.rows(at)}
-        if key not in rows:
-            raise SpecError(
-                f"KG-118: the table has no row {key!r}.{did_you_mean(key, rows)}"
-                f"  Rows: {', '.join(rows)}."
-            )
-        return rows[key].value
-
-    def differences(self) -> ResultTable:
-        """Return this result beside its well-mixed comparator: shares of cells and means.
-
-        Raises
-        ------
-        SpecError
-            KG-118 where the comparator was not run.
-        """
-        from krogh.study.comparator import differences
-
-        return differences(self)
-
     # --- pictures and files -----------------------------------------------------------------------
 
     def plot(self, *, path: str | Path | None = None) -> Any:
@@ -313,24 +262,3 @@ class TumourResult(VolumeResult):
         if self.verification is not None:
             lines.append(str(self.verification))
         return [*lines, *(f"failed: {failure}" for failure in self.failures)]
-
-    def __str__(self) -> str:
-        return "\n".join([self._headline(), table_text(self.rows()), *self._trust_lines()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        lines = "<br>".join(html.escape(line) for line in self._trust_lines())
-        head = "".join(f"<th>{h}</th>" for h in ("level", "measure", "value", "target", "reached"))
-        body, before = [], 0
-        for row in self.rows():
-            level = f"{row.level} {LEVEL_NAMES[row.level]}" if row.level != before else ""
-            before = row.level
-            cells = (level, row.measure, row.text, row.target or "-", row.reached_text)
-            body.append("".join(f"<td>{html.escape(c)}</td>" for c in cells))
-        rows = "".join(f"<tr>{cells}</tr>" for cells in body)
-        return (
-            f"<div><strong>{html.escape(self._headline())}</strong>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"{lines}<br><small>{html.escape(str(self.provenance))}</small></div>"
-        )
