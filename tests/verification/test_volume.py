@@ -10,7 +10,21 @@ import pytest
 from engine import Law
 from lines import CLOSED as CLOSED_WALL
 from lines import STILL, Line, constant_input, even_faces
-from volumes import CLOSED, HOUR, N87, PERIODIC, Volume, antibody_law, box, fixed, inputs_of, n87
+from volumes import (
+    CLOSED,
+    HOUR,
+    N87,
+    PERIODIC,
+    Volume,
+    antibody_law,
+    box,
+    fixed,
+    inputs_of,
+    n87,
+    n87_with_a_hole,
+    require_same_bits,
+    scattered_tissue,
+)
 
 pytestmark = pytest.mark.verification
 
@@ -148,27 +162,14 @@ def test_order_in_time_is_three():
 
 @pytest.mark.parametrize("linear_rtol", [1e-1, 1e-2])
 def test_a_closed_system_keeps_its_mass_at_any_linear_tolerance(linear_rtol):
-    draw = np.random.default_rng(3)
-    shape = (7, 9, 12)
-    regions = np.where(draw.random(shape) < 0.35, 255, 0).astype(np.uint8)
-    start = np.zeros((4, *shape))
-    start[0], start[1] = 50.0 * draw.random(shape), 833.0 * draw.random(shape)
-    volume = Volume(
-        antibody_law(),
-        list((N87 | {"ke": 0.0}).values()),
-        (np.cumsum(1.0 + 9.0 * draw.random(13)), *box(9, 7)[:2]),
-        {"F": None},
-        diffusivity=10.0 ** draw.uniform(-1.0, 1.0, shape),
-        fraction=draw.uniform(0.1, 0.5, shape),
-        options={"regions": regions, "initial": start, "linear_rtol": linear_rtol},
-    )
+    volume, inside = scattered_tissue(1.0, None, linear_rtol=linear_rtol)
     run = volume.run([0.0, HOUR, 24.0 * HOUR])
     assert run.stats["connected_regions"] > 3
-    assert np.isnan(run.values[-1, 0][regions == 255]).all()
-    assert np.isfinite(run.values[-1, 0][regions == 0]).all()
+    assert np.isnan(run.values[-1, 0][~inside]).all()
+    assert np.isfinite(run.values[-1, 0][inside]).all()
     total = run.contents[:, 0] + run.contents[:, 2]
     assert np.abs(total / total[0] - 1.0).max() < 1e-12
-    weight = np.where(regions == 0, volume.volumes, 0.0)
+    weight = np.where(inside, volume.volumes, 0.0)
     recorded = np.nansum(run.values * weight, axis=(2, 3, 4))
     assert recorded == pytest.approx(run.contents, rel=1e-12)
 
@@ -236,25 +237,10 @@ def test_a_saturating_mixture_stays_within_its_tolerance(saturated, tol):
 
 
 def test_bits_do_not_depend_on_threads():
-    shape = (14, 19, 24)
-    regions = np.zeros(shape, dtype=np.uint8)
-    regions[:, :, :3] = 255
-    regions[5:9, 5:9, 7:11] = 1
-    volume = n87(24, ratio=3.0)
-    volume = volume.but(
-        faces=box(*reversed(shape)),
-        exchange=tuple((s, i, r[:14, :19]) for s, i, r in volume.exchange),
-        mobile={"F1": None, "F2": [PERIODIC] * 2 + [fixed(1)] + [CLOSED] * 3},
-        diffusivity=1.0,
-        options=volume.options | {"regions": regions, "num_regions": 2},
-    )
+    volume = n87_with_a_hole([PERIODIC] * 2 + [fixed(1)] + [CLOSED] * 3)
     runs = [volume.run([600.0], num_threads=t) for t in (1, 2, 3, 5)]
-    for run in runs[1:]:
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.contents.tobytes() == runs[0].contents.tobytes()
-        assert run.exchanged.tobytes() == runs[0].exchanged.tobytes()
-        assert run.entered.tobytes() == runs[0].entered.tobytes()
-        assert run.stats == runs[0].stats
+    require_same_bits(runs, "values", "contents", "exchanged", "entered")
+    assert all(run.stats == runs[0].stats for run in runs)
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from test_volume_plasma import RATES, blood
-from volumes import CLOSED, HOUR, N87, Volume, antibody_law, box, vessel_lines
+from volumes import CLOSED, HOUR, N87, Volume, antibody_law, box, require_same_bits, vessel_lines
 
 pytestmark = pytest.mark.verification
 
@@ -115,10 +115,7 @@ def test_threads_do_not_change_a_bit():
         volume.run([60.0], plasma_initial=start, changes=[turn], num_threads=threads)
         for threads in (1, 2, 3, 5)
     ]
-    for run in runs[1:]:
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.plasma.tobytes() == runs[0].plasma.tobytes()
-        assert run.entered.tobytes() == runs[0].entered.tobytes()
+    require_same_bits(runs, "values", "plasma", "entered")
 
 
 @pytest.mark.parametrize(

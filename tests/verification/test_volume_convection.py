@@ -11,7 +11,18 @@ from krogh.interstitial import interstitial_flow
 from krogh.space import Grid
 from lines import STILL, Line, constant_input
 from manufactured import FLOWS, flowing, manufactured, orders_of
-from volumes import CLOSED, HOUR, N87, PERIODIC, Volume, antibody_law, box, fixed, inputs_of
+from volumes import (
+    CLOSED,
+    HOUR,
+    N87,
+    PERIODIC,
+    Volume,
+    antibody_law,
+    box,
+    fixed,
+    inputs_of,
+    require_same_bits,
+)
 
 pytestmark = pytest.mark.verification
 
@@ -302,10 +313,8 @@ def test_bits_of_a_flow_do_not_depend_on_threads():
         options=inputs_of(100.0) | flow,
     )
     runs = [volume.run([300.0], num_threads=t) for t in (1, 2, 3, 5)]
-    for run in runs[1:]:
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.exchanged.tobytes() == runs[0].exchanged.tobytes()
-        assert run.stats == runs[0].stats
+    require_same_bits(runs, "values", "exchanged")
+    assert all(run.stats == runs[0].stats for run in runs)
 
 
 def test_two_integrators_agree_on_a_flow():

@@ -22,6 +22,9 @@ from volumes import (
     box,
     fixed,
     n87,
+    n87_with_a_hole,
+    require_same_bits,
+    scattered_tissue,
 )
 
 pytestmark = pytest.mark.verification
@@ -132,23 +135,11 @@ def test_rkc2_and_ros34pw2_go_to_the_same_limit():
 
 
 def test_rkc2_keeps_the_mass_of_a_closed_system():
-    draw = np.random.default_rng(3)
-    shape = (7, 9, 12)
-    regions = np.where(draw.random(shape) < 0.35, 255, 0).astype(np.uint8)
-    start = np.zeros((4, *shape))
-    start[0], start[1] = 50.0 * draw.random(shape), 833.0 * draw.random(shape)
-    volume = Volume(
-        antibody_law(),
-        list((N87 | {"ke": 0.0}).values()),
-        (np.cumsum(2.0 + 9.0 * draw.random(13)), *box(9, 7)[:2]),
-        {"F": [PERIODIC] * 2 + [CLOSED] * 4},
-        diffusivity=10.0 ** draw.uniform(-1.0, 1.0, shape),
-        fraction=draw.uniform(0.1, 0.5, shape),
-        options={"regions": regions, "initial": start, "method": "rkc2"},
-    )
+    sides = [PERIODIC] * 2 + [CLOSED] * 4
+    volume, inside = scattered_tissue(2.0, sides, method="rkc2")
     run = volume.run([0.0, HOUR, 8.0 * HOUR])
-    assert np.isnan(run.values[-1, 0][regions == 255]).all()
-    assert np.isfinite(run.values[-1, 0][regions == 0]).all()
+    assert np.isnan(run.values[-1, 0][~inside]).all()
+    assert np.isfinite(run.values[-1, 0][inside]).all()
     total = run.contents[:, 0] + run.contents[:, 2]
     assert np.abs(total / total[0] - 1.0).max() < 1e-12
     sites = run.contents[:, 1] + run.contents[:, 2]
@@ -260,26 +251,12 @@ def test_rkc2_does_not_see_where_a_ring_begins():
 
 
 def test_bits_of_rkc2_do_not_depend_on_threads():
-    shape = (14, 19, 24)
-    regions = np.zeros(shape, dtype=np.uint8)
-    regions[:, :, :3] = 255
-    regions[5:9, 5:9, 7:11] = 1
-    volume = n87(24, ratio=3.0)
-    volume = volume.but(
-        faces=box(*reversed(shape)),
-        exchange=tuple((s, -1, r[:14, :19]) for s, _, r in volume.exchange),
-        mobile={"F1": None, "F2": [PERIODIC] * 2 + [fixed(-1)] + [CLOSED] * 3},
-        diffusivity=1.0,
-        options=blood([(0, 0), (1, 1)], [1.0, 0.5], [3e-7, 1e-7], [(0.0, 0, 480.0, 0)])
-        | {"regions": regions, "num_regions": 2, "method": "rkc2"},
-    )
+    two_way = blood([(0, 0), (1, 1)], [1.0, 0.5], [3e-7, 1e-7], [(0.0, 0, 480.0, 0)])
+    sides = [PERIODIC] * 2 + [fixed(-1)] + [CLOSED] * 3
+    volume = n87_with_a_hole(sides, -1, two_way | {"method": "rkc2"})
     runs = [volume.run([300.0], num_threads=t) for t in (1, 2, 3, 5)]
-    for run in runs[1:]:
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.plasma.tobytes() == runs[0].plasma.tobytes()
-        assert run.exchanged.tobytes() == runs[0].exchanged.tobytes()
-        assert run.contents.tobytes() == runs[0].contents.tobytes()
-        assert run.stats == runs[0].stats
+    require_same_bits(runs, "values", "plasma", "exchanged", "contents")
+    assert all(run.stats == runs[0].stats for run in runs)
 
 
 SOURCE = Law(("c",), ("s", "k"), lambda t, y, p: [p.s - p.k * y.c])

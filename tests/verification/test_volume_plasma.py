@@ -11,7 +11,17 @@ from engine import Law
 from lines import CLOSED as CLOSED_WALL
 from lines import STILL, Line, with_plasma
 from scipy.integrate import solve_ivp
-from volumes import CLOSED, HOUR, N87, PERIODIC, Volume, antibody_law, box, vessel_lines
+from volumes import (
+    CLOSED,
+    HOUR,
+    N87,
+    PERIODIC,
+    Volume,
+    antibody_law,
+    box,
+    require_same_bits,
+    vessel_lines,
+)
 
 pytestmark = pytest.mark.verification
 
@@ -219,10 +229,8 @@ def test_a_slab_of_voxels_equals_the_line_with_its_plasma():
 def test_bits_do_not_depend_on_threads():
     volume = tumour(18, 4e-7)
     runs = [volume.run([600.0], num_threads=t) for t in (1, 2, 3)]
-    for run in runs[1:]:
-        assert run.plasma.tobytes() == runs[0].plasma.tobytes()
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.stats == runs[0].stats
+    require_same_bits(runs, "plasma", "values")
+    assert all(run.stats == runs[0].stats for run in runs)
 
 
 def test_a_plasma_that_explodes_is_named():

@@ -10,7 +10,18 @@ import pytest
 from engine import Law
 from lines import STILL
 from manufactured import BOX, CASES, manufactured, orders_of
-from volumes import CLOSED, HOUR, N87, Volume, antibody_law, box, fixed, inputs_of, plasma_of
+from volumes import (
+    CLOSED,
+    HOUR,
+    N87,
+    Volume,
+    antibody_law,
+    box,
+    fixed,
+    inputs_of,
+    plasma_of,
+    require_same_bits,
+)
 
 pytestmark = pytest.mark.verification
 
@@ -200,11 +211,8 @@ def test_bits_of_membranes_and_rates_do_not_depend_on_threads():
     )
     d = np.array([10.0, 5.0, 2.0])[None, :, None, None, None] * np.ones(shape)
     runs = [volume.but(diffusivity=d).run([600.0], num_threads=t) for t in (1, 2, 3, 5)]
-    for run in runs[1:]:
-        assert run.values.tobytes() == runs[0].values.tobytes()
-        assert run.exchanged.tobytes() == runs[0].exchanged.tobytes()
-        assert run.entered.tobytes() == runs[0].entered.tobytes()
-        assert run.stats == runs[0].stats
+    require_same_bits(runs, "values", "exchanged", "entered")
+    assert all(run.stats == runs[0].stats for run in runs)
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,51 @@ def n87(cells, ratio=None, share=0.02, seed=0):
         options=plasma_of([1.0, ratio]),
         **common,
     )
+
+
+def n87_with_a_hole(sides, inputs=None, options=None):
+    """Two antibodies (``n87`` with ratio 3) in a box of unequal lengths: a layer outside, a region
+    within. ``sides`` are those of F2; ``inputs`` replaces the inputs of the exchanges, ``options``
+    what the plasma is."""
+    shape = (14, 19, 24)
+    regions = np.zeros(shape, dtype=np.uint8)
+    regions[:, :, :3] = 255
+    regions[5:9, 5:9, 7:11] = 1
+    volume = n87(24, ratio=3.0)
+    return volume.but(
+        faces=box(*reversed(shape)),
+        exchange=tuple(
+            (s, i if inputs is None else inputs, r[:14, :19]) for s, i, r in volume.exchange
+        ),
+        mobile={"F1": None, "F2": sides},
+        diffusivity=1.0,
+        options=(volume.options if options is None else options)
+        | {"regions": regions, "num_regions": 2},
+    )
+
+
+def scattered_tissue(least, sides, **options):
+    """An antibody that nothing takes up, from random amounts in tissue with random holes, widths
+    (``least`` um and more), diffusivities and fractions; and where it is tissue, (z, y, x)."""
+    draw = np.random.default_rng(3)
+    shape = (7, 9, 12)
+    regions = np.where(draw.random(shape) < 0.35, 255, 0).astype(np.uint8)
+    start = np.zeros((4, *shape))
+    start[0], start[1] = 50.0 * draw.random(shape), 833.0 * draw.random(shape)
+    volume = Volume(
+        antibody_law(),
+        list((N87 | {"ke": 0.0}).values()),
+        (np.cumsum(least + 9.0 * draw.random(13)), *box(9, 7)[:2]),
+        {"F": sides},
+        diffusivity=10.0 ** draw.uniform(-1.0, 1.0, shape),
+        fraction=draw.uniform(0.1, 0.5, shape),
+        options={"regions": regions, "initial": start} | options,
+    )
+    return volume, regions == 0
+
+
+def require_same_bits(runs, *names):
+    """Every run has the bits of the first in these arrays."""
+    for run in runs[1:]:
+        for name in names:
+            assert getattr(run, name).tobytes() == getattr(runs[0], name).tobytes(), name
