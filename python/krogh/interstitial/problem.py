@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from krogh.errors import SpecError, UnitError, did_you_mean
 from krogh.interstitial.values import TissueFluid, fluid_of
 from krogh.line.problem import value_and_unit
+from krogh.space.box import OUTSIDE, SIDES, region_labels, require_pairs, sides_named
 from krogh.space.grid import Grid
 
-__all__ = ["SIDES", "UNITS", "FluidProblem", "fluid_problem"]
+__all__ = ["UNITS", "FluidProblem", "fluid_problem"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-SIDES: Final = ("x low", "x high", "y low", "y high", "z low", "z high")
-_OUTSIDE: Final = 255
 
 UNITS: Final = {
     "hydraulic_conductivity": "um^2/(Pa s)",
@@ -100,7 +98,7 @@ def fluid_problem(
             f" '20 um'), not {type(grid).__name__}."
         )
     labels = _labels(regions, grid)
-    inside = np.ones(grid.shape, dtype=bool) if labels is None else labels != _OUTSIDE
+    inside = np.ones(grid.shape, dtype=bool) if labels is None else labels != OUTSIDE
     if not inside.any():
         raise SpecError("KG-167: every voxel lies outside of the tissue; nothing is left.")
     fluids = _fluids(tissue, labels, inside)
@@ -136,22 +134,7 @@ def fluid_problem(
 
 
 def _labels(given: Any, grid: Grid) -> NDArray[np.uint8] | None:
-    if given is None:
-        return None
-    array = np.asarray(given)
-    if array.shape != grid.shape or array.dtype.kind not in "bui":
-        raise SpecError(
-            f"KG-167: regions must be whole numbers, or a mask, of the shape {grid.shape} (z, y,"
-            f" x), 255 outside; found {array.dtype} of shape {array.shape}."
-        )
-    if array.dtype.kind == "b":
-        return np.where(array, np.uint8(0), np.uint8(_OUTSIDE))
-    if array.min() < 0 or array.max() > _OUTSIDE:
-        raise SpecError(
-            f"KG-167: regions run from 0 to 254, 255 is outside; found {array.min()} to"
-            f" {array.max()}."
-        )
-    return array.astype(np.uint8)
+    return None if given is None else region_labels(given, grid, "KG-167")
 
 
 def _count(labels: NDArray[np.uint8] | None, inside: Bools) -> int:
@@ -314,12 +297,7 @@ def _sides(given: Any, grid: Grid) -> tuple[tuple[str, ...], tuple[float, ...]]:
         given = dict.fromkeys("xyz", given)
     found: dict[str, tuple[str, float]] = dict.fromkeys(SIDES, ("closed", 0.0))
     for name, kind in given.items():
-        chosen = [s for s in SIDES if name in (s, s[0])]
-        if not chosen:
-            raise SpecError(
-                f"KG-167: there is no side {name!r}.{did_you_mean(str(name), SIDES)}"
-                f"  Sides are {', '.join(SIDES)}, or 'x' for both."
-            )
+        chosen = sides_named(name, "KG-167")
         if isinstance(kind, str) and kind in ("closed", "periodic"):
             own = (kind, 0.0)
         elif isinstance(kind, str) and not any(c.isdigit() for c in kind):
@@ -331,11 +309,6 @@ def _sides(given: Any, grid: Grid) -> tuple[tuple[str, ...], tuple[float, ...]]:
             own = ("open", _one(kind, f"the pressure at the side {name!r}"))
         for side in chosen:
             found[side] = own
-    for axis, count in zip("xyz", reversed(grid.shape), strict=True):
-        both = [found[f"{axis} {end}"][0] == "periodic" for end in ("low", "high")]
-        if both[0] != both[1]:
-            raise SpecError(f"KG-167: both sides along {axis} are periodic, or none.")
-        if both[0] and count == 1:
-            raise SpecError(f"KG-167: one voxel along {axis} cannot be periodic.")
+    require_pairs({s: kind for s, (kind, _) in found.items()}, grid, "KG-167")
     kinds, pressures = zip(*(found[s] for s in SIDES), strict=True)
     return tuple(kinds), tuple(pressures)

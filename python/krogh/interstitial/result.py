@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.space.box import SIDES
 from krogh.space.grid import Grid
 from krogh.units import convert
 
@@ -20,8 +21,6 @@ __all__ = ["FluidLedger", "InterstitialFlow"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-SIDES = ("x low", "x high", "y low", "y high", "z low", "z high")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from krogh import _core
 from krogh.errors import SolverError, SpecError
+from krogh.space.box import OUTSIDE
 from krogh.threads import granted_threads
 
 __all__ = ["SteadySolution", "SteadySolver"]
@@ -21,7 +22,6 @@ __all__ = ["SteadySolution", "SteadySolver"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_OUTSIDE: Final = 255
 _SUCCESS, _STOPPED = 0, 1
 
 
@@ -73,7 +73,7 @@ class SteadySolver:
         axes = 3 if given.ndim == 4 or given.shape == (3,) else 1
         labels = None
         if inside is not None:
-            labels = np.where(inside, np.uint8(0), np.uint8(_OUTSIDE))
+            labels = np.where(inside, np.uint8(0), np.uint8(OUTSIDE))
         try:
             self._core = _core.EllipticSolver(
                 x,

@@ -22,12 +22,13 @@ from krogh.line.assembly import (
 )
 from krogh.line.problem import split_values, value_and_unit
 from krogh.model.compile import CompiledModel
+from krogh.space.box import OUTSIDE, SIDES, region_labels, require_pairs, sides_named
 from krogh.space.grid import Grid
 from krogh.units import factor
 from krogh.volume.exchange import Exchange, exchange_of, exchange_rates
 from krogh.volume.interfaces import membranes_of
 from krogh.volume.places import anisotropy_of, partition_of
-from krogh.volume.problem import OUTSIDE, SIDES, VolumeProblem, VoxelShape
+from krogh.volume.problem import VolumeProblem, VoxelShape
 from krogh.volume.turns import flows_of, passed_by, turn_problem
 
 __all__ = ["volume_problem"]
@@ -76,7 +77,9 @@ def volume_problem(
                 " between voxels or regions goes into fields={...}."
             )
     require_field_names(fields, tissue, values)
-    labels = _regions(regions, grid)
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    if regions is not None:
+        labels = region_labels(regions, grid, "KG-166")
     vessels = exchange_of(exchange, grid)
     of_tumour = np.count_nonzero(labels != OUTSIDE)
     if vessels.lumen is not None and np.any(vessels.lumen):
@@ -123,26 +126,6 @@ def volume_problem(
     return problem, (of_tissue, of_plasma), vessels
 
 
-def _regions(given: Any, grid: Grid) -> NDArray[np.uint8]:
-    """Return labels, 255 outside, shape (nz, ny, nx)."""
-    if given is None:
-        return np.zeros(grid.shape, dtype=np.uint8)
-    array = np.asarray(given)
-    if array.shape != grid.shape or array.dtype.kind not in "bui":
-        raise SpecError(
-            f"KG-166: regions must be whole numbers of the shape {grid.shape} (z, y, x), 255"
-            f" outside; found {array.dtype} of shape {array.shape}."
-        )
-    if array.dtype.kind == "b":  # a mask: what is not tissue is outside
-        return np.where(array, np.uint8(0), np.uint8(OUTSIDE))
-    if array.min() < 0 or array.max() > OUTSIDE:
-        raise SpecError(
-            f"KG-166: regions run from 0 to 254, 255 is outside; found {array.min()} to"
-            f" {array.max()}."
-        )
-    return array.astype(np.uint8)
-
-
 def _sides(given: Any, grid: Grid, passed: tuple[bool, ...]) -> tuple[str, ...]:
     """Return the kind of every side; those not stated are open where fluid passes, else closed."""
     if given is None:
@@ -156,12 +139,7 @@ def _sides(given: Any, grid: Grid, passed: tuple[bool, ...]) -> tuple[str, ...]:
         )
     found = {s: "open" if passes else "closed" for s, passes in zip(SIDES, passed, strict=True)}
     for name, kind in given.items():
-        chosen = [s for s in SIDES if name in (s, s[0])]
-        if not chosen:
-            raise SpecError(
-                f"KG-166: there is no side {name!r}.{did_you_mean(str(name), SIDES)}"
-                f"  Sides are {', '.join(SIDES)}, or 'x' for both."
-            )
+        chosen = sides_named(name, "KG-166")
         if kind not in _KINDS:
             raise SpecError(
                 f"KG-166: a side is {', '.join(_KINDS)}, not {kind!r}."
@@ -174,12 +152,7 @@ def _sides(given: Any, grid: Grid, passed: tuple[bool, ...]) -> tuple[str, ...]:
                     " 'fixed' or 'membrane', or close it for the fluid too."
                 )
             found[side] = str(kind)
-    for axis, count in zip("xyz", reversed(grid.shape), strict=True):
-        both = [found[f"{axis} low"] == "periodic", found[f"{axis} high"] == "periodic"]
-        if both[0] != both[1]:
-            raise SpecError(f"KG-166: both sides along {axis} are periodic, or none.")
-        if both[0] and count == 1:
-            raise SpecError(f"KG-166: one voxel along {axis} cannot be periodic.")
+    require_pairs(found, grid, "KG-166")
     return tuple(found[s] for s in SIDES)
 
 

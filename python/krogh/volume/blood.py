@@ -18,8 +18,9 @@ from krogh.line.solve_line import (
     steady_states,
     uptake_of,
 )
+from krogh.space.box import SIDES
 from krogh.volume.carried import blood_of_rows
-from krogh.volume.problem import SIDES, VolumeProblem
+from krogh.volume.problem import VolumeProblem
 
 __all__ = ["cannot_couple", "plasma_options"]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from krogh.space.box import OUTSIDE
 from krogh.volume.carried import by_segment
-from krogh.volume.problem import OUTSIDE, VolumeProblem
+from krogh.volume.problem import VolumeProblem
 
 __all__ = ["change_of", "diffusivity_of", "exchange_options", "moving_options", "placed"]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from krogh.errors import SpecError
 from krogh.line.problem import LineProblem, Mobile
+from krogh.space.box import SIDES
 from krogh.space.grid import Grid
 from krogh.volume.fluid import Fluid
 
@@ -28,14 +29,9 @@ if TYPE_CHECKING:
     from krogh.volume.feed import Feed
     from krogh.volume.radiation import Fractions
 
-__all__ = ["OUTSIDE", "SIDES", "WAYS", "VolumeProblem", "VoxelShape"]
+__all__ = ["WAYS", "VolumeProblem", "VoxelShape"]
 
 Floats = NDArray[np.float64]
-
-OUTSIDE: Final = 255
-"""Region of voxels that are no tissue; nothing passes into them."""
-
-SIDES: Final = ("x low", "x high", "y low", "y high", "z low", "z high")
 
 WAYS: Final = ("vessels", *SIDES, "lymph", "border")
 """By which something enters and leaves, in the order of ledgers."""

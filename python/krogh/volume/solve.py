@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from krogh.line.dosing import Dosing
 from krogh.line.outcome import Failure, Outcome, Settings
 from krogh.line.solve_line import signed_states, starts_steady, steady_cells
+from krogh.space.box import SIDES
 from krogh.space.grid import Grid
 from krogh.threads import granted_threads
 from krogh.volume.blood import plasma_options
@@ -26,7 +27,7 @@ from krogh.volume.placing import (
     placed,
 )
 from krogh.volume.plasma import PlasmaCurves
-from krogh.volume.problem import SIDES, WAYS, VolumeProblem
+from krogh.volume.problem import WAYS, VolumeProblem
 from krogh.volume.turns import passed_by
 
 __all__ = ["solve_volume"]
