@@ -275,7 +275,7 @@ from krogh.volume.checkpoint import read_checkpoint, write_checkpoint
 path = Path({path!r})
 base = snapshot(300_000)
 rng = random.Random(7)
-newest, written, torn = 0, 0, 0
+newest, written, torn, kills = 0, 0, 0, 0
 
 
 def whole(path):
@@ -285,7 +285,9 @@ def whole(path):
     return number
 
 
-for kill in range(200):
+# How many strike within a write depends on the disk: at least 200, and more until three have.
+while kills < 200 or (torn < 3 and kills < 2_000):
+    kills += 1
     near, far = os.pipe()
     pid = os.fork()
     if pid == 0:
