@@ -113,17 +113,23 @@ simulate::VolumeLinear linear_named(const std::string& name) {
   throw InvalidInput("linear must be 'auto', 'multigrid' or 'adi', found '" + name + "'");
 }
 
+/// Every counter, by name.
+template <class Stats, class Visit>
+void each_counter(Stats& s, const Visit& visit) {
+  visit("accepted", s.accepted);
+  visit("rejected", s.rejected);
+  visit("linear_solves", s.linear_solves);
+  visit("linear_iterations", s.linear_iterations);
+  visit("most_iterations", s.most_iterations);
+  visit("adi_steps", s.adi_steps);
+  visit("adi_refused", s.adi_refused);
+  visit("evaluations", s.evaluations);
+  visit("most_stages", s.most_stages);
+}
+
 py::dict stats_of(const VolumeRun& run) {
   py::dict stats;
-  stats["accepted"] = run.result.stats.accepted;
-  stats["rejected"] = run.result.stats.rejected;
-  stats["linear_solves"] = run.result.stats.linear_solves;
-  stats["linear_iterations"] = run.result.stats.linear_iterations;
-  stats["most_iterations"] = run.result.stats.most_iterations;
-  stats["adi_steps"] = run.result.stats.adi_steps;
-  stats["adi_refused"] = run.result.stats.adi_refused;
-  stats["evaluations"] = run.result.stats.evaluations;
-  stats["most_stages"] = run.result.stats.most_stages;
+  each_counter(run.result.stats, [&](const char* name, auto count) { stats[name] = count; });
   stats["connected_regions"] = run.result.num_connected;
   return stats;
 }
@@ -138,15 +144,7 @@ void each_part(State& s, const Visit& visit) {
   visit("next_record", s.next_record);
   visit("next_knot", s.next_knot);
   visit("next_jump", s.next_jump);
-  visit("accepted", s.stats.accepted);
-  visit("rejected", s.stats.rejected);
-  visit("linear_solves", s.stats.linear_solves);
-  visit("linear_iterations", s.stats.linear_iterations);
-  visit("most_iterations", s.stats.most_iterations);
-  visit("adi_steps", s.stats.adi_steps);
-  visit("adi_refused", s.stats.adi_refused);
-  visit("evaluations", s.stats.evaluations);
-  visit("most_stages", s.stats.most_stages);
+  each_counter(s.stats, visit);
   visit("voxels", s.voxels);
   visit("scale", s.scale);
   visit("ledger", s.ledger);
