@@ -3,7 +3,7 @@
 #include "simulate/volume_convection.kernel.hpp"
 #include "simulate/volume_adi.kernel.hpp"
 #include "simulate/volume_lanes.kernel.hpp"
-#include "simulate/volume_transport.kernel.hpp"
+#include "simulate/volume_system.kernel.hpp"
 
 namespace krogh::KROGH_ISA {
 namespace {
