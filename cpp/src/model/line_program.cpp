@@ -115,7 +115,9 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
     first_available.emplace(sums[idx(i)], at(layout.sums, i));
     stage_available.emplace(sums[idx(i)], at(layout.sums, i));
   }
-  std::vector<TapeRoot> first_roots;
+  std::vector<TapeRoot> first_roots, again_roots;
+  expr::RegisterMap again_available = base;
+  again_available.emplace(inverse_step, at(layout.inverse_step, 0));
   expr::RegisterMap expand_available = base;
   for (std::size_t k = 0; k < factors.size(); ++k) {
     const NodeId symbol = graph.input(input_index(Input::factor, static_cast<int>(k)));
@@ -127,6 +129,7 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
       r = static_cast<std::uint32_t>(take(1));
       first_roots.push_back({factors[k], r});
     }
+    again_roots.push_back({factors[k], r});
     stage_available.emplace(symbol, r);
     expand_available.emplace(symbol, r);
   }
@@ -157,6 +160,7 @@ LineProgram::LineProgram(const Program& program, const std::vector<std::int32_t>
   };
   prologue = build(prologue_roots, prologue_available);
   first = build(first_roots, first_available);
+  again = build(again_roots, again_available);
   stage = build(stage_roots, stage_available);
   expand = build(expand_roots, expand_available);
   num_registers = static_cast<std::int32_t>(high_water);

@@ -18,6 +18,7 @@ namespace krogh::model {
 ///
 ///   `first` : jacobian, inverse_step, sums -> factors, schur, hidden, reduced   (F is in the sums)
 ///   `stage` : time, states, sums, factors  -> hidden, reduced
+///   `again` : time, states, inverse_step    -> factors, as `first` makes them but for rounding
 ///   `expand`: hidden, factors, solution of the mobile states -> solution of the others
 struct LineProgram {
   /// @param mobile  states that move, distinct.
@@ -25,7 +26,7 @@ struct LineProgram {
 
   std::vector<std::pair<std::int32_t, double>> constants;  ///< to be placed in registers
   std::vector<expr::Instruction> prologue;                 ///< after the program's own
-  std::vector<expr::Instruction> first, stage, expand;
+  std::vector<expr::Instruction> first, again, stage, expand;
   std::int32_t schur = 0;     ///< mobile x mobile rows, Schur complement
   std::int32_t reduced = 0;   ///< one row per mobile state, its right-hand side
   std::int32_t hidden = 0;    ///< one row per other state, between `stage` and `expand`

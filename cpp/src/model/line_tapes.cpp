@@ -17,6 +17,7 @@ LineTapes::LineTapes(const Program& program, const LineProgram& of_line, int of_
   };
   prologue = ready(line.prologue);
   first = ready(line.first);
+  again = ready(line.again);
   stage = ready(line.stage);
   for (std::size_t s = 0; s < 4; ++s) {
     stage_rows[s] = line.num_registers + static_cast<int>(s + 1) * n;

@@ -29,7 +29,7 @@ struct LineTapes {
 
   const LineProgram& line;
   const NativeTapes& native;
-  expr::NativeTape prologue, first, stage;
+  expr::NativeTape prologue, first, again, stage;
   std::array<expr::NativeTape, 4> expand;
   int width = 0;
   int y_row = 0;

@@ -111,15 +111,6 @@ struct VolumeBlock {
   double* responses = nullptr;
   double* kept = nullptr;
 
-  // Factors that stages share, one group of rows per block of voxels.
-  double* factors = nullptr;  ///< (blocks, factors, width)
-  int num_factors = 0;
-  const int* factor_rows = nullptr;  ///< (factors)
-  // Those that are the same in all voxels; every member keeps its own.
-  double* even = nullptr;  ///< (even, width)
-  int num_even = 0;
-  const int* even_rows = nullptr;  ///< (even)
-
   // The linear system: unknowns are C/eps over `unit`.
   const VolumeSystem* systems = nullptr;  ///< in the order they are solved
   int num_systems = 0;
@@ -154,11 +145,13 @@ struct VolumeBlock {
   const expr::NativeTape* rhs = nullptr;
   const expr::NativeTape* rhs_jacobian = nullptr;
   const expr::NativeTape* first = nullptr;
+  const expr::NativeTape* again = nullptr;
   const expr::NativeTape* stage = nullptr;
   const expr::NativeTape* expand[4] = {};
 
   double time = 0.0;
   double step = 0.0;
+  double gamma = 0.0;  ///< of the tableau
   double rtol = 0.0;
   const double* atol = nullptr;  ///< (states)
 };

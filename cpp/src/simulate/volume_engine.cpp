@@ -26,8 +26,6 @@ void VolumeEngine::start(Member& self) {
   b.step = 1.0;
   self.file = AlignedBuffer(idx(tapes_->file_rows) * idx(b.width));
   b.file = self.file.data();
-  self.even = AlignedBuffer(idx(b.num_even) * idx(b.width));
-  b.even = self.even.data();
   self.outside.assign(idx(num_entries_), 0.0);
   self.unit.assign(idx(b.num_mobile), 1.0);
   b.outside = self.outside.data();
@@ -72,7 +70,6 @@ void VolumeEngine::run(Team& team, int member, const std::function<bool()>& repo
               .report = report,
               .block = block_,
               .file = {},
-              .even = {},
               .room = {},
               .outside = {},
               .unit = {},
@@ -218,7 +215,6 @@ void VolumeEngine::turn(Member& self) {
   fresh.y = own.y;
   std::copy(std::begin(own.stages), std::end(own.stages), std::begin(fresh.stages));
   fresh.file = own.file;
-  fresh.even = own.even;
   fresh.outside = own.outside;
   fresh.unit = own.unit;
   fresh.change = own.change;

@@ -50,7 +50,7 @@ class VolumeEngine {
     int number;
     const std::function<bool()>& report;
     VolumeBlock block;
-    AlignedBuffer file, even;
+    AlignedBuffer file;
     AlignedBuffer room;  ///< for lines in turn
     std::vector<double> outside, unit;
     VolumeInputs inputs;
@@ -168,7 +168,7 @@ class VolumeEngine {
   std::vector<char> inside_;
   std::vector<std::int32_t> connected_;
   std::int32_t num_connected_ = 1;
-  std::vector<int> mobile_, hidden_, factor_rows_, even_rows_, field_rows_, exchange_mobile_;
+  std::vector<int> mobile_, hidden_, field_rows_, exchange_mobile_;
   std::vector<double> zeros_, field_table_;
   /// What enters and what leaves through the sides, of each mobile state.
   std::vector<std::array<std::array<std::vector<double>, 6>, 2>> sides_;
@@ -177,7 +177,7 @@ class VolumeEngine {
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
-  FreshPages states_, slopes_, mobile_values_, factors_;
+  FreshPages states_, slopes_, mobile_values_;
   AlignedBuffer volumes_, fractions_, constants_of_voxels_, faces_, convection_, row_loss_,
       field_values_;
   AlignedArray<float> corrections_;

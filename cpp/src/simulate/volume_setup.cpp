@@ -18,63 +18,6 @@ int width_of(const model::LineProgram& line, int num_states) {
   return 8;
 }
 
-/// Rows that the stage and expand tapes take over from the first one: read before they are written,
-/// and made by the Jacobian or the elimination.
-std::vector<int> factor_rows_of(const model::Program& program, const model::LineProgram& line) {
-  std::set<std::uint32_t> made, needed;
-  for (const auto* tape : {&program.tapes().rhs_jacobian, &line.first})
-    for (const expr::Instruction& i : *tape) made.insert(i.target);
-  for (const auto* tape : {&line.stage, &line.expand}) {
-    std::set<std::uint32_t> written;
-    for (const expr::Instruction& i : *tape) {
-      for (const std::uint32_t r : {i.a, i.b, i.c})
-        if (!written.contains(r)) needed.insert(r);
-      written.insert(i.target);
-    }
-  }
-  const auto lies_in = [](std::uint32_t r, std::int32_t first, std::int64_t count) {
-    return std::int64_t{r} >= first && std::int64_t{r} < first + count;
-  };
-  const int n = program.num_states();
-  const model::RegisterLayout& layout = program.layout();
-  std::vector<int> rows;
-  for (const std::uint32_t r : needed)
-    if (made.contains(r) && !lies_in(r, line.hidden, n) && !lies_in(r, layout.states, n) &&
-        !lies_in(r, layout.sums, n))
-      rows.push_back(static_cast<int>(r));
-  return rows;
-}
-
-/// Those of `rows` that hold the same in every voxel during a step: nothing they are made of
-/// depends on the states, on what has been added up for a voxel, or on `fields` that differ between
-/// voxels.
-std::vector<int> even_rows_of(const model::Program& program, const model::LineProgram& line,
-                              const std::vector<int>& fields, const std::vector<int>& rows) {
-  const int n = program.num_states();
-  const model::RegisterLayout& layout = program.layout();
-  std::set<std::uint32_t> varies;
-  const auto add = [&](std::int32_t first, int count) {
-    for (int i = 0; i < count; ++i) varies.insert(static_cast<std::uint32_t>(first + i));
-  };
-  add(layout.states, n);
-  add(layout.sums, n);
-  add(layout.slopes, n);
-  if (layout.time_slopes >= 0) add(layout.time_slopes, n);
-  for (const int f : fields) add(f, 1);
-  for (const auto* tape :
-       {&program.tapes().prologue, &line.prologue, &program.tapes().rhs_jacobian, &line.first})
-    for (const expr::Instruction& i : *tape) {
-      if (varies.contains(i.a) || varies.contains(i.b) || varies.contains(i.c))
-        varies.insert(i.target);
-      else
-        varies.erase(i.target);
-    }
-  std::vector<int> even;
-  for (const int r : rows)
-    if (!varies.contains(static_cast<std::uint32_t>(r))) even.push_back(r);
-  return even;
-}
-
 }  // namespace
 
 VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& problem,
@@ -99,6 +42,7 @@ VolumeEngine::VolumeEngine(const model::Program& program, const VolumeProblem& p
   block_.num_voxels = grid_.num_voxels();
   block_.stride = (grid_.num_voxels() + 7) / 8 * 8 + 8;
   block_.rtol = options.rtol;
+  block_.gamma = integrate::ros34pw2().gamma;
   peak_ = std::min(100.0, 0.1 / options.rtol);
   atol_ = options.atol;
   if (atol_.empty()) atol_.assign(idx(program.num_states()), 0.1 * options.rtol);
@@ -188,6 +132,7 @@ void VolumeEngine::place_tapes() {
   b.rhs = &tapes_->native.rhs;
   b.rhs_jacobian = &tapes_->native.rhs_jacobian;
   b.first = &tapes_->first;
+  b.again = &tapes_->again;
   b.stage = &tapes_->stage;
   for (std::size_t s = 0; s < 4; ++s) {
     b.stage_rows[s] = tapes_->stage_rows[s];
@@ -195,18 +140,6 @@ void VolumeEngine::place_tapes() {
   }
   b.program_prologue = &tapes_->native.prologue;
   b.line_prologue = &tapes_->prologue;
-  factor_rows_ = factor_rows_of(program_, line);
-  std::vector<int> fields;
-  for (const std::int32_t f : problem_.field_parameters)
-    fields.push_back(program_.layout().parameters + f);
-  even_rows_ = even_rows_of(program_, line, fields, factor_rows_);
-  std::erase_if(factor_rows_, [&](int r) {
-    return std::find(even_rows_.begin(), even_rows_.end(), r) != even_rows_.end();
-  });
-  b.num_even = static_cast<int>(even_rows_.size());
-  b.even_rows = even_rows_.data();
-  b.num_factors = static_cast<int>(factor_rows_.size());
-  b.factor_rows = factor_rows_.data();
 }
 
 void VolumeEngine::number_pieces() {
@@ -243,8 +176,6 @@ void VolumeEngine::number_pieces() {
   content_sums_ = sums(states);
   extract_sums_ = sums(block_.num_exchanges);
   solution_sums_ = AlignedBuffer(idx(offset));
-  factors_ = FreshPages(idx(num_blocks_ * block_.num_factors * block_.width));
-  block_.factors = factors_.data();
   operators_.assign(idx(num_connected_ * m * m), 0.0);
   constants_.assign(idx(num_connected_ * m), 0.0);
 }

@@ -17,15 +17,13 @@ KROGH_INLINE void fetch(const double* from, long first) {
 
 /// Asks for what `expand` and `combine` of a stage read of the block that follows.
 template <int L>
-KROGH_INLINE void fetch_stage(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
+KROGH_INLINE void fetch_stage(const VolumeBlock& b, const Lanes& lanes, int stage) {
   const long next = lanes.first + L;
   if (next + L > b.stride) return;
   for (int i = 0; i < b.num_states; ++i) {
     fetch<L>(b.y + i * b.stride, next);
     for (int s = 0; s < stage; ++s) fetch<L>(b.stages[s] + i * b.stride, next);
   }
-  const double* factors = b.factors + (block + 1) * b.num_factors * L;
-  for (int f = 0; f < b.num_factors; ++f) fetch<L>(factors, static_cast<long>(f) * L);
 }
 
 /// States at the start of the step, their slopes and Jacobian; sums hold what is off so far.
@@ -74,30 +72,28 @@ void store_reduced(const VolumeBlock& b, const Lanes& lanes, int stage) {
     store<L>(row<L>(b, b.hidden_row + h), lanes, b.stages[stage] + b.hidden[h] * b.stride);
 }
 
+/// What the elimination at the start of the step is made of. Eight bytes a factor and voxel would be
+/// read back in every stage; to make them again is as fast.
 template <int L>
-KROGH_INLINE double* factors_of(const VolumeBlock& b, long block) {
-  return b.factors + block * b.num_factors * L;
+void eliminate(const VolumeBlock& b, const Lanes& lanes) {
+  load_fields<L>(b, lanes);
+  fill<L>(b.time, row<L>(b, b.time_row));
+  fill<L>(1.0 / (b.step * b.gamma), row<L>(b, b.inverse_step_row));
+  for (int i = 0; i < b.num_states; ++i)
+    load<L>(b.y + i * b.stride, lanes, row<L>(b, b.state_row + i));
+  b.again->run(b.file);
 }
 
 /// Unknowns of the hidden states of a stage, in the first stage's rows of the file; zero outside.
+/// The states at the start of the step are left in their rows.
 template <int L>
-void expand(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
+void expand(const VolumeBlock& b, const Lanes& lanes, int stage) {
+  eliminate<L>(b, lanes);
   for (int j = 0; j < b.num_mobile; ++j)
     load<L>(b.stages[stage] + b.mobile[j] * b.stride, lanes,
             row<L>(b, b.stage_rows[0] + b.mobile[j]));
   for (int h = 0; h < b.num_hidden; ++h)
     load<L>(b.stages[stage] + b.hidden[h] * b.stride, lanes, row<L>(b, b.hidden_row + h));
-  const double* factors = factors_of<L>(b, block);
-  for (int f = 0; f < b.num_factors; ++f) {
-    double* to = row<L>(b, b.factor_rows[f]);
-    KROGH_SIMD
-    for (int l = 0; l < L; ++l) to[l] = factors[static_cast<long>(f) * L + l];
-  }
-  for (int f = 0; f < b.num_even; ++f) {
-    double* to = row<L>(b, b.even_rows[f]);
-    KROGH_SIMD
-    for (int l = 0; l < L; ++l) to[l] = b.even[static_cast<long>(f) * L + l];
-  }
   b.expand[0]->run(b.file);
   alignas(64) double volume[static_cast<unsigned>(L)];
   load<L>(b.volume, lanes, volume);
@@ -108,7 +104,8 @@ void expand(const VolumeBlock& b, const Lanes& lanes, long block, int stage) {
   }
 }
 
-/// Values of stage S and what is already known of its right-hand side.
+/// Values of stage S, in place of those at the start of the step, and what is already known of its
+/// right-hand side.
 template <int L, int S>
 void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes& lanes) {
   double a[static_cast<unsigned>(S)], c[static_cast<unsigned>(S)];
@@ -118,14 +115,12 @@ void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes
   }
   for (int i = 0; i < b.num_states; ++i) {
     alignas(64) double u[S][static_cast<unsigned>(L)];
-    alignas(64) double y[static_cast<unsigned>(L)];
-    load<L>(b.y + i * b.stride, lanes, y);
     for (int s = 0; s < S; ++s) load<L>(b.stages[s] + i * b.stride, lanes, u[s]);
     double* state = row<L>(b, b.state_row + i);
     double* sum = row<L>(b, b.sum_row + i);
     KROGH_SIMD
     for (int l = 0; l < L; ++l) {
-      double value = y[l];
+      double value = state[l];
       double total = 0.0;
       for (int s = 0; s < S; ++s) {
         value = fma_(a[s], u[s][l], value);
@@ -140,11 +135,8 @@ void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes
 /// Values of the followed states at stage s, whose last unknowns are not completed yet.
 template <int L>
 void follow(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
-    if (s > 0) {
-      load_fields<L>(b, lanes);
-      expand<L>(b, lanes, block, s - 1);
-    }
+  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+    if (s > 0) expand<L>(b, lanes, s - 1);
     for (int w = 0; w < b.num_followed; ++w) {
       const long at = b.followed[w] * b.stride;
       alignas(64) double value[static_cast<unsigned>(L)], u[static_cast<unsigned>(L)];
@@ -196,8 +188,8 @@ void assemble_system(const VolumeBlock& b, const VolumePiece& p) {
 
 template <int L>
 void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p) {
-  const double inverse_step = 1.0 / (b.step * tableau.gamma);
-  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
+  const double inverse_step = 1.0 / (b.step * b.gamma);
+  each_block<L>(b, p, [&](const Lanes& lanes, long) {
     evaluate<L>(b, lanes);
     if (b.time_slopes != nullptr)
       for (int i = 0; i < b.num_states; ++i)
@@ -209,29 +201,16 @@ void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
     store_reduced<L>(b, lanes, 0);
     for (int e = 0; e < b.num_mobile * b.num_mobile; ++e)
       store<L>(row<L>(b, b.schur_row + e), lanes, b.schur + e * b.stride);
-    double* factors = factors_of<L>(b, block);
-    for (int f = 0; f < b.num_factors; ++f) {
-      const double* from = row<L>(b, b.factor_rows[f]);
-      KROGH_SIMD
-      for (int l = 0; l < L; ++l) factors[static_cast<long>(f) * L + l] = from[l];
-    }
-    for (int f = 0; f < b.num_even; ++f) {
-      const double* from = row<L>(b, b.even_rows[f]);
-      KROGH_SIMD
-      for (int l = 0; l < L; ++l) b.even[static_cast<long>(f) * L + l] = from[l];
-    }
   });
   assemble_system(b, p);
 }
 
 template <int L>
 void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
-    fetch_stage<L>(b, lanes, block, s);
-    load_fields<L>(b, lanes);
-    fill<L>(1.0 / (b.step * tableau.gamma), row<L>(b, b.inverse_step_row));
+  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+    fetch_stage<L>(b, lanes, s);
+    expand<L>(b, lanes, s - 1);
     fill<L>(fma_(tableau.alpha[s], b.step, b.time), row<L>(b, b.time_row));
-    expand<L>(b, lanes, block, s - 1);
     for (int h = 0; h < b.num_hidden; ++h)
       store<L>(row<L>(b, b.stage_rows[0] + b.hidden[h]), lanes,
                b.stages[s - 1] + b.hidden[h] * b.stride);
@@ -291,17 +270,16 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
             double* largest, double* lowest, double* highest) {
   const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
   const double a0 = tableau.a[3][0], a1 = tableau.a[3][1], a2 = tableau.a[3][2];
-  each_block<L>(b, p, [&](const Lanes& lanes, long block) {
-    fetch_stage<L>(b, lanes, block, 4);
-    load_fields<L>(b, lanes);
-    expand<L>(b, lanes, block, 3);
+  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+    fetch_stage<L>(b, lanes, 4);
+    expand<L>(b, lanes, 3);
     for (int i = 0; i < b.num_states; ++i) {
       const long at = i * b.stride;
-      alignas(64) double y[static_cast<unsigned>(L)], u0[static_cast<unsigned>(L)];
+      const double* y = row<L>(b, b.state_row + i);
+      alignas(64) double u0[static_cast<unsigned>(L)];
       alignas(64) double u1[static_cast<unsigned>(L)], u2[static_cast<unsigned>(L)];
       alignas(64) double volume[static_cast<unsigned>(L)], end[static_cast<unsigned>(L)];
       alignas(64) double weighted[static_cast<unsigned>(L)];
-      load<L>(b.y + at, lanes, y);
       load<L>(b.stages[0] + at, lanes, u0);
       load<L>(b.stages[1] + at, lanes, u1);
       load<L>(b.stages[2] + at, lanes, u2);
