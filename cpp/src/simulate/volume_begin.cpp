@@ -22,7 +22,7 @@ void VolumeEngine::place_start(Member& self) {
       if (!problem_.initial.empty()) {
         for (int i = 0; i < b.num_states; ++i)
           for (std::int64_t l = 0; l < count; ++l)
-            b.y[i * b.stride + k + l] =
+            b.y[b.place(i, k + l)] =
                 problem_.initial[idx(i * n + (inside_[idx(k + l)] != 0 ? k + l : first))];
         continue;
       }
@@ -38,14 +38,14 @@ void VolumeEngine::place_start(Member& self) {
       }
       tapes_->native.initial.run(b.file);
       for (int i = 0; i < b.num_states; ++i)
-        std::copy_n(row(layout.solution + i), count, b.y + i * b.stride + k);
+        std::copy_n(row(layout.solution + i), b.width, b.y + b.place(i, k));
     }
   });
   self.team.wait();
   for (int i = 0; i < b.num_states; ++i)  // every member looks at all: the same for each
     for (std::int64_t k = 0; k < n; ++k)
       if (inside_[idx(k)] != 0)
-        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[b.place(i, k)]);
 }
 
 void VolumeEngine::restore(Member& self) {
@@ -54,8 +54,8 @@ void VolumeEngine::restore(Member& self) {
   each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
     const std::int64_t first = piece.first_row * b.shape[0], end = piece.end_row * b.shape[0];
     for (std::int64_t i = 0; i < b.num_states; ++i)
-      std::copy(state.voxels.data() + i * b.num_voxels + first,
-                state.voxels.data() + i * b.num_voxels + end, b.y + i * b.stride + first);
+      for (std::int64_t k = first; k < end; ++k)
+        b.y[b.place(i, k)] = state.voxels[idx(i * b.num_voxels + k)];
   });
   b.time = state.time;
   self.step = state.step;
@@ -101,7 +101,7 @@ VolumeState VolumeEngine::state_of(const Member& self) const {
                     .method = {}};
   state.voxels.reserve(idx(b.num_states * b.num_voxels));
   for (std::int64_t i = 0; i < b.num_states; ++i)
-    state.voxels.insert(state.voxels.end(), b.y + i * b.stride, b.y + i * b.stride + b.num_voxels);
+    for (std::int64_t k = 0; k < b.num_voxels; ++k) state.voxels.push_back(b.y[b.place(i, k)]);
   self.inputs.keep(state);
   if (self.plasma) self.plasma->keep(state);
   return state;

@@ -29,11 +29,20 @@ struct VolumeLink {
 };
 
 /// Shared arrays over voxels ("(n)": x fastest) and one member's own register file, which serves
-/// one piece of `width` voxels after the other. Every member has its own copy of this record.
+/// one group of `width` voxels after the other. Every member has its own copy of this record.
 struct VolumeBlock {
+  /// Where state `i` of voxel `k` stands. Kinetics go through all states of a voxel: those that do
+  /// not move stand together by groups of voxels, since forty rows far apart, a little of each at a
+  /// time, come from memory at half the speed of one stream. Those that move, which transport reads
+  /// one by one, keep a row each. Every piece begins a group.
+  std::int64_t place(std::int64_t i, std::int64_t k) const {
+    const std::int64_t piece = k / piece_voxels, within = k % piece_voxels;
+    const std::int64_t group = piece * piece_groups + within / width;
+    return state_offset[i] + group * state_step[i] + within % width;
+  }
   int shape[3] = {};
   std::int64_t num_voxels = 0;
-  std::int64_t stride = 0;  ///< numbers from one state or mobile state to the next
+  std::int64_t stride = 0;  ///< numbers from one mobile state to the next
   int num_states = 0;
   int num_mobile = 0;
   int num_hidden = 0;            ///< the states that do not move
@@ -41,10 +50,14 @@ struct VolumeBlock {
   const int* hidden = nullptr;   ///< (hidden)
   const double* widths[3] = {};  ///< (voxels along each direction)
 
-  // States and unknowns, (states, n).
+  // States and unknowns: see `place`.
   double* y = nullptr;
   double* stages[4] = {};  ///< after the last stage the end of the step stands in the last of them
   double* time_slopes = nullptr;  ///< null: kinetics do not depend on time explicitly
+  std::int64_t piece_voxels = 0, piece_groups = 0;  ///< of a piece; the last may have fewer
+  // Where a state stands in the first group, and how far it is to the next, (states).
+  const std::int64_t* state_offset = nullptr;
+  const std::int64_t* state_step = nullptr;
 
   // Mobile states, (mobile, n).
   const double* fraction = nullptr;          ///< 0 outside
@@ -156,12 +169,11 @@ struct VolumeBlock {
   const double* atol = nullptr;  ///< (states)
 };
 
-/// Voxels from `first` to before `end` of consecutive rows, and the block of factors they begin
-/// with.
+/// Voxels of consecutive rows, and the group they begin with.
 struct VolumePiece {
   std::int64_t first_row = 0;
   std::int64_t end_row = 0;
-  std::int64_t first_block = 0;
+  std::int64_t first_group = 0;
   const std::int32_t* regions = nullptr;  ///< connected ones that have voxels here, in order
   std::int64_t num_regions = 1;
 };
@@ -224,7 +236,7 @@ struct VolumePiece {
   void volume_finish(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
                      const simulate::VolumePiece& p, double* squares, double* largest,            \
                      double* lowest, double* highest);                                            \
-  /** Amounts of the states, (states), from (states, n) concentrations. */                        \
+  /** Amounts of the states, (states), from their concentrations. */                        \
   void volume_contents(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
                        const double* states, double* sums);                                       \
   }

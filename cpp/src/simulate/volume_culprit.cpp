@@ -43,11 +43,11 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
   for (int i = 0; i < b.num_states; ++i) {
     double reached = self.scale[idx(i)];
     for (std::int64_t k = 0; k < b.num_voxels; ++k)
-      if (inside_[idx(k)] != 0) reached = std::max(reached, std::abs(b.y[i * b.stride + k]));
+      if (inside_[idx(k)] != 0) reached = std::max(reached, std::abs(b.y[b.place(i, k)]));
     const double limit = b.rtol * reached + atol_[idx(i)];
     for (std::int64_t k = 0; k < b.num_voxels; ++k) {
       if (inside_[idx(k)] == 0) continue;
-      const std::int64_t at = i * b.stride + k;
+      const std::int64_t at = b.place(i, k);
       const double end = b.stages[3][at];
       if (!std::isfinite(end)) return name(i, k);
       if (may_be_negative_[idx(i)] == 0 && -end / limit > most_negative) {

@@ -166,11 +166,11 @@ void VolumeEngine::jump(Member& self) {
     const auto count = static_cast<std::int64_t>(problem_.jump_states.size());
     std::vector<double> values(idx(count * n));
     for (std::int64_t i = 0; i < count; ++i)
-      std::copy_n(b.y + problem_.jump_states[idx(i)] * b.stride, n, values.data() + i * n);
+      for (std::int64_t k = 0; k < n; ++k)
+        values[idx(i * n + k)] = b.y[b.place(problem_.jump_states[idx(i)], k)];
     problem_.jump(static_cast<std::int64_t>(self.next_jump), values);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int32_t state = problem_.jump_states[idx(i)];
-      double* to = b.y + state * b.stride;
       for (std::int64_t k = 0; k < n; ++k) {
         const double value = values[idx(i * n + k)];
         if (inside_[idx(k)] == 0) continue;
@@ -178,7 +178,7 @@ void VolumeEngine::jump(Member& self) {
           throw InvalidInput("jump " + std::to_string(self.next_jump) + " leaves '" +
                              program_.spec().state_names[idx(state)] + "' not finite in voxel " +
                              std::to_string(k));
-        to[k] = value;
+        b.y[b.place(state, k)] = value;
       }
     }
   }
@@ -186,7 +186,7 @@ void VolumeEngine::jump(Member& self) {
   for (const std::int32_t i : problem_.jump_states)
     for (std::int64_t k = 0; k < n; ++k)
       if (inside_[idx(k)] != 0)
-        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[i * b.stride + k]);
+        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[b.place(i, k)]);
   if (!(options_.first_step > 0.0)) self.restart = true;
 }
 
@@ -234,10 +234,10 @@ void VolumeEngine::record(Member& self) {
       [&](const VolumePiece& piece, double* sums) {
         KROGH_DISPATCH(volume_contents)(b, piece, b.y, sums);
         for (std::int64_t r = 0; r < recorded; ++r) {
-          const double* from = b.y + options_.recorded[idx(r)] * b.stride;
+          const std::int32_t state = options_.recorded[idx(r)];
           double* to = output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
           for (std::int64_t k = piece.first_row * b.shape[0]; k < piece.end_row * b.shape[0]; ++k)
-            if (inside_[idx(k)] != 0) to[k] = from[k];
+            if (inside_[idx(k)] != 0) to[k] = b.y[b.place(state, k)];
         }
       });
   self.team.wait();

@@ -162,7 +162,7 @@ class VolumeEngine {
   VolumeBlock block_;
   std::vector<VolumePiece> pieces_;
   std::vector<std::vector<std::int32_t>> piece_regions_;
-  std::int64_t num_blocks_ = 0;
+  std::int64_t num_groups_ = 0;
   std::int64_t num_inside_ = 0;
   int num_entries_ = 0;
   std::vector<char> inside_;
@@ -175,6 +175,7 @@ class VolumeEngine {
   std::vector<const double*> side_pointers_, side_out_pointers_;
   std::array<std::vector<double>, 3> upstream_;
   std::vector<std::int32_t> outside_inputs_;  ///< of the entries; -1: zero
+  std::vector<std::int64_t> state_offset_, state_step_;
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_;

@@ -15,6 +15,7 @@ using simulate::VolumePiece;
 struct Lanes {
   long first;  ///< number of the first voxel
   int count;   ///< 1 .. L; the places behind repeat the last voxel
+  long group;
 };
 
 template <int L>
@@ -45,6 +46,41 @@ KROGH_INLINE void store(const double* from, const Lanes& lanes, double* to) {
   for (int l = 0; l < lanes.count; ++l) start[l] = from[l];
 }
 
+/// Where a state of a group stands.
+KROGH_INLINE long place_of_state(const VolumeBlock& b, int i, long group) {
+  return b.state_offset[i] + group * b.state_step[i];
+}
+
+/// One state of a group. Asks for the same of the group that follows: a group takes too little from
+/// each array for the processor to see where it is going, and spread over the loads requests do not
+/// queue up.
+template <int L>
+KROGH_INLINE void load_state(const VolumeBlock& b, const double* states, int i, const Lanes& lanes,
+                             double* to) {
+  const double* from = states + place_of_state(b, i, lanes.group);
+  const double* next = from + b.state_step[i];
+  for (int l = 0; l < L; l += 8) __builtin_prefetch(next + l);
+  KROGH_SIMD
+  for (int l = 0; l < L; ++l) to[l] = from[l];
+  for (int l = lanes.count; l < L; ++l) to[l] = to[lanes.count - 1];
+}
+
+template <int L>
+KROGH_INLINE void store_state(const VolumeBlock& b, const double* from, int i, const Lanes& lanes,
+                              double* states) {
+  double* to = states + place_of_state(b, i, lanes.group);
+  KROGH_SIMD
+  for (int l = 0; l < L; ++l) to[l] = from[l];
+}
+
+/// All states of a group into consecutive rows.
+template <int L>
+KROGH_INLINE void load_states(const VolumeBlock& b, const double* states, const Lanes& lanes,
+                              double* to) {
+  for (int i = 0; i < b.num_states; ++i) 
+    load_state<L>(b, states, i, lanes, to + static_cast<long>(i) * L);
+}
+
 template <int L>
 KROGH_INLINE void fill(double value, double* to) {
   for (int l = 0; l < L; ++l) to[l] = value;
@@ -68,13 +104,13 @@ void load_fields(const VolumeBlock& b, const Lanes& lanes) {
   b.line_prologue->run(b.file);
 }
 
-/// Calls `work(lanes, block)` for the groups of voxels of a piece.
+/// Calls `work(lanes)` for the groups of voxels of a piece.
 template <int L, class Work>
-KROGH_INLINE void each_block(const VolumeBlock& b, const VolumePiece& p, const Work& work) {
+KROGH_INLINE void each_group(const VolumeBlock& b, const VolumePiece& p, const Work& work) {
   const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
-  long block = p.first_block;
-  for (long k = first; k < end; k += L, ++block)
-    work(Lanes{k, static_cast<int>(end - k < L ? end - k : L)}, block);
+  long group = p.first_group;
+  for (long k = first; k < end; k += L, ++group)
+    work(Lanes{k, static_cast<int>(end - k < L ? end - k : L), group});
 }
 
 #define KROGH_BY_WIDTH(function, ...)          \

@@ -146,12 +146,15 @@ void VolumeEngine::number_pieces() {
   const linalg::Level& level = systems_.front().multigrid->finest();
   const std::int64_t per_piece = linalg::rows_per_piece(level), rows = level.num_rows();
   const std::int64_t m = block_.num_mobile;
-  std::int64_t block = 0, offset = 0;
+  VolumeBlock& b = block_;
+  b.piece_voxels = std::min(per_piece, rows) * grid_.shape[0];
+  b.piece_groups = (b.piece_voxels + b.width - 1) / b.width;
+  std::int64_t offset = 0;
   for (std::int64_t first = 0; first < rows; first += per_piece) {
     VolumePiece piece{.first_row = first, .end_row = std::min(first + per_piece, rows)};
-    piece.first_block = block;
+    piece.first_group = static_cast<std::int64_t>(pieces_.size()) * b.piece_groups;
     const std::int64_t voxels = (piece.end_row - piece.first_row) * grid_.shape[0];
-    block += (voxels + block_.width - 1) / block_.width;
+    num_groups_ = piece.first_group + (voxels + b.width - 1) / b.width;
     if (num_connected_ > 1) {
       std::set<std::int32_t> found(connected_.begin() + first * grid_.shape[0],
                                    connected_.begin() + first * grid_.shape[0] + voxels);
@@ -165,7 +168,6 @@ void VolumeEngine::number_pieces() {
   }
   for (std::size_t p = 0; p < piece_regions_.size(); ++p)
     pieces_[p].regions = piece_regions_[p].data();
-  num_blocks_ = block;
   const auto count = static_cast<std::int64_t>(pieces_.size());
   auto sums = [&](std::int64_t per) { return AlignedBuffer(idx(count * ((per + 7) / 8 * 8 + 8))); };
   const std::int64_t states = block_.num_states;
@@ -215,7 +217,18 @@ void VolumeEngine::place_fields() {
 
 void VolumeEngine::place_states() {
   VolumeBlock& b = block_;
-  const std::int64_t all = b.num_states * b.stride, m = b.num_mobile;
+  const std::int64_t all = num_groups_ * b.num_states * b.width, m = b.num_mobile;
+  const std::int64_t hidden = b.num_hidden;
+  state_offset_.assign(idx(b.num_states), 0);
+  state_step_.assign(idx(b.num_states), b.width);
+  for (std::int64_t j = 0; j < m; ++j)
+    state_offset_[idx(mobile_[idx(j)])] = j * num_groups_ * b.width;
+  for (std::int64_t h = 0; h < hidden; ++h) {
+    state_offset_[idx(hidden_[idx(h)])] = (m * num_groups_ + h) * b.width;
+    state_step_[idx(hidden_[idx(h)])] = hidden * b.width;
+  }
+  b.state_offset = state_offset_.data();
+  b.state_step = state_step_.data();
   states_ = FreshPages(idx(5 * all));
   b.y = states_.data();
   for (std::int64_t s = 0; s < 4; ++s) b.stages[s] = states_.data() + (s + 1) * all;

@@ -16,8 +16,7 @@ KROGH_INLINE void evaluate(VolumeBlock& b, const Lanes& lanes, double time, cons
                            const expr::NativeTape* tape) {
   load_fields<L>(b, lanes);
   fill<L>(time, row<L>(b, b.time_row));
-  for (int i = 0; i < b.num_states; ++i)
-    load<L>(values + i * b.stride, lanes, row<L>(b, b.state_row + i));
+  load_states<L>(b, values, lanes, row<L>(b, b.state_row));
   tape->run(b.file);
   alignas(64) double volume[static_cast<unsigned>(L)];
   load<L>(b.volume, lanes, volume);
@@ -89,14 +88,14 @@ void measure(const VolumeBlock& b, const Lanes& lanes, const VolumeJacobian& jac
 
 template <int L>
 void begin(VolumeBlock& b, const VolumePiece& p, const VolumeJacobian& jacobian, double* largest) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     evaluate<L>(b, lanes, b.time, b.y, b.rhs_jacobian);
     for (int i = 0; i < b.num_states; ++i) {
       double* slope = row<L>(b, b.slope_row + i);
       alignas(64) double scaled[static_cast<unsigned>(L)];
       KROGH_SIMD
       for (int l = 0; l < L; ++l) scaled[l] = b.step * slope[l];
-      store<L>(scaled, lanes, b.stages[0] + i * b.stride);
+      store_state<L>(b, scaled, i, lanes, b.stages[0]);
     }
     measure<L>(b, lanes, jacobian, largest);
   });
@@ -106,15 +105,14 @@ template <int L>
 void stage(VolumeBlock& b, const VolumePiece& p, const StabilizedStage& c, double time,
            const double* newer, double* older) {
   const double slope_weight = c.slope * b.step;
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     evaluate<L>(b, lanes, time, newer, b.rhs);
     for (int i = 0; i < b.num_states; ++i) {
-      const long at = i * b.stride;
       alignas(64) double y[static_cast<unsigned>(L)], start[static_cast<unsigned>(L)];
       alignas(64) double before[static_cast<unsigned>(L)];
-      load<L>(b.y + at, lanes, y);
-      load<L>(b.stages[0] + at, lanes, start);
-      load<L>(older + at, lanes, before);
+      load_state<L>(b, b.y, i, lanes, y);
+      load_state<L>(b, b.stages[0], i, lanes, start);
+      load_state<L>(b, older, i, lanes, before);
       const double* now = row<L>(b, b.state_row + i);
       const double* slope = row<L>(b, b.slope_row + i);
       KROGH_SIMD
@@ -124,7 +122,7 @@ void stage(VolumeBlock& b, const VolumePiece& p, const StabilizedStage& c, doubl
         value = fma_(slope_weight, slope[l], value);
         before[l] = fma_(c.first, start[l], value);
       }
-      store<L>(before, lanes, older + at);
+      store_state<L>(b, before, i, lanes, older);
     }
   });
 }
@@ -132,16 +130,15 @@ void stage(VolumeBlock& b, const VolumePiece& p, const StabilizedStage& c, doubl
 template <int L>
 void finish(VolumeBlock& b, const VolumePiece& p, double time, const double* ends, double* squares,
             double* largest, double* lowest, double* highest) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     evaluate<L>(b, lanes, time, ends, b.rhs);
     alignas(64) double volume[static_cast<unsigned>(L)];
     load<L>(b.volume, lanes, volume);
     for (int i = 0; i < b.num_states; ++i) {
-      const long at = i * b.stride;
       alignas(64) double y[static_cast<unsigned>(L)], start[static_cast<unsigned>(L)];
       alignas(64) double weighted[static_cast<unsigned>(L)], defect[static_cast<unsigned>(L)];
-      load<L>(b.y + at, lanes, y);
-      load<L>(b.stages[0] + at, lanes, start);
+      load_state<L>(b, b.y, i, lanes, y);
+      load_state<L>(b, b.stages[0], i, lanes, start);
       const double* end = row<L>(b, b.state_row + i);
       const double* slope = row<L>(b, b.slope_row + i);
       const double atol = b.atol[i];
@@ -155,7 +152,7 @@ void finish(VolumeBlock& b, const VolumePiece& p, double time, const double* end
         const double seen = after < 1e300 ? error : __builtin_nan("");
         weighted[l] = volume[l] > 0.0 ? seen : 0.0;
       }
-      store<L>(defect, lanes, b.stages[1] + at);
+      store_state<L>(b, defect, i, lanes, b.stages[1]);
       double low = lowest[i], high = highest[i], most = *largest;
       double sums[8] = {};
       for (int l = 0; l < lanes.count; ++l) {
@@ -240,14 +237,14 @@ void volume_stabilized_begin(VolumeBlock& b, const VolumePiece& p, const VolumeJ
 
 void volume_stabilized_first(const VolumeBlock& b, const VolumePiece& p, double weight,
                              double* target) {
-  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
-  for (int i = 0; i < b.num_states; ++i) {
-    const double* y = b.y + i * b.stride;
-    const double* start = b.stages[0] + i * b.stride;
-    double* to = target + i * b.stride;
-    KROGH_SIMD
-    for (long k = first; k < end; ++k) to[k] = fma_(weight, start[k], y[k]);
-  }
+  const long voxels = (p.end_row - p.first_row) * b.shape[0];
+  const long end = p.first_group + (voxels + b.width - 1) / b.width;
+  for (long group = p.first_group; group < end; ++group)
+    for (int i = 0; i < b.num_states; ++i) {
+      const long at = place_of_state(b, i, group);
+      KROGH_SIMD
+      for (long q = at; q < at + b.width; ++q) target[q] = fma_(weight, b.stages[0][q], b.y[q]);
+    }
 }
 
 void volume_stabilized_stage(VolumeBlock& b, const VolumePiece& p, const StabilizedStage& c,

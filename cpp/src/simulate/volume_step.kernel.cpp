@@ -8,31 +8,12 @@
 namespace krogh::KROGH_ISA {
 namespace {
 
-/// Asks for a block's numbers in an array while the block before it is at work: one block takes too
-/// few from each of many arrays for the processor to see where they are going.
-template <int L>
-KROGH_INLINE void fetch(const double* from, long first) {
-  for (int l = 0; l < L; l += 8) __builtin_prefetch(from + first + l);
-}
-
-/// Asks for what `expand` and `combine` of a stage read of the block that follows.
-template <int L>
-KROGH_INLINE void fetch_stage(const VolumeBlock& b, const Lanes& lanes, int stage) {
-  const long next = lanes.first + L;
-  if (next + L > b.stride) return;
-  for (int i = 0; i < b.num_states; ++i) {
-    fetch<L>(b.y + i * b.stride, next);
-    for (int s = 0; s < stage; ++s) fetch<L>(b.stages[s] + i * b.stride, next);
-  }
-}
-
 /// States at the start of the step, their slopes and Jacobian; sums hold what is off so far.
 template <int L>
 void evaluate(const VolumeBlock& b, const Lanes& lanes) {
   load_fields<L>(b, lanes);
   fill<L>(b.time, row<L>(b, b.time_row));
-  for (int i = 0; i < b.num_states; ++i)
-    load<L>(b.y + i * b.stride, lanes, row<L>(b, b.state_row + i));
+  load_states<L>(b, b.y, lanes, row<L>(b, b.state_row));
   b.rhs_jacobian->run(b.file);
   const double* slopes = row<L>(b, b.slope_row);
   double* sums = row<L>(b, b.sum_row);
@@ -56,7 +37,7 @@ void subtract_time_slopes(const VolumeBlock& b, const Lanes& lanes, double weigh
   if (b.time_slopes == nullptr) return;
   for (int i = 0; i < b.num_states; ++i) {
     alignas(64) double slope[static_cast<unsigned>(L)];
-    load<L>(b.time_slopes + i * b.stride, lanes, slope);
+    load_state<L>(b, b.time_slopes, i, lanes, slope);
     double* sum = row<L>(b, b.sum_row + i);
     KROGH_SIMD
     for (int l = 0; l < L; ++l) sum[l] = fma_(-weight, slope[l], sum[l]);
@@ -69,7 +50,7 @@ void store_reduced(const VolumeBlock& b, const Lanes& lanes, int stage) {
   for (int j = 0; j < b.num_mobile; ++j)
     store<L>(row<L>(b, b.reduced_row + j), lanes, b.reduced + j * b.stride);
   for (int h = 0; h < b.num_hidden; ++h)
-    store<L>(row<L>(b, b.hidden_row + h), lanes, b.stages[stage] + b.hidden[h] * b.stride);
+    store_state<L>(b, row<L>(b, b.hidden_row + h), b.hidden[h], lanes, b.stages[stage]);
 }
 
 /// What the elimination at the start of the step is made of. Eight bytes a factor and voxel would be
@@ -79,8 +60,7 @@ void eliminate(const VolumeBlock& b, const Lanes& lanes) {
   load_fields<L>(b, lanes);
   fill<L>(b.time, row<L>(b, b.time_row));
   fill<L>(1.0 / (b.step * b.gamma), row<L>(b, b.inverse_step_row));
-  for (int i = 0; i < b.num_states; ++i)
-    load<L>(b.y + i * b.stride, lanes, row<L>(b, b.state_row + i));
+  load_states<L>(b, b.y, lanes, row<L>(b, b.state_row));
   b.again->run(b.file);
 }
 
@@ -90,10 +70,10 @@ template <int L>
 void expand(const VolumeBlock& b, const Lanes& lanes, int stage) {
   eliminate<L>(b, lanes);
   for (int j = 0; j < b.num_mobile; ++j)
-    load<L>(b.stages[stage] + b.mobile[j] * b.stride, lanes,
-            row<L>(b, b.stage_rows[0] + b.mobile[j]));
+    load_state<L>(b, b.stages[stage], b.mobile[j], lanes,
+                  row<L>(b, b.stage_rows[0] + b.mobile[j]));
   for (int h = 0; h < b.num_hidden; ++h)
-    load<L>(b.stages[stage] + b.hidden[h] * b.stride, lanes, row<L>(b, b.hidden_row + h));
+    load_state<L>(b, b.stages[stage], b.hidden[h], lanes, row<L>(b, b.hidden_row + h));
   b.expand[0]->run(b.file);
   alignas(64) double volume[static_cast<unsigned>(L)];
   load<L>(b.volume, lanes, volume);
@@ -115,7 +95,7 @@ void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes
   }
   for (int i = 0; i < b.num_states; ++i) {
     alignas(64) double u[S][static_cast<unsigned>(L)];
-    for (int s = 0; s < S; ++s) load<L>(b.stages[s] + i * b.stride, lanes, u[s]);
+    for (int s = 0; s < S; ++s) load_state<L>(b, b.stages[s], i, lanes, u[s]);
     double* state = row<L>(b, b.state_row + i);
     double* sum = row<L>(b, b.sum_row + i);
     KROGH_SIMD
@@ -132,20 +112,52 @@ void combine(const RosenbrockTableau& tableau, const VolumeBlock& b, const Lanes
   }
 }
 
+/// C/eps of the mobile states at a stage.
+void moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
+  const long first = p.first_row * b.shape[0], count = p.end_row * b.shape[0] - first;
+  const double a0 = s > 0 ? tableau.a[s][0] : 0.0, a1 = s > 1 ? tableau.a[s][1] : 0.0;
+  const double a2 = s > 2 ? tableau.a[s][2] : 0.0;
+  for (int j = 0; j < b.num_mobile; ++j) {
+    const long at = place_of_state(b, b.mobile[j], p.first_group);
+    const double* inverse = b.inverse_fraction + j * b.fraction_stride + first;
+    double* to = b.moving + j * b.stride + first;
+    const double *y = b.y + at, *u0 = b.stages[0] + at;
+    const double *u1 = b.stages[1] + at, *u2 = b.stages[2] + at;
+    switch (s) {
+      case 0:
+        KROGH_SIMD
+        for (long k = 0; k < count; ++k) to[k] = y[k] * inverse[k];
+        break;
+      case 1:
+        KROGH_SIMD
+        for (long k = 0; k < count; ++k) to[k] = fma_(a0, u0[k], y[k]) * inverse[k];
+        break;
+      case 2:
+        KROGH_SIMD
+        for (long k = 0; k < count; ++k)
+          to[k] = fma_(a1, u1[k], fma_(a0, u0[k], y[k])) * inverse[k];
+        break;
+      default:
+        KROGH_SIMD
+        for (long k = 0; k < count; ++k)
+          to[k] = fma_(a2, u2[k], fma_(a1, u1[k], fma_(a0, u0[k], y[k]))) * inverse[k];
+    }
+  }
+}
+
 /// Values of the followed states at stage s, whose last unknowns are not completed yet.
 template <int L>
 void follow(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     if (s > 0) expand<L>(b, lanes, s - 1);
     for (int w = 0; w < b.num_followed; ++w) {
-      const long at = b.followed[w] * b.stride;
       alignas(64) double value[static_cast<unsigned>(L)], u[static_cast<unsigned>(L)];
-      load<L>(b.y + at, lanes, value);
+      load_state<L>(b, b.y, b.followed[w], lanes, value);
       for (int t = 0; t < s; ++t) {
         const double weight = tableau.a[s][t];
         const double* unknown = row<L>(b, b.stage_rows[0] + b.followed[w]);
         if (t < s - 1) {
-          load<L>(b.stages[t] + at, lanes, u);
+          load_state<L>(b, b.stages[t], b.followed[w], lanes, u);
           unknown = u;
         }
         KROGH_SIMD
@@ -158,7 +170,7 @@ void follow(const RosenbrockTableau& tableau, const VolumeBlock& b, const Volume
 
 template <int L>
 void sizes(VolumeBlock& b, const VolumePiece& p, double* sums) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     evaluate<L>(b, lanes);
     subtract_carried<L>(b, lanes);
     for (int i = 0; i < b.num_states; ++i) {
@@ -189,11 +201,11 @@ void assemble_system(const VolumeBlock& b, const VolumePiece& p) {
 template <int L>
 void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p) {
   const double inverse_step = 1.0 / (b.step * b.gamma);
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     evaluate<L>(b, lanes);
     if (b.time_slopes != nullptr)
       for (int i = 0; i < b.num_states; ++i)
-        store<L>(row<L>(b, b.time_slope_row + i), lanes, b.time_slopes + i * b.stride);
+        store_state<L>(b, row<L>(b, b.time_slope_row + i), i, lanes, b.time_slopes);
     subtract_carried<L>(b, lanes);
     subtract_time_slopes<L>(b, lanes, b.step * tableau.gamma_i[0]);
     fill<L>(inverse_step, row<L>(b, b.inverse_step_row));
@@ -207,13 +219,12 @@ void begin(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& 
 
 template <int L>
 void stage(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece& p, int s) {
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
-    fetch_stage<L>(b, lanes, s);
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     expand<L>(b, lanes, s - 1);
     fill<L>(fma_(tableau.alpha[s], b.step, b.time), row<L>(b, b.time_row));
     for (int h = 0; h < b.num_hidden; ++h)
-      store<L>(row<L>(b, b.stage_rows[0] + b.hidden[h]), lanes,
-               b.stages[s - 1] + b.hidden[h] * b.stride);
+      store_state<L>(b, row<L>(b, b.stage_rows[0] + b.hidden[h]), b.hidden[h], lanes,
+                     b.stages[s - 1]);
     switch (s) {
       case 1: combine<L, 1>(tableau, b, lanes); break;
       case 2: combine<L, 2>(tableau, b, lanes); break;
@@ -270,19 +281,17 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
             double* largest, double* lowest, double* highest) {
   const double e0 = tableau.e[0], e1 = tableau.e[1], e2 = tableau.e[2], e3 = tableau.e[3];
   const double a0 = tableau.a[3][0], a1 = tableau.a[3][1], a2 = tableau.a[3][2];
-  each_block<L>(b, p, [&](const Lanes& lanes, long) {
-    fetch_stage<L>(b, lanes, 4);
+  each_group<L>(b, p, [&](const Lanes& lanes) {
     expand<L>(b, lanes, 3);
     for (int i = 0; i < b.num_states; ++i) {
-      const long at = i * b.stride;
       const double* y = row<L>(b, b.state_row + i);
       alignas(64) double u0[static_cast<unsigned>(L)];
       alignas(64) double u1[static_cast<unsigned>(L)], u2[static_cast<unsigned>(L)];
       alignas(64) double volume[static_cast<unsigned>(L)], end[static_cast<unsigned>(L)];
       alignas(64) double weighted[static_cast<unsigned>(L)];
-      load<L>(b.stages[0] + at, lanes, u0);
-      load<L>(b.stages[1] + at, lanes, u1);
-      load<L>(b.stages[2] + at, lanes, u2);
+      load_state<L>(b, b.stages[0], i, lanes, u0);
+      load_state<L>(b, b.stages[1], i, lanes, u1);
+      load_state<L>(b, b.stages[2], i, lanes, u2);
       load<L>(b.volume, lanes, volume);
       const double* u3 = row<L>(b, b.stage_rows[0] + i);
       const double atol = b.atol[i];
@@ -298,7 +307,7 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
         const double seen = after < 1e300 ? error : __builtin_nan("");
         weighted[l] = volume[l] > 0.0 ? seen : 0.0;
       }
-      store<L>(end, lanes, b.stages[3] + at);
+      store_state<L>(b, end, i, lanes, b.stages[3]);
       // Places behind the last voxel repeat it; only the sum must leave them out.
       for (int l = lanes.count; l < L; ++l) weighted[l] = 0.0;
       Extremes found;
@@ -310,6 +319,21 @@ void finish(const RosenbrockTableau& tableau, VolumeBlock& b, const VolumePiece&
       highest[i] = found.highest[0] > highest[i] ? found.highest[0] : highest[i];
     }
   });
+}
+
+/// Sums of V C of all states, each by eight running sums.
+template <int L>
+void contents(const VolumeBlock& b, const VolumePiece& p, const double* states, double* sums) {
+  for (int i = 0; i < b.num_states; ++i) {
+    alignas(64) double running[8] = {};
+    each_group<L>(b, p, [&](const Lanes& lanes) {
+      const double* value = states + place_of_state(b, i, lanes.group);
+      const double* volume = b.volume + lanes.first;
+      for (int l = 0; l < lanes.count; ++l) running[l & 7] += volume[l] * value[l];
+    });
+    sums[i] += ((running[0] + running[4]) + (running[2] + running[6])) +
+               ((running[1] + running[5]) + (running[3] + running[7]));
+  }
 }
 
 }  // namespace
@@ -388,9 +412,7 @@ void volume_finish(const RosenbrockTableau& tableau, VolumeBlock& b, const Volum
 
 void volume_contents(const VolumeBlock& b, const VolumePiece& p, const double* states,
                      double* sums) {
-  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
-  for (int i = 0; i < b.num_states; ++i)
-    sums[i] += sum_of(first, end, [&](long k) { return b.volume[k] * states[i * b.stride + k]; });
+  KROGH_BY_WIDTH(contents, b, p, states, sums)
 }
 
 }  // namespace krogh::KROGH_ISA

@@ -312,12 +312,13 @@ void residual(const VolumeBlock& b, const VolumePiece& p, bool with_operator, do
 /// Adds the constants of the regions and stores the unknowns of a stage.
 void correct(const VolumeBlock& b, const VolumePiece& p, const double* constants, int s) {
   const int m = b.num_mobile;
+  const long start = p.first_row * b.shape[0];
   each_run(b, p, [&](long first, long end, std::int32_t region) {
     for (int j = 0; j < m; ++j) {
       const double constant = region < 0 ? 0.0 : constants[static_cast<long>(region) * m + j];
       const double* fraction = b.fraction + j * b.fraction_stride;
       double* x = b.free + j * b.stride;
-      double* u = b.stages[s] + b.mobile[j] * b.stride;
+      double* u = b.stages[s] + place_of_state(b, b.mobile[j], p.first_group) - start;
       KROGH_SIMD
       for (long k = first; k < end; ++k) {
         x[k] += constant;

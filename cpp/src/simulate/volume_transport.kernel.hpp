@@ -25,41 +25,6 @@ KROGH_INLINE double sum_of(long first, long end, const Value& value) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-/// C/eps of the mobile states at a stage.
-void moving(const RosenbrockTableau& tableau, const VolumeBlock& b, const VolumePiece& p, int s) {
-  const long first = p.first_row * b.shape[0], end = p.end_row * b.shape[0];
-  for (int j = 0; j < b.num_mobile; ++j) {
-    const long at = b.mobile[j] * b.stride;
-    const double* inverse = b.inverse_fraction + j * b.fraction_stride;
-    const double* y = b.y + at;
-    double* to = b.moving + j * b.stride;
-    const double a0 = s > 0 ? tableau.a[s][0] : 0.0, a1 = s > 1 ? tableau.a[s][1] : 0.0;
-    const double a2 = s > 2 ? tableau.a[s][2] : 0.0;
-    const double* u0 = b.stages[0] + at;
-    const double* u1 = b.stages[1] + at;
-    const double* u2 = b.stages[2] + at;
-    switch (s) {
-      case 0:
-        KROGH_SIMD
-        for (long k = first; k < end; ++k) to[k] = y[k] * inverse[k];
-        break;
-      case 1:
-        KROGH_SIMD
-        for (long k = first; k < end; ++k) to[k] = fma_(a0, u0[k], y[k]) * inverse[k];
-        break;
-      case 2:
-        KROGH_SIMD
-        for (long k = first; k < end; ++k)
-          to[k] = fma_(a1, u1[k], fma_(a0, u0[k], y[k])) * inverse[k];
-        break;
-      default:
-        KROGH_SIMD
-        for (long k = first; k < end; ++k)
-          to[k] = fma_(a2, u2[k], fma_(a1, u1[k], fma_(a0, u0[k], y[k]))) * inverse[k];
-    }
-  }
-}
-
 /// A row's neighbors in one direction: where they and the conductances to them stand.
 struct Neighbors {
   const double* before;
