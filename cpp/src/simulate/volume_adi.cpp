@@ -22,7 +22,7 @@ constexpr double largest_defect = 0.1;
 /// Up to which step directions in turn can be used. They are taken where they are asked for: one
 /// cycle a stage is all that so short steps need, and measures as fast (numerics page).
 void VolumeEngine::place_adi() {
-  const VolumeBlock& b = block_;
+  VolumeBlock& b = block_;
   if (!wants_adi() || b.has_flow || b.periodic[0] || b.periodic[1] || b.periodic[2]) return;
   double largest = 0.0;
   const std::int64_t n = b.num_voxels, plane = std::int64_t{b.shape[0]} * b.shape[1];
@@ -37,10 +37,16 @@ void VolumeEngine::place_adi() {
     for (std::int64_t j = 0; j < b.num_mobile; ++j)
       for (std::int64_t k = steps[d]; k < n; ++k)
         largest =
-            std::max(largest, b.faces[d][j * b.stride + k] *
+            std::max(largest, static_cast<double>(b.faces[d][j * b.stride + k]) *
                                   std::max(inverse_room(j, k), inverse_room(j, k - steps[d])));
   adi_ratio_ = largest * integrate::ros34pw2().gamma;
   diagonal_ = AlignedBuffer(idx(std::int64_t{b.num_mobile} * b.num_mobile * b.stride));
+  const std::int64_t count = std::int64_t{b.num_mobile} * b.stride;
+  exact_faces_ = AlignedBuffer(idx(3 * count));
+  for (std::int64_t d = 0; d < 3; ++d) {
+    std::copy_n(b.faces[d], count, exact_faces_.data() + d * count);
+    b.exact_faces[d] = exact_faces_.data() + d * count;
+  }
   can_turn_ = true;
 }
 
@@ -59,7 +65,7 @@ bool VolumeEngine::solve_adi(Member& self, double* x, Attempt& failure) {
   int directions[3], count = 0;
   for (int d = 0; d < 3; ++d) {
     system.shape[d] = b.shape[d];
-    system.faces[d] = b.faces[d];
+    system.faces[d] = b.exact_faces[d];
     if (b.shape[d] > 1) directions[count++] = d;
   }
   if (count == 0) directions[count++] = 0;

@@ -66,7 +66,7 @@ void add_defect(const VolumeBlock& b, const VolumePiece& p, double* sums) {
   for (int j = 0; j < m; ++j) {
     const double* values = b.free + j * b.stride;
     const double* reduced = b.reduced + j * b.stride;
-    const double* gx_all = b.faces[0] + j * b.stride;
+    const float* gx_all = b.faces[0] + j * b.stride;
     const double weight = 1.0 / b.unit[j];
     for (long r = p.first_row; r < p.end_row; ++r) {
       const long at = r * nx;
@@ -74,7 +74,7 @@ void add_defect(const VolumeBlock& b, const VolumePiece& p, double* sums) {
       const Neighbors z =
           neighbors_of(b, 2, r / ny, at, nx * ny, values, b.faces[2] + j * b.stride);
       const double* x = values + at;
-      const double* gx = gx_all + at;
+      const float* gx = gx_all + at;
       for (long i = 0; i < nx; ++i) {
         const long k = at + i;
         double right = -b.volume[k] * reduced[k];
@@ -84,12 +84,12 @@ void add_defect(const VolumeBlock& b, const VolumePiece& p, double* sums) {
         double total = right;
         for (int l = 0; l < m; ++l)
           total = fma_(-b.diagonal[(j * m + l) * b.stride + k], b.free[l * b.stride + k], total);
-        total = fma_(y.to_before[i], y.before[i] - x[i], total);
-        total = fma_(y.to_behind[i], y.behind[i] - x[i], total);
-        total = fma_(z.to_before[i], z.before[i] - x[i], total);
-        total = fma_(z.to_behind[i], z.behind[i] - x[i], total);
-        if (i > 0) total = fma_(gx[i], x[i - 1] - x[i], total);
-        if (i + 1 < nx) total = fma_(gx[i + 1], x[i + 1] - x[i], total);
+        total = fma_(wide(y.to_before[i]), y.before[i] - x[i], total);
+        total = fma_(wide(y.to_behind[i]), y.behind[i] - x[i], total);
+        total = fma_(wide(z.to_before[i]), z.before[i] - x[i], total);
+        total = fma_(wide(z.to_behind[i]), z.behind[i] - x[i], total);
+        if (i > 0) total = fma_(wide(gx[i]), x[i - 1] - x[i], total);
+        if (i + 1 < nx) total = fma_(wide(gx[i + 1]), x[i + 1] - x[i], total);
         const double seen = right * weight, left = total * weight;
         sums[0] = fma_(seen, seen, sums[0]);
         sums[1] = fma_(left, left, sums[1]);

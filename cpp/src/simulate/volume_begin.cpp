@@ -43,9 +43,9 @@ void VolumeEngine::place_start(Member& self) {
   });
   self.team.wait();
   for (int i = 0; i < b.num_states; ++i)  // every member looks at all: the same for each
-    for (std::int64_t k = 0; k < n; ++k)
-      if (inside_[idx(k)] != 0)
-        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[b.place(i, k)]);
+    b.each_place(i, 0, n, [&](std::int64_t k, std::int64_t at) {
+      if (inside_[idx(k)] != 0) self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[at]);
+    });
 }
 
 void VolumeEngine::restore(Member& self) {
@@ -54,8 +54,9 @@ void VolumeEngine::restore(Member& self) {
   each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
     const std::int64_t first = piece.first_row * b.shape[0], end = piece.end_row * b.shape[0];
     for (std::int64_t i = 0; i < b.num_states; ++i)
-      for (std::int64_t k = first; k < end; ++k)
-        b.y[b.place(i, k)] = state.voxels[idx(i * b.num_voxels + k)];
+      b.each_place(i, first, end, [&](std::int64_t k, std::int64_t at) {
+        b.y[at] = state.voxels[idx(i * b.num_voxels + k)];
+      });
   });
   b.time = state.time;
   self.step = state.step;
@@ -99,9 +100,11 @@ VolumeState VolumeEngine::state_of(const Member& self) const {
                     .inputs = {},
                     .plasma = {},
                     .method = {}};
-  state.voxels.reserve(idx(b.num_states * b.num_voxels));
+  state.voxels.resize(idx(b.num_states * b.num_voxels));
   for (std::int64_t i = 0; i < b.num_states; ++i)
-    for (std::int64_t k = 0; k < b.num_voxels; ++k) state.voxels.push_back(b.y[b.place(i, k)]);
+    b.each_place(i, 0, b.num_voxels, [&](std::int64_t k, std::int64_t at) {
+      state.voxels[idx(i * b.num_voxels + k)] = b.y[at];
+    });
   self.inputs.keep(state);
   if (self.plasma) self.plasma->keep(state);
   return state;

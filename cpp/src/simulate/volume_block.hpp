@@ -40,6 +40,16 @@ struct VolumeBlock {
     const std::int64_t group = piece * piece_groups + within / width;
     return state_offset[i] + group * state_step[i] + within % width;
   }
+  /// Calls `visit(k, place)` for the voxels first .. end - 1, of which the first begins a piece.
+  template <class Visit>
+  void each_place(std::int64_t i, std::int64_t first, std::int64_t end, const Visit& visit) const {
+    for (std::int64_t start = first; start < end; start += piece_voxels) {
+      const std::int64_t until = start + piece_voxels < end ? start + piece_voxels : end;
+      std::int64_t at = place(i, start);
+      for (std::int64_t k = start; k < until; k += width, at += state_step[i])
+        for (std::int64_t l = 0; l < width && k + l < until; ++l) visit(k + l, at + l);
+    }
+  }
   int shape[3] = {};
   std::int64_t num_voxels = 0;
   std::int64_t stride = 0;  ///< numbers from one mobile state to the next
@@ -77,7 +87,9 @@ struct VolumeBlock {
   bool has_loss = false;
   /// The same and what the flow takes out of the voxel beyond what it brings.
   const double* row_loss = nullptr;
-  const double* faces[3] = {};  ///< conductances, (mobile, n)
+  /// Conductances, (mobile, n): of the precision of the multigrid's, the same seen from both sides.
+  const float* faces[3] = {};
+  const double* exact_faces[3] = {};  ///< the same numbers, for solving by directions in turn
   bool has_flow = false;
   // Beside a flow: what carries C/eps through the faces, and its correction, (mobile, n) each.
   const double* convection[3] = {};
@@ -86,7 +98,8 @@ struct VolumeBlock {
   /// it, (voxels along each direction) each.
   const double* upstream[3] = {};
   bool periodic[3] = {};
-  const double* zeros = nullptr;          ///< of a row
+  const double* zeros = nullptr;  ///< of a row
+  const float* closed = nullptr;  ///< the same for conductances
   const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
 
   // What enters: exchanges, then sides, "(entries)".

@@ -42,8 +42,9 @@ void VolumeEngine::find_culprit(const Member& self, Status status) {
   std::int64_t negative_voxel = -1;
   for (int i = 0; i < b.num_states; ++i) {
     double reached = self.scale[idx(i)];
-    for (std::int64_t k = 0; k < b.num_voxels; ++k)
-      if (inside_[idx(k)] != 0) reached = std::max(reached, std::abs(b.y[b.place(i, k)]));
+    b.each_place(i, 0, b.num_voxels, [&](std::int64_t k, std::int64_t at) {
+      if (inside_[idx(k)] != 0) reached = std::max(reached, std::abs(b.y[at]));
+    });
     const double limit = b.rtol * reached + atol_[idx(i)];
     for (std::int64_t k = 0; k < b.num_voxels; ++k) {
       if (inside_[idx(k)] == 0) continue;

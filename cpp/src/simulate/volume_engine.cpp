@@ -166,27 +166,28 @@ void VolumeEngine::jump(Member& self) {
     const auto count = static_cast<std::int64_t>(problem_.jump_states.size());
     std::vector<double> values(idx(count * n));
     for (std::int64_t i = 0; i < count; ++i)
-      for (std::int64_t k = 0; k < n; ++k)
-        values[idx(i * n + k)] = b.y[b.place(problem_.jump_states[idx(i)], k)];
+      b.each_place(problem_.jump_states[idx(i)], 0, n, [&](std::int64_t k, std::int64_t at) {
+        values[idx(i * n + k)] = b.y[at];
+      });
     problem_.jump(static_cast<std::int64_t>(self.next_jump), values);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int32_t state = problem_.jump_states[idx(i)];
-      for (std::int64_t k = 0; k < n; ++k) {
+      b.each_place(state, 0, n, [&](std::int64_t k, std::int64_t at) {
         const double value = values[idx(i * n + k)];
-        if (inside_[idx(k)] == 0) continue;
+        if (inside_[idx(k)] == 0) return;
         if (!std::isfinite(value))
           throw InvalidInput("jump " + std::to_string(self.next_jump) + " leaves '" +
                              program_.spec().state_names[idx(state)] + "' not finite in voxel " +
                              std::to_string(k));
-        b.y[b.place(state, k)] = value;
-      }
+        b.y[at] = value;
+      });
     }
   }
   self.team.wait();
   for (const std::int32_t i : problem_.jump_states)
-    for (std::int64_t k = 0; k < n; ++k)
-      if (inside_[idx(k)] != 0)
-        self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[b.place(i, k)]);
+    b.each_place(i, 0, n, [&](std::int64_t k, std::int64_t at) {
+      if (inside_[idx(k)] != 0) self.scale[idx(i)] = std::max(self.scale[idx(i)], b.y[at]);
+    });
   if (!(options_.first_step > 0.0)) self.restart = true;
 }
 
@@ -236,8 +237,10 @@ void VolumeEngine::record(Member& self) {
         for (std::int64_t r = 0; r < recorded; ++r) {
           const std::int32_t state = options_.recorded[idx(r)];
           double* to = output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
-          for (std::int64_t k = piece.first_row * b.shape[0]; k < piece.end_row * b.shape[0]; ++k)
-            if (inside_[idx(k)] != 0) to[k] = b.y[b.place(state, k)];
+          b.each_place(state, piece.first_row * b.shape[0], piece.end_row * b.shape[0],
+                       [&](std::int64_t k, std::int64_t at) {
+                         if (inside_[idx(k)] != 0) to[k] = b.y[at];
+                       });
         }
       });
   self.team.wait();

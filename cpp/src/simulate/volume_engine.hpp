@@ -169,6 +169,7 @@ class VolumeEngine {
   std::vector<std::int32_t> connected_;
   std::int32_t num_connected_ = 1;
   std::vector<int> mobile_, hidden_, field_rows_, exchange_mobile_;
+  std::vector<float> closed_;
   std::vector<double> zeros_, field_table_;
   /// What enters and what leaves through the sides, of each mobile state.
   std::vector<std::array<std::array<std::vector<double>, 6>, 2>> sides_;
@@ -179,9 +180,9 @@ class VolumeEngine {
   std::vector<double> atol_, knots_;
   std::vector<char> may_be_negative_;
   FreshPages states_, slopes_, mobile_values_;
-  AlignedBuffer volumes_, fractions_, constants_of_voxels_, faces_, convection_, row_loss_,
+  AlignedBuffer volumes_, fractions_, constants_of_voxels_, exact_faces_, convection_, row_loss_,
       field_values_;
-  AlignedArray<float> corrections_;
+  AlignedArray<float> faces_, corrections_;
   AlignedBuffer size_sums_, entering_sums_, leaving_sums_, solution_sums_, finish_sums_,
       content_sums_;
   std::vector<std::int64_t> solution_offsets_;

@@ -12,7 +12,7 @@ void VolumeEngine::place_transport() {
   const auto num_exchanges = static_cast<std::int64_t>(problem_.exchange.size());
   b.num_exchanges = static_cast<int>(num_exchanges);
   num_entries_ = static_cast<int>(num_exchanges + 6 * m);
-  faces_ = AlignedBuffer(idx(3 * m * b.stride));
+  faces_ = AlignedArray<float>(idx(3 * m * b.stride));
   b.has_two_rates = !now_.exchange_out_rates.empty();
   const std::int64_t num_out = b.has_two_rates ? num_exchanges : 0;
   constants_of_voxels_ = AlignedBuffer(idx((m + num_exchanges + num_out) * b.stride));
@@ -107,8 +107,9 @@ void VolumeEngine::place_transport() {
       }
     }
     for (std::size_t d = 0; d < 3; ++d)
-      std::copy(conductances.back().faces[d].begin(), conductances.back().faces[d].end(),
-                faces_.data() + (static_cast<std::int64_t>(d) * m + j) * b.stride);
+      std::transform(conductances.back().faces[d].begin(), conductances.back().faces[d].end(),
+                     faces_.data() + (static_cast<std::int64_t>(d) * m + j) * b.stride,
+                     [](double g) { return static_cast<float>(g); });
     sides_[idx(j)][0] = conductances.back().sides;
     sides_[idx(j)][1] = b.has_flow ? conductances.back().sides_out : conductances.back().sides;
     for (std::size_t side = 0; side < 6; ++side) {

@@ -109,7 +109,9 @@ void VolumeEngine::place_voxels() {
     inside_[k] = problem_.regions[k] != space::outside_region ? 1 : 0;
   num_inside_ = std::count(inside_.begin(), inside_.end(), 1);
   zeros_.assign(idx(grid_.shape[0]), 0.0);
+  closed_.assign(idx(grid_.shape[0]), 0.0F);
   block_.zeros = zeros_.data();
+  block_.closed = closed_.data();
 }
 
 void VolumeEngine::place_tapes() {

@@ -101,7 +101,7 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
             for (std::size_t d = 0; d < 3; ++d) {
               const std::int64_t at = level.place(x, y, z, c, count);
               const std::int64_t from = system.members[idx(c)] * b.stride + k;
-              const double conductance = b.faces[d][from];
+              const double conductance = static_cast<double>(b.faces[d][from]);
               const double flow = b.has_flow ? b.convection[d][from] : 0.0;
               level.g[d][at] = static_cast<float>(conductance + std::max(flow, 0.0));
               if (b.has_flow)

@@ -25,23 +25,25 @@ KROGH_INLINE double sum_of(long first, long end, const Value& value) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
+KROGH_INLINE double wide(float value) { return static_cast<double>(value); }
+
 /// A row's neighbors in one direction: where they and the conductances to them stand.
 struct Neighbors {
   const double* before;
   const double* behind;
-  const double* to_before;
-  const double* to_behind;
+  const float* to_before;
+  const float* to_behind;
 };
 
 KROGH_INLINE Neighbors neighbors_of(const VolumeBlock& b, int direction, long position, long at,
-                                    long step, const double* values, const double* faces) {
+                                    long step, const double* values, const float* faces) {
   const long last = b.shape[direction] - 1;
   const bool wraps = b.periodic[direction];
   Neighbors n{};
   n.before = values + (position > 0 ? at - step : (wraps ? at + last * step : at));
   n.behind = values + (position < last ? at + step : (wraps ? at - last * step : at));
   n.to_before = faces + at;
-  n.to_behind = position < last ? faces + at + step : (wraps ? faces + at - last * step : b.zeros);
+  n.to_behind = position < last ? faces + at + step : (wraps ? faces + at - last * step : b.closed);
   return n;
 }
 
@@ -50,7 +52,7 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
   const long nx = b.shape[0], ny = b.shape[1];
   for (int j = 0; j < b.num_mobile; ++j) {
     const double* values = b.moving + j * b.stride;
-    const double* gx_all = b.faces[0] + j * b.stride;
+    const float* gx_all = b.faces[0] + j * b.stride;
     double* carried = b.carried + j * b.stride;
     for (long r = p.first_row; r < p.end_row; ++r) {
       const long at = r * nx;
@@ -58,25 +60,26 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
       const Neighbors z =
           neighbors_of(b, 2, r / ny, at, nx * ny, values, b.faces[2] + j * b.stride);
       const double* x = values + at;
-      const double* gx = gx_all + at;
+      const float* gx = gx_all + at;
       double* to = carried + at;
       auto across = [&](long i) {  // from the neighbors in y and z
-        double total = y.to_before[i] * (y.before[i] - x[i]);
-        total = fma_(y.to_behind[i], y.behind[i] - x[i], total);
-        total = fma_(z.to_before[i], z.before[i] - x[i], total);
-        return fma_(z.to_behind[i], z.behind[i] - x[i], total);
+        double total = wide(y.to_before[i]) * (y.before[i] - x[i]);
+        total = fma_(wide(y.to_behind[i]), y.behind[i] - x[i], total);
+        total = fma_(wide(z.to_before[i]), z.before[i] - x[i], total);
+        return fma_(wide(z.to_behind[i]), z.behind[i] - x[i], total);
       };
       KROGH_SIMD
       for (long i = 1; i < nx - 1; ++i)
-        to[i] = fma_(gx[i + 1], x[i + 1] - x[i], fma_(gx[i], x[i - 1] - x[i], across(i)));
+        to[i] = fma_(wide(gx[i + 1]), x[i + 1] - x[i],
+                     fma_(wide(gx[i]), x[i - 1] - x[i], across(i)));
       to[0] = across(0);
       if (nx > 1) {
-        to[0] = fma_(gx[1], x[1] - x[0], to[0]);
-        to[nx - 1] = fma_(gx[nx - 1], x[nx - 2] - x[nx - 1], across(nx - 1));
+        to[0] = fma_(wide(gx[1]), x[1] - x[0], to[0]);
+        to[nx - 1] = fma_(wide(gx[nx - 1]), x[nx - 2] - x[nx - 1], across(nx - 1));
       }
       if (b.periodic[0]) {
-        to[0] = fma_(gx[0], x[nx - 1] - x[0], to[0]);
-        to[nx - 1] = fma_(gx[0], x[0] - x[nx - 1], to[nx - 1]);
+        to[0] = fma_(wide(gx[0]), x[nx - 1] - x[0], to[0]);
+        to[nx - 1] = fma_(wide(gx[0]), x[0] - x[nx - 1], to[nx - 1]);
       }
     }
   }
