@@ -76,6 +76,35 @@ void Krylov::add_up(Team& team, int member, int buffer, int count, double* sums,
   read_sums(buffer, count, sums);
 }
 
+/// z = cycle(b), then `work(piece, first, end)` on all rows, those of a piece in order and by one
+/// member.
+template <class Work>
+void Krylov::cycle_with(Team& team, int member, const float* b, float* z, float scale,
+                        const Work& work) {
+  const Level& level = multigrid_.finest();
+  if (goes_in_waves(level, team) && level.is_two_colored &&
+      rows_per_piece_ <= level.shape[1]) {  // pieces are parts of planes
+    const auto after = [&](std::int64_t z_plane, std::int64_t first, std::int64_t end) {
+      const std::int64_t base = z_plane * level.shape[1];
+      while (first < end) {
+        const std::int64_t piece = (base + first) / rows_per_piece_;
+        const std::int64_t until = std::min(end, (piece + 1) * rows_per_piece_ - base);
+        work(piece, base + first, base + until);
+        first = until;
+      }
+    };
+    const RowWork by_plane(after);
+    multigrid_.cycle(team, member, b, z, scale, &by_plane);
+    return;
+  }
+  multigrid_.cycle(team, member, b, z, scale);
+  const Share share = share_of(pieces_, member, team.size());
+  for (std::int64_t piece = share.begin; piece < share.end; ++piece)
+    work(piece, piece * rows_per_piece_,
+         std::min((piece + 1) * rows_per_piece_, level.num_rows()));
+  team.wait();
+}
+
 /// z = cycle(b), q = A z, and the sums of q q, q b and q q_k.
 void Krylov::cycle(Team& team, int member, const float* b, State& state, double* sums) {
   const Level& level = multigrid_.finest();
@@ -93,29 +122,15 @@ void Krylov::cycle(Team& team, int member, const float* b, State& state, double*
       for (int color = 0; color < 2; ++color) KROGH_DISPATCH(multigrid_product)
     (level, color, 2, z, b, before, count, q, own, row, row + 1);
   };
-  const auto scale = static_cast<float>(state.scale);
-  if (goes_in_waves(level, team) && level.is_two_colored &&
-      rows_per_piece_ <= level.shape[1]) {  // pieces are parts of planes
-    const Share share = share_of(pieces_, member, team.size());
-    for (std::int64_t piece = share.begin; piece < share.end; ++piece)
-      std::fill_n(sums_[1].data() + piece * sum_stride, 2 + count, 0.0);
-    team.wait();
-    const auto after = [&](std::int64_t z_plane, std::int64_t first, std::int64_t end) {
-      const std::int64_t base = z_plane * level.shape[1];
-      while (first < end) {
-        const std::int64_t piece = (base + first) / rows_per_piece_;
-        const std::int64_t until = std::min(end, (piece + 1) * rows_per_piece_ - base);
-        multiply(sums_[1].data() + piece * sum_stride, base + first, base + until);
-        first = until;
-      }
-    };
-    const RowWork work(after);
-    multigrid_.cycle(team, member, b, z, scale, &work);
-    read_sums(1, 2 + count, sums);
-  } else {
-    multigrid_.cycle(team, member, b, z, scale);
-    add_up(team, member, 1, 2 + count, sums, multiply);
-  }
+  const Share share = share_of(pieces_, member, team.size());
+  for (std::int64_t piece = share.begin; piece < share.end; ++piece)
+    std::fill_n(sums_[1].data() + piece * sum_stride, 2 + count, 0.0);
+  team.wait();
+  cycle_with(team, member, b, z, static_cast<float>(state.scale),
+             [&](std::int64_t piece, std::int64_t first, std::int64_t end) {
+               multiply(sums_[1].data() + piece * sum_stride, first, end);
+             });
+  read_sums(1, 2 + count, sums);
   if (first_color_ == 0) return;
   // On color 0 the product is the residual, scale b.
   sums[0] += state.scale * state.scale * state.squares[0];
@@ -125,22 +140,76 @@ void Krylov::cycle(Team& team, int member, const float* b, State& state, double*
 }
 
 /// x = or += the sum of the directions with their factors.
-void Krylov::combine(Team& team, int member, const State& state, bool adds, float* x) {
+void Krylov::combine(Team& team, int member, int count, const double* factors, bool adds,
+                     float* x) {
   const Level& level = multigrid_.finest();
   const float* directions[kept];
-  for (int k = 0; k < state.count; ++k) directions[k] = z_[idx(k)].data();
+  for (int k = 0; k < count; ++k) directions[k] = z_[idx(k)].data();
   const Share share = share_of(level.num_rows(), member, team.size());
   KROGH_DISPATCH(krylov_combine)
-  (level, state.factors, directions, state.count, adds, x, share.begin, share.end);
+  (level, factors, directions, count, adds, x, share.begin, share.end);
   team.wait();
 }
 
+/// Room for so many directions; false, to every member, if the caller does not want to go on.
+bool Krylov::goes_on(Team& team, int member, int directions,
+                     const std::function<bool()>& keep_going) {
+  const Level& level = multigrid_.finest();
+  if (member == 0) {
+    while (z_.size() < idx(directions)) {
+      z_.emplace_back(idx(level.vector_size() + 16));
+      q_.emplace_back(idx(level.vector_size() / 2 * (2 - first_color_) + 16));
+    }
+    stopped_ = keep_going && !keep_going();
+  }
+  team.wait();
+  return !stopped_;
+}
+
+KrylovOutcome Krylov::apply(Team& team, int member, float* b, float* x, const KrylovRecipe& recipe,
+                            const std::function<bool()>& keep_going) {
+  const Level& level = multigrid_.finest();
+  const int colors = 2 - first_color_;  // that products are stored for
+  KrylovOutcome outcome;
+  double scale = 1.0, scales[kept] = {};  // of b in the residual and the products on color 0
+  const float* before[kept] = {};
+  for (; outcome.cycles < recipe.cycles; ++outcome.cycles) {
+    const int last = outcome.cycles;
+    if (!goes_on(team, member, last + 1, keep_going)) {
+      outcome.stopped = true;
+      return outcome;
+    }
+    float* z = z_[idx(last)].data();
+    if (last + 1 == recipe.cycles) {
+      multigrid_.cycle(team, member, b, z, static_cast<float>(scale));
+      continue;
+    }
+    float* q = q_[idx(last)].data();
+    const double* changes = recipe.changes[last];
+    const bool is_kept = last + 2 < recipe.cycles;  // later residuals need it
+    cycle_with(team, member, b, z, static_cast<float>(scale),
+               [&](std::int64_t, std::int64_t first, std::int64_t end) {
+                 for (int color = first_color_; color < 2; ++color) KROGH_DISPATCH(krylov_advance)
+                 (level, color, colors, z, changes, before, last, is_kept ? q : nullptr, b, first,
+                  end);
+               });
+    before[last] = q;
+    scales[last] = scale;
+    for (int k = 0; k <= last && first_color_ == 1; ++k) scale -= changes[k] * scales[k];
+  }
+  combine(team, member, recipe.cycles, recipe.factors, false, x);
+  outcome.converged = true;
+  return outcome;
+}
+
 KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double tolerance,
-                            int largest_number, const std::function<bool()>& keep_going) {
+                            int largest_number, const std::function<bool()>& keep_going,
+                            KrylovRecipe* recipe) {
   const Level& level = multigrid_.finest();
   const int colors = 2 - first_color_;  // that products are stored for
   KrylovOutcome outcome;
   State state;
+  if (recipe != nullptr) recipe->cycles = 0;
   double sums[2 + kept];
   add_up(team, member, 0, 2, sums, [&](double* own, std::int64_t first, std::int64_t end) {
     for (int color = 0; color < 2; ++color)
@@ -160,22 +229,14 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
   bool adds = false, is_full = false;
   while (outcome.cycles < largest_number) {
     if (is_full) {  // from here with the residual that is left
-      combine(team, member, state, adds, x);
+      combine(team, member, state.count, state.factors, adds, x);
       adds = true;
       is_full = false;
       state.count = 0;
       std::fill_n(state.factors, kept, 0.0);
     }
     const int last = state.count;
-    if (member == 0) {
-      if (z_.size() == idx(last)) {
-        z_.emplace_back(idx(level.vector_size() + 16));
-        q_.emplace_back(idx(level.vector_size() / 2 * colors + 16));
-      }
-      stopped_ = keep_going && !keep_going();
-    }
-    team.wait();
-    if (stopped_) {
+    if (!goes_on(team, member, last + 1, keep_going)) {
       outcome.stopped = true;
       return outcome;
     }
@@ -195,6 +256,7 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
       is_full = true;
     }
     const float* products[kept];
+    if (recipe != nullptr && !adds) std::copy_n(change, kept, recipe->changes[last]);
     for (int k = 0; k < state.count; ++k) {
       products[k] = q_[idx(k)].data();
       state.factors[k] += change[k];
@@ -215,7 +277,11 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
       break;
     }
   }
-  if (state.count > 0) combine(team, member, state, adds, x);
+  if (state.count > 0) combine(team, member, state.count, state.factors, adds, x);
+  if (recipe != nullptr && outcome.converged && !adds) {
+    recipe->cycles = state.count;
+    std::copy_n(state.factors, kept, recipe->factors);
+  }
   if (!outcome.converged && first_color_ == 1) {  // so that b holds the residual on both colors
     const Share share = share_of(level.vector_size() / 2, member, team.size());
     for (std::int64_t i = share.begin; i < share.end; ++i) b[i] *= static_cast<float>(state.scale);

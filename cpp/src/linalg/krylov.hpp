@@ -19,6 +19,15 @@ struct KrylovOutcome {
   bool stopped = false;  ///< by the caller's hook
 };
 
+/// How a solution was combined of cycles. Applied to other right-hand sides it is one and the same
+/// linear operator, an approximate inverse of the matrix.
+struct KrylovRecipe {
+  static constexpr int most = 8;
+  int cycles = 0;                    ///< 0: there is none
+  double changes[most][most] = {};   ///< of the products taken off the residual after each cycle
+  double factors[most] = {};         ///< of the cycles' results in the solution
+};
+
 /// Solves the finest system of a multigrid hierarchy: the residual is minimal over the cycles
 /// taken, whether or not the system is symmetric (Eisenstat, Elman & Schultz 1983, SIAM J. Numer.
 /// Anal. 20:345, doi 10.1137/0720023). What is kept are the results of the cycles as they come and
@@ -33,11 +42,18 @@ class Krylov {
   /// asked by member 0 once a cycle.
   /// @param b  right-hand side; used up.
   /// @param x  solution, ghosts not filled.
+  /// @param recipe  unless null, how the solution was found; none where `b` is zero or more than
+  /// `KrylovRecipe::most` cycles were needed.
   KrylovOutcome solve(Team& team, int member, float* b, float* x, double tolerance,
-                      int largest_number, const std::function<bool()>& keep_going);
+                      int largest_number, const std::function<bool()>& keep_going,
+                      KrylovRecipe* recipe = nullptr);
+  /// x = what a recipe makes of b, which is used up. Nothing is measured: the outcome's residual
+  /// is 0.
+  KrylovOutcome apply(Team& team, int member, float* b, float* x, const KrylovRecipe& recipe,
+                      const std::function<bool()>& keep_going);
 
  private:
-  static constexpr int kept = 8;  ///< directions over which the residual is minimal
+  static constexpr int kept = KrylovRecipe::most;  ///< directions the residual is minimal over
 
   /// What a member knows of the solve, the same as every other.
   struct State {
@@ -54,7 +70,10 @@ class Krylov {
   void add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work);
   void read_sums(int buffer, int count, double* sums) const;
   void cycle(Team& team, int member, const float* b, State& state, double* sums);
-  void combine(Team& team, int member, const State& state, bool adds, float* x);
+  void combine(Team& team, int member, int count, const double* factors, bool adds, float* x);
+  bool goes_on(Team& team, int member, int directions, const std::function<bool()>& keep_going);
+  template <class Work>
+  void cycle_with(Team& team, int member, const float* b, float* z, float scale, const Work& work);
 
   Multigrid& multigrid_;
   std::int64_t rows_per_piece_, pieces_;

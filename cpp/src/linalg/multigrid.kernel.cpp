@@ -410,6 +410,49 @@ void product(const Level& level, int color, int colors, const float* z, const fl
   }
 }
 
+template <int M>
+void advance(const Level& level, int color, int colors, const float* z, const double* factors,
+             const float* const* q, int count, float* product, float* r, long first_row,
+             long end_row) {
+  const long size = level.pitch;
+  const float own_factor = static_cast<float>(factors[count]);
+  for (long row = first_row; row < end_row; ++row) {
+    const RowPlace place = row_place(level, color, row);
+    const float* all = z + start_of(level, place.row, color, 0, M);
+    for (int j = 0; j < M; ++j) {
+      const long own = start_in(level, place, j, M, colors);
+      float* residual = r + start_of(level, place.row, color, j, M);
+      const Stencil s = stencil_of(level, place, j, z);
+      const float* local =
+          level.local + start_of(level, place.row, color, static_cast<long>(j) * M, M * M);
+      for (int k = 0; k < count; ++k) {
+        const float factor = static_cast<float>(factors[k]);
+        const float* of = q[k] + own;
+        KROGH_SIMD
+        for (long i = 0; i < place.count; ++i)
+          residual[i] = fmaf_(-factor, of[i], residual[i]);
+      }
+      const auto product_at = [&](long i) {
+        float total = local[i] * all[i];
+        for (int l = 1; l < M; ++l) total = fmaf_(local[l * size + i], all[l * size + i], total);
+        return add_differences(s, i, all[j * size + i], 1.0F, total);
+      };
+      if (product == nullptr) {
+        KROGH_SIMD
+        for (long i = 0; i < place.count; ++i)
+          residual[i] = fmaf_(-own_factor, product_at(i), residual[i]);
+        continue;
+      }
+      float* target = product + own;
+      KROGH_SIMD
+      for (long i = 0; i < place.count; ++i) {
+        target[i] = product_at(i);
+        residual[i] = fmaf_(-own_factor, target[i], residual[i]);
+      }
+    }
+  }
+}
+
 void reduce_residual(const Level& level, int color, int colors, const double* factors,
                      const float* const* q, int count, float* r, double* sum, long first_row,
                      long end_row) {
@@ -497,6 +540,13 @@ void multigrid_product(const Level& level, int color, int colors, const float* z
                        long end_row) {
   KROGH_BY_COMPONENTS(level, product, level, color, colors, z, r, p, count, q, sums, first_row,
                       end_row)
+}
+
+void krylov_advance(const Level& level, int color, int colors, const float* z,
+                    const double* factors, const float* const* q, int count, float* product,
+                    float* r, long first_row, long end_row) {
+  KROGH_BY_COMPONENTS(level, advance, level, color, colors, z, factors, q, count, product, r,
+                      first_row, end_row)
 }
 
 void krylov_residual(const Level& level, int color, int colors, const double* factors,

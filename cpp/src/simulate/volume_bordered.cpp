@@ -92,7 +92,7 @@ bool VolumeEngine::find_responses(Member& self, Attempt& failure) {
     self.team.wait();
     if (b.diagonal != nullptr) {
       if (!solve_adi(self, response, failure)) return false;
-    } else if (!solve_linear(self, supplied_views_, failure)) {
+    } else if (!solve_linear(self, supplied_views_, nullptr, failure)) {
       return false;
     }
     add_up(self, extract_sums_, b.num_exchanges, self.answered.data() + q * b.num_exchanges,

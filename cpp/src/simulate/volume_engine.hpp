@@ -61,6 +61,7 @@ class VolumeEngine {
     double stop_time = 0.0, step = 0.0;
     bool restart = true;
     std::size_t next_record = 0, next_knot = 0, next_jump = 0, next_change = 0;
+    std::vector<linalg::KrylovRecipe> recipes;  ///< of the step, by system
     std::vector<double> scale;   ///< largest value of each state so far
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
@@ -118,7 +119,8 @@ class VolumeEngine {
   void choose_step(Member& self, double& used, bool& at_stop);
   Attempt attempt(Member& self);
   bool solve_stage(Member& self, int stage, Attempt& failure);
-  bool solve_linear(Member& self, const std::vector<VolumeSystem>& systems, Attempt& failure);
+  bool solve_linear(Member& self, const std::vector<VolumeSystem>& systems,
+                    std::vector<linalg::KrylovRecipe>* recipes, Attempt& failure);
   void place_even();
   void place_systems(std::array<bool, 3> periodic);
   std::vector<std::vector<int>> order_mobile();

@@ -49,6 +49,7 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
     self.unit[idx(j)] = atol_[state] + b.rtol * self.scale[state];
   }
   b.diagonal = takes_adi(used) ? diagonal_.data() : nullptr;
+  self.recipes.assign(systems_.size(), {});
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
     each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
@@ -101,7 +102,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   if (stage == 0 && is_two_way_ && !find_responses(self, failure)) return false;
   if (b.diagonal != nullptr) {
     if (stage > 0 && !solve_adi(self, b.free, failure)) return false;
-  } else if (!solve_linear(self, system_views_, failure)) {
+  } else if (!solve_linear(self, system_views_, &self.recipes, failure)) {
     return false;
   }
   if (is_two_way_) {
