@@ -7,92 +7,120 @@
 namespace krogh::KROGH_ISA {
 namespace {
 
-/// Points of one color in a row: voxel `first` + 2 i is the i-th of the color in row `row` of the
-/// level.
-struct ColorRow {
-  long first;
-  long row;
-  long count;
+/// A row of voxels as the two rows of the multigrid, by color, that hold every other of them.
+struct RowHalves {
+  long first;    ///< number of the row's first voxel
+  long row;      ///< of the level
+  int color[2];  ///< of the voxels at even and at odd x
 };
 
-KROGH_INLINE ColorRow color_row(const VolumeBlock& b, long r, int color) {
+KROGH_INLINE RowHalves row_halves(const VolumeBlock& b, long r) {
   const long y = r % b.shape[1], z = r / b.shape[1];
-  const long shift = (color + y + z) & 1;
-  return {r * b.shape[0] + shift, (z + 1) * (b.shape[1] + 2) + y + 1,
-          (b.shape[0] - shift + 1) >> 1};
+  const int even = static_cast<int>((y + z) & 1);
+  return {r * b.shape[0], (z + 1) * (b.shape[1] + 2) + y + 1, {even, 1 - even}};
 }
 
-/// Where number `j` of these points stands in an array of a system with `per_point` numbers.
-KROGH_INLINE long place_of(const simulate::VolumeSystem& system, const ColorRow& c, int color,
-                           long j, long per_point) {
-  return ((color * system.level.all_rows() + c.row) * per_point + j) * system.level.pitch;
+/// Numbers of the voxels at even and at odd x in an array of a level.
+template <class Number>
+struct Halves {
+  Number* half[2];
+};
+
+/// Number `j` of these points in an array of a system with `per_point` numbers.
+template <class Number>
+KROGH_INLINE Halves<Number> halves_of(const simulate::VolumeSystem& system, const RowHalves& c,
+                                      Number* array, long j, long per_point) {
+  const auto at = [&](int color) {
+    return array + ((color * system.level.all_rows() + c.row) * per_point + j) * system.level.pitch;
+  };
+  return {{at(c.color[0]), at(c.color[1])}};
 }
 
-/// The system of mobile state j, and where its points stand in the vectors of the system.
+/// The system of mobile state j, and its points in a vector of the system.
 KROGH_INLINE const simulate::VolumeSystem& system_of(const VolumeBlock& b, int j) {
   return b.systems[b.system_of[j]];
 }
-KROGH_INLINE long place_in_vector(const VolumeBlock& b, const ColorRow& c, int color, int j) {
+template <class Number>
+KROGH_INLINE Halves<Number> halves_in_vector(const VolumeBlock& b, const RowHalves& c,
+                                             Number* vector, int j) {
   const simulate::VolumeSystem& system = system_of(b, j);
-  return place_of(system, c, color, b.component_of[j], system.count);
+  return halves_of(system, c, vector, b.component_of[j], system.count);
+}
+
+/// Calls `work(x, number of the half, place in it)` along a row, both halves side by side.
+template <class Work>
+KROGH_INLINE void each_pair(const VolumeBlock& b, const Work& work) {
+  const long pairs = b.shape[0] / 2;
+  KROGH_SIMD
+  for (long i = 0; i < pairs; ++i) {
+    work(2 * i, 0, i);
+    work(2 * i + 1, 1, i);
+  }
+  if (b.shape[0] % 2 != 0) work(2 * pairs, 0, pairs);
 }
 
 /// Local blocks of the linear system, -V S eps and what exchanges and sides take; one outside.
 void assemble_operator(const VolumeBlock& b, const VolumePiece& p) {
   const int m = b.num_mobile;
-  for (long r = p.first_row; r < p.end_row; ++r)
-    for (int color = 0; color < 2; ++color) {
-      const ColorRow c = color_row(b, r, color);
-      for (int j = 0; j < m; ++j)
-        for (int l = 0; l < m; ++l) {
-          if (b.system_of[l] != b.system_of[j]) continue;
-          const simulate::VolumeSystem& system = system_of(b, j);
-          const long count = system.count;
-          float* to = system.level.local + place_of(system, c, color,
-                                                    b.component_of[j] * count + b.component_of[l],
-                                                    count * count);
-          const double* schur = b.schur + (j * m + l) * b.stride + c.first;
-          const double* fraction = b.fraction + l * b.fraction_stride + c.first;
-          const double* volume = b.volume + c.first;
-          const double* loss = b.row_loss + j * b.stride + c.first;
-          const double scale = b.unit[l] / b.unit[j];
-          const double one = j == l ? 1.0 : 0.0;
-          const double own = j == l && (b.has_loss || b.has_flow) ? 1.0 : 0.0;
-          KROGH_SIMD
-          for (long i = 0; i < c.count; ++i) {
-            const double value =
-                fma_(-volume[2 * i] * schur[2 * i], fraction[2 * i], own > 0.0 ? loss[2 * i] : 0.0);
-            to[i] = static_cast<float>(volume[2 * i] > 0.0 ? value * scale : one);
-          }
+  for (long r = p.first_row; r < p.end_row; ++r) {
+    const RowHalves c = row_halves(b, r);
+    for (int j = 0; j < m; ++j)
+      for (int l = 0; l < m; ++l) {
+        if (b.system_of[l] != b.system_of[j]) continue;
+        const simulate::VolumeSystem& system = system_of(b, j);
+        const long count = system.count;
+        const Halves<float> to =
+            halves_of(system, c, system.level.local, b.component_of[j] * count + b.component_of[l],
+                      count * count);
+        const double* schur = b.schur + (j * m + l) * b.stride + c.first;
+        const double* fraction = b.fraction + l * b.fraction_stride + c.first;
+        const double* volume = b.volume + c.first;
+        const double* loss = b.row_loss + j * b.stride + c.first;
+        const double scale = b.unit[l] / b.unit[j];
+        const double one = j == l ? 1.0 : 0.0;
+        if (j == l && (b.has_loss || b.has_flow)) {
+          each_pair(b, [&](long x, int half, long i) {
+            const double value = fma_(-volume[x] * schur[x], fraction[x], loss[x]);
+            to.half[half][i] = static_cast<float>(volume[x] > 0.0 ? value * scale : one);
+          });
+        } else {
+          each_pair(b, [&](long x, int half, long i) {
+            const double value = -volume[x] * schur[x] * fraction[x];
+            to.half[half][i] = static_cast<float>(volume[x] > 0.0 ? value * scale : one);
+          });
         }
-    }
+      }
+  }
+}
+
+/// Adds what exchanges bring for concentrations outside to a row of right-hand sides.
+KROGH_INLINE void add_supply(const VolumeBlock& b, const RowHalves& c, const double* outside) {
+  for (int e = 0; e < b.num_exchanges; ++e) {
+    const int j = b.exchange_mobile[e];
+    const Halves<float> to = halves_in_vector(b, c, system_of(b, j).right, j);
+    const double* rate = b.exchange + e * b.stride + c.first;
+    const double given = outside[e] / b.unit[j];
+    each_pair(b, [&](long x, int half, long i) {
+      to.half[half][i] += static_cast<float>(rate[x] * given);
+    });
+  }
 }
 
 /// Right-hand side of the linear system.
 void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
-  const int m = b.num_mobile;
-  for (long r = p.first_row; r < p.end_row; ++r)
-    for (int color = 0; color < 2; ++color) {
-      const ColorRow c = color_row(b, r, color);
-      for (int j = 0; j < m; ++j) {
-        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
-        const double* reduced = b.reduced + j * b.stride + c.first;
-        const double* volume = b.volume + c.first;
-        const double scale = 1.0 / b.unit[j];
-        KROGH_SIMD
-        for (long i = 0; i < c.count; ++i)
-          to[i] = static_cast<float>(-volume[2 * i] * reduced[2 * i] * scale);
-      }
-      if (!b.has_change) continue;
-      for (int e = 0; e < b.num_exchanges; ++e) {
-        const int j = b.exchange_mobile[e];
-        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
-        const double* rate = b.exchange + e * b.stride + c.first;
-        const double change = b.change[e] / b.unit[j];
-        KROGH_SIMD
-        for (long i = 0; i < c.count; ++i) to[i] += static_cast<float>(rate[2 * i] * change);
-      }
+  for (long r = p.first_row; r < p.end_row; ++r) {
+    const RowHalves c = row_halves(b, r);
+    for (int j = 0; j < b.num_mobile; ++j) {
+      const Halves<float> to = halves_in_vector(b, c, system_of(b, j).right, j);
+      const double* reduced = b.reduced + j * b.stride + c.first;
+      const double* volume = b.volume + c.first;
+      const double scale = 1.0 / b.unit[j];
+      each_pair(b, [&](long x, int half, long i) {
+        to.half[half][i] = static_cast<float>(-volume[x] * reduced[x] * scale);
+      });
     }
+    if (b.has_change) add_supply(b, c, b.change);
+  }
 }
 
 /// Takes what earlier systems have found into the right-hand sides of one.
@@ -101,41 +129,31 @@ void couple(const VolumeBlock& b, const VolumePiece& p, int number) {
     const int j = b.links[f].to, l = b.links[f].from;
     if (b.system_of[j] != number) continue;
     const double scale = b.unit[l] / b.unit[j];
-    for (long r = p.first_row; r < p.end_row; ++r)
-      for (int color = 0; color < 2; ++color) {
-        const ColorRow c = color_row(b, r, color);
-        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
-        const float* from = system_of(b, l).solution + place_in_vector(b, c, color, l);
-        const double* schur = b.schur + (j * b.num_mobile + l) * b.stride + c.first;
-        const double* fraction = b.fraction + l * b.fraction_stride + c.first;
-        const double* volume = b.volume + c.first;
-        KROGH_SIMD
-        for (long i = 0; i < c.count; ++i)
-          to[i] += static_cast<float>(volume[2 * i] * schur[2 * i] * fraction[2 * i] * scale *
-                                      static_cast<double>(from[i]));
-      }
+    for (long r = p.first_row; r < p.end_row; ++r) {
+      const RowHalves c = row_halves(b, r);
+      const Halves<float> to = halves_in_vector(b, c, system_of(b, j).right, j);
+      const Halves<const float> from = halves_in_vector(b, c, system_of(b, l).solution, l);
+      const double* schur = b.schur + (j * b.num_mobile + l) * b.stride + c.first;
+      const double* fraction = b.fraction + l * b.fraction_stride + c.first;
+      const double* volume = b.volume + c.first;
+      each_pair(b, [&](long x, int half, long i) {
+        to.half[half][i] += static_cast<float>(volume[x] * schur[x] * fraction[x] * scale *
+                                               static_cast<double>(from.half[half][i]));
+      });
+    }
   }
 }
 
 /// Right-hand side of what exchanges bring for given concentrations outside.
 void supply(const VolumeBlock& b, const VolumePiece& p, const double* outside) {
-  const int m = b.num_mobile;
-  for (long r = p.first_row; r < p.end_row; ++r)
-    for (int color = 0; color < 2; ++color) {
-      const ColorRow c = color_row(b, r, color);
-      for (int j = 0; j < m; ++j) {
-        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
-        for (long i = 0; i < c.count; ++i) to[i] = 0.0F;
-      }
-      for (int e = 0; e < b.num_exchanges; ++e) {
-        const int j = b.exchange_mobile[e];
-        float* to = system_of(b, j).right + place_in_vector(b, c, color, j);
-        const double* rate = b.exchange + e * b.stride + c.first;
-        const double given = outside[e] / b.unit[j];
-        KROGH_SIMD
-        for (long i = 0; i < c.count; ++i) to[i] += static_cast<float>(rate[2 * i] * given);
-      }
+  for (long r = p.first_row; r < p.end_row; ++r) {
+    const RowHalves c = row_halves(b, r);
+    for (int j = 0; j < b.num_mobile; ++j) {
+      const Halves<float> to = halves_in_vector(b, c, system_of(b, j).right, j);
+      each_pair(b, [&](long, int half, long i) { to.half[half][i] = 0.0F; });
     }
+    add_supply(b, c, outside);
+  }
 }
 
 /// Position of a connected region among those of a piece.
@@ -171,18 +189,17 @@ KROGH_INLINE void each_run(const VolumeBlock& b, const VolumePiece& p, const Vis
 
 /// The solution in double precision.
 void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
-  const int m = b.num_mobile;
-  for (long r = p.first_row; r < p.end_row; ++r)
-    for (int color = 0; color < 2; ++color) {
-      const ColorRow c = color_row(b, r, color);
-      for (int j = 0; j < m; ++j) {
-        const float* from = system_of(b, j).solution + place_in_vector(b, c, color, j);
-        double* to = target + j * b.stride + c.first;
-        const double unit = b.unit[j];
-        KROGH_SIMD
-        for (long i = 0; i < c.count; ++i) to[2 * i] = static_cast<double>(from[i]) * unit;
-      }
+  for (long r = p.first_row; r < p.end_row; ++r) {
+    const RowHalves c = row_halves(b, r);
+    for (int j = 0; j < b.num_mobile; ++j) {
+      const Halves<const float> from = halves_in_vector(b, c, system_of(b, j).solution, j);
+      double* to = target + j * b.stride + c.first;
+      const double unit = b.unit[j];
+      each_pair(b, [&](long x, int half, long i) {
+        to[x] = static_cast<double>(from.half[half][i]) * unit;
+      });
     }
+  }
 }
 
 /// What exchanges let out of (mobile, n) values of C/eps.
