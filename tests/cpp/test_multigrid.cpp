@@ -74,8 +74,9 @@ struct System {
     Krylov krylov(multigrid);
     run_team(threads, [&](Team& team, int member) {
       REQUIRE(multigrid.factor(team, member));
-      const KrylovOutcome found =
-          krylov.solve(team, member, b.data(), x.data(), tolerance, 100, {});
+      linalg::Combination of;
+      const KrylovOutcome found = krylov.solve(team, member, b.data(), of, tolerance, 100, {});
+      krylov.write(team, member, of, x.data());
       if (member == 0) outcome = found;
     });
     return outcome;
@@ -173,6 +174,49 @@ TEST_CASE("bits of a solve do not depend on the number of threads") {
       CHECK(std::equal(expected.begin(), expected.end(), system.x.data()));
     }
   }
+}
+
+TEST_CASE("a recipe repeats a solve, and is one linear operator on any number of threads") {
+  for (const std::array<bool, 3> periodic : {std::array{false, false, false}, {true, false, true}})
+    for (const double tolerance : {1e-1, 1e-2, 1e-3}) {
+      System system({21, 18, 15}, 2, periodic, 0.02, {1.0, 1.0, 1.0}, 0.3);
+      Krylov krylov(system.multigrid);
+      const std::vector<float> other(system.right.rbegin(), system.right.rend());
+      std::vector<float> found[4];  // of the solve; of the recipe: the same, another one, their sum
+      for (const int threads : {1, 3}) {
+        run_team(threads, [&](Team& team, int member) {
+          REQUIRE(system.multigrid.factor(team, member));
+          linalg::KrylovRecipe recipe;
+          for (int run = 0; run < 4; ++run) {
+            if (member == 0)
+              for (std::size_t i = 0; i < system.b.size(); ++i)
+                system.b.data()[i] = (run == 2 ? 0.0F : system.right[i]) +
+                                     (run > 1 && system.right[i] != 0.0F ? other[i] : 0.0F);
+            team.wait();
+            linalg::Combination of;
+            const KrylovOutcome outcome =
+                run == 0 ? krylov.solve(team, member, system.b.data(), of, tolerance, 60, {}, &recipe)
+                         : krylov.apply(team, member, system.b.data(), of, recipe, {});
+            CHECK(outcome.converged);
+            REQUIRE(recipe.cycles > 0);
+            CHECK(outcome.cycles == recipe.cycles);
+            krylov.write(team, member, of, system.x.data());
+            if (member == 0) {
+              const std::vector<float> x(system.x.data(), system.x.data() + system.x.size());
+              if (threads == 1) found[run] = x;
+              CHECK(found[run] == x);
+            }
+            team.wait();
+          }
+        });
+      }
+      float largest = 0.0F;
+      for (const float x : found[3]) largest = std::max(largest, std::abs(x));
+      for (std::size_t i = 0; i < found[0].size(); ++i) {
+        CHECK(std::abs(found[1][i] - found[0][i]) <= 1e-6F * largest);
+        CHECK(std::abs(found[1][i] + found[2][i] - found[3][i]) <= 2e-6F * largest);
+      }
+    }
 }
 
 TEST_CASE("a right-hand side of zero has the solution zero, one that is not finite has none") {

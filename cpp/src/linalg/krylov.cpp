@@ -139,15 +139,18 @@ void Krylov::cycle(Team& team, int member, const float* b, State& state, double*
   state.scales[count] = state.scale;
 }
 
-/// x = or += the sum of the directions with their factors.
-void Krylov::combine(Team& team, int member, int count, const double* factors, bool adds,
-                     float* x) {
+void Krylov::take(int count, const double* factors, Combination& x) const {
+  for (int k = 0; k < count; ++k) {
+    x.parts[x.count] = z_[idx(k)].data();
+    x.factors[x.count] = factors[k];
+    ++x.count;
+  }
+}
+
+void Krylov::write(Team& team, int member, const Combination& combination, float* x) const {
   const Level& level = multigrid_.finest();
-  const float* directions[kept];
-  for (int k = 0; k < count; ++k) directions[k] = z_[idx(k)].data();
   const Share share = share_of(level.num_rows(), member, team.size());
-  KROGH_DISPATCH(krylov_combine)
-  (level, factors, directions, count, adds, x, share.begin, share.end);
+  KROGH_DISPATCH(multigrid_add_up)(level, combination, x, share.begin, share.end);
   team.wait();
 }
 
@@ -166,8 +169,8 @@ bool Krylov::goes_on(Team& team, int member, int directions,
   return !stopped_;
 }
 
-KrylovOutcome Krylov::apply(Team& team, int member, float* b, float* x, const KrylovRecipe& recipe,
-                            const std::function<bool()>& keep_going) {
+KrylovOutcome Krylov::apply(Team& team, int member, float* b, Combination& x,
+                            const KrylovRecipe& recipe, const std::function<bool()>& keep_going) {
   const Level& level = multigrid_.finest();
   const int colors = 2 - first_color_;  // that products are stored for
   KrylovOutcome outcome;
@@ -197,12 +200,13 @@ KrylovOutcome Krylov::apply(Team& team, int member, float* b, float* x, const Kr
     scales[last] = scale;
     for (int k = 0; k <= last && first_color_ == 1; ++k) scale -= changes[k] * scales[k];
   }
-  combine(team, member, recipe.cycles, recipe.factors, false, x);
+  x.count = 0;
+  take(recipe.cycles, recipe.factors, x);
   outcome.converged = true;
   return outcome;
 }
 
-KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double tolerance,
+KrylovOutcome Krylov::solve(Team& team, int member, float* b, Combination& x, double tolerance,
                             int largest_number, const std::function<bool()>& keep_going,
                             KrylovRecipe* recipe) {
   const Level& level = multigrid_.finest();
@@ -218,10 +222,8 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
   });
   for (int color = 0; color < 2; ++color) state.squares[color] = sums[color];
   const double norm = std::sqrt(sums[0] + sums[1]);
+  x.count = 0;
   if (norm < negligible) {
-    const Share share = share_of(level.vector_size(), member, team.size());
-    std::fill(x + share.begin, x + share.end, 0.0F);
-    team.wait();
     outcome.converged = true;
     return outcome;
   }
@@ -229,7 +231,12 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
   bool adds = false, is_full = false;
   while (outcome.cycles < largest_number) {
     if (is_full) {  // from here with the residual that is left
-      combine(team, member, state.count, state.factors, adds, x);
+      take(state.count, state.factors, x);
+      if (member == 0 && rest_.size() == 0)
+        rest_ = AlignedArray<float>(idx(level.vector_size() + 16));
+      team.wait();
+      write(team, member, x, rest_.data());
+      x = {.count = 1, .parts = {rest_.data()}, .factors = {1.0}};
       adds = true;
       is_full = false;
       state.count = 0;
@@ -277,7 +284,7 @@ KrylovOutcome Krylov::solve(Team& team, int member, float* b, float* x, double t
       break;
     }
   }
-  if (state.count > 0) combine(team, member, state.count, state.factors, adds, x);
+  take(state.count, state.factors, x);
   if (recipe != nullptr && outcome.converged && !adds) {
     recipe->cycles = state.count;
     std::copy_n(state.factors, kept, recipe->factors);

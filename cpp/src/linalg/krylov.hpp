@@ -7,6 +7,7 @@
 
 #include <krogh/base/aligned.hpp>
 
+#include "linalg/combination.hpp"
 #include "linalg/multigrid.hpp"
 
 namespace krogh::linalg {
@@ -41,16 +42,18 @@ class Krylov {
   /// Members of a team call this together, each with all arguments; `keep_going` (may be empty) is
   /// asked by member 0 once a cycle.
   /// @param b  right-hand side; used up.
-  /// @param x  solution, ghosts not filled.
+  /// @param x  solution, of vectors that hold until the next solve; their ghosts are not filled.
   /// @param recipe  unless null, how the solution was found; none where `b` is zero or more than
   /// `KrylovRecipe::most` cycles were needed.
-  KrylovOutcome solve(Team& team, int member, float* b, float* x, double tolerance,
+  KrylovOutcome solve(Team& team, int member, float* b, Combination& x, double tolerance,
                       int largest_number, const std::function<bool()>& keep_going,
                       KrylovRecipe* recipe = nullptr);
   /// x = what a recipe makes of b, which is used up. Nothing is measured: the outcome's residual
   /// is 0.
-  KrylovOutcome apply(Team& team, int member, float* b, float* x, const KrylovRecipe& recipe,
+  KrylovOutcome apply(Team& team, int member, float* b, Combination& x, const KrylovRecipe& recipe,
                       const std::function<bool()>& keep_going);
+  /// Adds a combination up.
+  void write(Team& team, int member, const Combination& combination, float* x) const;
 
  private:
   static constexpr int kept = KrylovRecipe::most;  ///< directions the residual is minimal over
@@ -70,7 +73,8 @@ class Krylov {
   void add_up(Team& team, int member, int buffer, int count, double* sums, const Work& work);
   void read_sums(int buffer, int count, double* sums) const;
   void cycle(Team& team, int member, const float* b, State& state, double* sums);
-  void combine(Team& team, int member, int count, const double* factors, bool adds, float* x);
+  /// Adds what a series of directions gives to a solution.
+  void take(int count, const double* factors, Combination& x) const;
   bool goes_on(Team& team, int member, int directions, const std::function<bool()>& keep_going);
   template <class Work>
   void cycle_with(Team& team, int member, const float* b, float* z, float scale, const Work& work);
@@ -79,6 +83,7 @@ class Krylov {
   std::int64_t rows_per_piece_, pieces_;
   int first_color_;  ///< of those that residuals are computed for
   std::vector<AlignedArray<float>> z_, q_;
+  AlignedArray<float> rest_;  ///< what earlier series of directions came to
   std::vector<double> sums_[3];
   bool stopped_ = false;
 };

@@ -10,6 +10,7 @@
 #include <krogh/base/isa.hpp>
 
 #include "base/team.hpp"
+#include "linalg/combination.hpp"
 
 namespace krogh::linalg {
 
@@ -201,9 +202,9 @@ std::int64_t rows_per_piece(const Level& level);
   void krylov_advance(const linalg::Level& level, int color, int colors, const float* z,           \
                       const double* factors, const float* const* q, int count, float* product,     \
                       float* r, long first_row, long end_row);                                     \
-  /** x = sum_k factor_k z_k, or += where `adds`, on both colors. */                               \
-  void krylov_combine(const linalg::Level& level, const double* factors, const float* const* z,    \
-                      int count, bool adds, float* x, long first_row, long end_row);               \
+  /** x = the combination, of which it may be the first part, on both colors. */                   \
+  void multigrid_add_up(const linalg::Level& level, const linalg::Combination& combination,        \
+                        float* x, long first_row, long end_row);                                   \
   }
 KROGH_FOR_EACH_ISA(KROGH_DECLARE_MULTIGRID)
 #undef KROGH_DECLARE_MULTIGRID

@@ -472,23 +472,24 @@ void reduce_residual(const Level& level, int color, int colors, const double* fa
   }
 }
 
-void combine(const Level& level, const double* factors, const float* const* z, int count, bool adds,
-             float* x, long first_row, long end_row) {
+void add_up(const Level& level, const linalg::Combination& of, float* x, long first_row,
+            long end_row) {
   for (long row = first_row; row < end_row; ++row)
     for (int color = 0; color < 2; ++color) {
       const RowPlace place = row_place(level, color, row);
       for (int j = 0; j < level.components; ++j) {
         const long own = start_of(level, place.row, color, j, level.components);
         float* target = x + own;
-        for (int k = 0; k < count; ++k) {
-          const float factor = static_cast<float>(factors[k]);
-          const float* of = z[k] + own;
-          if (k == 0 && !adds) {
+        for (long i = 0; i < place.count && of.count == 0; ++i) target[i] = 0.0F;
+        for (int k = 0; k < of.count; ++k) {
+          const float factor = static_cast<float>(of.factors[k]);
+          const float* part = of.parts[k] + own;
+          if (k == 0) {
             KROGH_SIMD
-            for (long i = 0; i < place.count; ++i) target[i] = factor * of[i];
+            for (long i = 0; i < place.count; ++i) target[i] = factor * part[i];
           } else {
             KROGH_SIMD
-            for (long i = 0; i < place.count; ++i) target[i] = fmaf_(factor, of[i], target[i]);
+            for (long i = 0; i < place.count; ++i) target[i] = fmaf_(factor, part[i], target[i]);
           }
         }
       }
@@ -555,9 +556,9 @@ void krylov_residual(const Level& level, int color, int colors, const double* fa
   reduce_residual(level, color, colors, factors, q, count, r, sum, first_row, end_row);
 }
 
-void krylov_combine(const Level& level, const double* factors, const float* const* z, int count,
-                    bool adds, float* x, long first_row, long end_row) {
-  combine(level, factors, z, count, adds, x, first_row, end_row);
+void multigrid_add_up(const Level& level, const linalg::Combination& combination, float* x,
+                      long first_row, long end_row) {
+  add_up(level, combination, x, first_row, end_row);
 }
 
 #undef KROGH_BY_COMPONENTS

@@ -19,7 +19,6 @@ struct VolumeSystem {
   const int* members = nullptr;  ///< (count), positions among the mobile states
   linalg::Level level;           ///< with `count` components; all systems have rows alike
   float* right = nullptr;        ///< right-hand side
-  const float* solution = nullptr;
 };
 
 /// What a mobile state of one system adds to the equation of one in a later system.
@@ -140,6 +139,7 @@ struct VolumeBlock {
   // The linear system: unknowns are C/eps over `unit`.
   const VolumeSystem* systems = nullptr;  ///< in the order they are solved
   int num_systems = 0;
+  const linalg::Combination* solutions = nullptr;  ///< of C/eps over `unit`, (systems)
   const int* system_of = nullptr;     ///< (mobile)
   const int* component_of = nullptr;  ///< (mobile), position within its system
   int num_links = 0;

@@ -62,6 +62,7 @@ class VolumeEngine {
     bool restart = true;
     std::size_t next_record = 0, next_knot = 0, next_jump = 0, next_change = 0;
     std::vector<linalg::KrylovRecipe> recipes;  ///< of the step, by system
+    std::vector<linalg::Combination> solutions;
     std::vector<double> scale;   ///< largest value of each state so far
     std::vector<double> ledger;  ///< amounts entered, (entries), then what feeds brought, (feeds)
     std::vector<double> stage_ledger[4], entering, lowest, highest;
@@ -77,7 +78,7 @@ class VolumeEngine {
     std::vector<int> members;
     std::unique_ptr<linalg::Multigrid> multigrid;
     std::unique_ptr<linalg::Krylov> krylov;
-    AlignedArray<float> right, solution, supply;
+    AlignedArray<float> right, supply;
   };
   enum class Attempt : std::uint8_t { accepted, refused, not_finite, not_solved, stopped };
 

@@ -123,6 +123,27 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
   }
 }
 
+/// Calls `visit(value, is_first)` with functions of (half, place) whose sum is a row of the solution
+/// for mobile state j, times `factor`. Two parts at a time: rarely are there more.
+template <class Visit>
+KROGH_INLINE void each_part(const VolumeBlock& b, const RowHalves& c, int j, double factor,
+                            const Visit& visit) {
+  const linalg::Combination& of = b.solutions[b.system_of[j]];
+  if (of.count == 0) visit([](int, long) { return 0.0; }, true);
+  for (int k = 0; k < of.count; k += 2) {
+    const int next = k + 1 < of.count ? k + 1 : k;
+    const Halves<const float> one = halves_in_vector(b, c, of.parts[k], j);
+    const Halves<const float> other = halves_in_vector(b, c, of.parts[next], j);
+    const double f = of.factors[k] * factor, g = next > k ? of.factors[next] * factor : 0.0;
+    visit(
+        [=](int half, long i) {
+          return fma_(f, static_cast<double>(one.half[half][i]),
+                      g * static_cast<double>(other.half[half][i]));
+        },
+        k == 0);
+  }
+}
+
 /// Takes what earlier systems have found into the right-hand sides of one.
 void couple(const VolumeBlock& b, const VolumePiece& p, int number) {
   for (int f = 0; f < b.num_links; ++f) {
@@ -132,13 +153,14 @@ void couple(const VolumeBlock& b, const VolumePiece& p, int number) {
     for (long r = p.first_row; r < p.end_row; ++r) {
       const RowHalves c = row_halves(b, r);
       const Halves<float> to = halves_in_vector(b, c, system_of(b, j).right, j);
-      const Halves<const float> from = halves_in_vector(b, c, system_of(b, l).solution, l);
       const double* schur = b.schur + (j * b.num_mobile + l) * b.stride + c.first;
       const double* fraction = b.fraction + l * b.fraction_stride + c.first;
       const double* volume = b.volume + c.first;
-      each_pair(b, [&](long x, int half, long i) {
-        to.half[half][i] += static_cast<float>(volume[x] * schur[x] * fraction[x] * scale *
-                                               static_cast<double>(from.half[half][i]));
+      each_part(b, c, l, scale, [&](const auto& value, bool) {
+        each_pair(b, [&](long x, int half, long i) {
+          to.half[half][i] +=
+              static_cast<float>(volume[x] * schur[x] * fraction[x] * value(half, i));
+        });
       });
     }
   }
@@ -192,11 +214,13 @@ void extract(const VolumeBlock& b, const VolumePiece& p, double* target) {
   for (long r = p.first_row; r < p.end_row; ++r) {
     const RowHalves c = row_halves(b, r);
     for (int j = 0; j < b.num_mobile; ++j) {
-      const Halves<const float> from = halves_in_vector(b, c, system_of(b, j).solution, j);
       double* to = target + j * b.stride + c.first;
-      const double unit = b.unit[j];
-      each_pair(b, [&](long x, int half, long i) {
-        to[x] = static_cast<double>(from.half[half][i]) * unit;
+      each_part(b, c, j, b.unit[j], [&](const auto& value, bool is_first) {
+        if (is_first) {
+          each_pair(b, [&](long x, int half, long i) { to[x] = value(half, i); });
+        } else {
+          each_pair(b, [&](long x, int half, long i) { to[x] += value(half, i); });
+        }
       });
     }
   }

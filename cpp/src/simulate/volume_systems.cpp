@@ -113,14 +113,12 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
     system.krylov = std::make_unique<linalg::Krylov>(*system.multigrid);
     const linalg::Level& finest = system.multigrid->finest();
     system.right = AlignedArray<float>(idx(finest.vector_size() + 16));
-    system.solution = AlignedArray<float>(idx(finest.vector_size() + 16));
   }
   for (SystemMemory& system : systems_)
     system_views_.push_back({.count = static_cast<int>(system.members.size()),
                              .members = system.members.data(),
                              .level = system.multigrid->finest(),
-                             .right = system.right.data(),
-                             .solution = system.solution.data()});
+                             .right = system.right.data()});
   b.systems = system_views_.data();
   b.num_systems = static_cast<int>(system_views_.size());
   b.system_of = system_of_.data();
@@ -138,6 +136,8 @@ bool VolumeEngine::solve_linear(Member& self, const std::vector<VolumeSystem>& s
                                 std::vector<linalg::KrylovRecipe>* recipes, Attempt& failure) {
   VolumeBlock& b = self.block;
   b.systems = systems.data();
+  self.solutions.resize(systems.size());
+  b.solutions = self.solutions.data();
   for (int s = 0; s < b.num_systems; ++s) {
     const bool is_fed = std::any_of(links_.begin(), links_.end(), [&](const VolumeLink& link) {
       return system_of_[idx(link.to)] == s;
@@ -150,7 +150,8 @@ bool VolumeEngine::solve_linear(Member& self, const std::vector<VolumeSystem>& s
     }
     SystemMemory& system = systems_[idx(s)];
     linalg::KrylovRecipe* recipe = recipes == nullptr ? nullptr : &(*recipes)[idx(s)];
-    float *right = b.systems[s].right, *solution = system.solution.data();
+    float* right = b.systems[s].right;
+    linalg::Combination& solution = self.solutions[idx(s)];
     const linalg::KrylovOutcome outcome =
         recipe != nullptr && recipe->cycles > 0
             ? system.krylov->apply(self.team, self.number, right, solution, *recipe, self.report)
