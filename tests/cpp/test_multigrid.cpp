@@ -195,8 +195,9 @@ TEST_CASE("a recipe repeats a solve, and is one linear operator on any number of
             team.wait();
             linalg::Combination of;
             const KrylovOutcome outcome =
-                run == 0 ? krylov.solve(team, member, system.b.data(), of, tolerance, 60, {}, &recipe)
-                         : krylov.apply(team, member, system.b.data(), of, recipe, {});
+                run == 0
+                    ? krylov.solve(team, member, system.b.data(), of, tolerance, 60, {}, &recipe)
+                    : krylov.apply(team, member, system.b.data(), of, recipe, {});
             CHECK(outcome.converged);
             REQUIRE(recipe.cycles > 0);
             CHECK(outcome.cycles == recipe.cycles);

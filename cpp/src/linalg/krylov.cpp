@@ -100,8 +100,7 @@ void Krylov::cycle_with(Team& team, int member, const float* b, float* z, float 
   multigrid_.cycle(team, member, b, z, scale);
   const Share share = share_of(pieces_, member, team.size());
   for (std::int64_t piece = share.begin; piece < share.end; ++piece)
-    work(piece, piece * rows_per_piece_,
-         std::min((piece + 1) * rows_per_piece_, level.num_rows()));
+    work(piece, piece * rows_per_piece_, std::min((piece + 1) * rows_per_piece_, level.num_rows()));
   team.wait();
 }
 

@@ -24,9 +24,9 @@ struct KrylovOutcome {
 /// linear operator, an approximate inverse of the matrix.
 struct KrylovRecipe {
   static constexpr int most = 8;
-  int cycles = 0;                    ///< 0: there is none
-  double changes[most][most] = {};   ///< of the products taken off the residual after each cycle
-  double factors[most] = {};         ///< of the cycles' results in the solution
+  int cycles = 0;                   ///< 0: there is none
+  double changes[most][most] = {};  ///< of the products taken off the residual after each cycle
+  double factors[most] = {};        ///< of the cycles' results in the solution
 };
 
 /// Solves the finest system of a multigrid hierarchy: the residual is minimal over the cycles

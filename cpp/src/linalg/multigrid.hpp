@@ -197,7 +197,7 @@ std::int64_t rows_per_piece(const Level& level);
   void krylov_residual(const linalg::Level& level, int color, int colors, const double* factors,   \
                        const float* const* q, int count, float* r, double* sum, long first_row,    \
                        long end_row);                                                              \
-  /** r -= sum_(k < count) factor_k q_k + factor_count A z on one color; the last product also to    \
+  /** r -= sum_(k < count) factor_k q_k + factor_count A z on one color; the last product also to  \
       `product` unless that is null. */                                                            \
   void krylov_advance(const linalg::Level& level, int color, int colors, const float* z,           \
                       const double* factors, const float* const* q, int count, float* product,     \

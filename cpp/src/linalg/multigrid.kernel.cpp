@@ -429,8 +429,7 @@ void advance(const Level& level, int color, int colors, const float* z, const do
         const float factor = static_cast<float>(factors[k]);
         const float* of = q[k] + own;
         KROGH_SIMD
-        for (long i = 0; i < place.count; ++i)
-          residual[i] = fmaf_(-factor, of[i], residual[i]);
+        for (long i = 0; i < place.count; ++i) residual[i] = fmaf_(-factor, of[i], residual[i]);
       }
       const auto product_at = [&](long i) {
         float total = local[i] * all[i];

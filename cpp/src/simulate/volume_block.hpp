@@ -97,8 +97,8 @@ struct VolumeBlock {
   /// it, (voxels along each direction) each.
   const double* upstream[3] = {};
   bool periodic[3] = {};
-  const double* zeros = nullptr;  ///< of a row
-  const float* closed = nullptr;  ///< the same for conductances
+  const double* zeros = nullptr;          ///< of a row
+  const float* closed = nullptr;          ///< the same for conductances
   const std::int32_t* regions = nullptr;  ///< connected, -1 outside; null: one, and none outside
 
   // What enters: exchanges, then sides, "(entries)".
@@ -140,8 +140,8 @@ struct VolumeBlock {
   const VolumeSystem* systems = nullptr;  ///< in the order they are solved
   int num_systems = 0;
   const linalg::Combination* solutions = nullptr;  ///< of C/eps over `unit`, (systems)
-  const int* system_of = nullptr;     ///< (mobile)
-  const int* component_of = nullptr;  ///< (mobile), position within its system
+  const int* system_of = nullptr;                  ///< (mobile)
+  const int* component_of = nullptr;               ///< (mobile), position within its system
   int num_links = 0;
   const VolumeLink* links = nullptr;  ///< (links)
   double* unit = nullptr;             ///< (mobile)
@@ -249,7 +249,7 @@ struct VolumePiece {
   void volume_finish(const integrate::RosenbrockTableau& tableau, simulate::VolumeBlock& b,       \
                      const simulate::VolumePiece& p, double* squares, double* largest,            \
                      double* lowest, double* highest);                                            \
-  /** Amounts of the states, (states), from their concentrations. */                        \
+  /** Amounts of the states, (states), from their concentrations. */                              \
   void volume_contents(const simulate::VolumeBlock& b, const simulate::VolumePiece& p,            \
                        const double* states, double* sums);                                       \
   }

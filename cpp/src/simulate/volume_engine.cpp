@@ -166,9 +166,8 @@ void VolumeEngine::jump(Member& self) {
     const auto count = static_cast<std::int64_t>(problem_.jump_states.size());
     std::vector<double> values(idx(count * n));
     for (std::int64_t i = 0; i < count; ++i)
-      b.each_place(problem_.jump_states[idx(i)], 0, n, [&](std::int64_t k, std::int64_t at) {
-        values[idx(i * n + k)] = b.y[at];
-      });
+      b.each_place(problem_.jump_states[idx(i)], 0, n,
+                   [&](std::int64_t k, std::int64_t at) { values[idx(i * n + k)] = b.y[at]; });
     problem_.jump(static_cast<std::int64_t>(self.next_jump), values);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int32_t state = problem_.jump_states[idx(i)];
@@ -230,19 +229,19 @@ void VolumeEngine::record(Member& self) {
   const auto at = static_cast<std::int64_t>(self.next_record);
   const auto recorded = static_cast<std::int64_t>(options_.recorded.size());
   std::vector<double> contents(idx(b.num_states), 0.0);
-  add_up(
-      self, content_sums_, b.num_states, contents.data(),
-      [&](const VolumePiece& piece, double* sums) {
-        KROGH_DISPATCH(volume_contents)(b, piece, b.y, sums);
-        for (std::int64_t r = 0; r < recorded; ++r) {
-          const std::int32_t state = options_.recorded[idx(r)];
-          double* to = output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
-          b.each_place(state, piece.first_row * b.shape[0], piece.end_row * b.shape[0],
-                       [&](std::int64_t k, std::int64_t at) {
-                         if (inside_[idx(k)] != 0) to[k] = b.y[at];
-                       });
-        }
-      });
+  add_up(self, content_sums_, b.num_states, contents.data(),
+         [&](const VolumePiece& piece, double* sums) {
+           KROGH_DISPATCH(volume_contents)(b, piece, b.y, sums);
+           for (std::int64_t r = 0; r < recorded; ++r) {
+             const std::int32_t state = options_.recorded[idx(r)];
+             double* to =
+                 output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
+             b.each_place(state, piece.first_row * b.shape[0], piece.end_row * b.shape[0],
+                          [&](std::int64_t k, std::int64_t at) {
+                            if (inside_[idx(k)] != 0) to[k] = b.y[at];
+                          });
+           }
+         });
   self.team.wait();
   if (self.number != 0) return;
   std::copy(contents.begin(), contents.end(), output_.contents.data() + at * b.num_states);

@@ -77,7 +77,7 @@ KROGH_INLINE void store_state(const VolumeBlock& b, const double* from, int i, c
 template <int L>
 KROGH_INLINE void load_states(const VolumeBlock& b, const double* states, const Lanes& lanes,
                               double* to) {
-  for (int i = 0; i < b.num_states; ++i) 
+  for (int i = 0; i < b.num_states; ++i)
     load_state<L>(b, states, i, lanes, to + static_cast<long>(i) * L);
 }
 

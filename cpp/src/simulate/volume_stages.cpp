@@ -52,10 +52,12 @@ VolumeEngine::Attempt VolumeEngine::attempt(Member& self) {
   self.recipes.assign(systems_.size(), {});
   for (int stage = 0; stage < 4; ++stage) {
     place_outside(self, stage);
-    each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
-      KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
-    });
-    if (!goes_on(self)) return Attempt::stopped;
+    if (stage == 0) {  // those of later stages are made where the solution before them is at hand
+      each_piece(self, [&](const VolumePiece& piece, std::int64_t) {
+        KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage);
+      });
+      if (!goes_on(self)) return Attempt::stopped;
+    }
     follow(self, stage);
     std::fill(self.kept.begin(), self.kept.end(), 0.0);
     if (self.plasma && !is_two_way_) {  // known before the tissue is
@@ -139,6 +141,7 @@ bool VolumeEngine::solve_stage(Member& self, int stage, Attempt& failure) {
   add_up(self, leaving_sums_, num_entries_, leaving.data(),
          [&](const VolumePiece& piece, double* own) {
            KROGH_DISPATCH(volume_correct)(b, piece, constants_.data(), stage, own);
+           if (stage < 3) KROGH_DISPATCH(volume_moving)(tableau, b, piece, stage + 1);
          });
   for (std::size_t e = 0; e < self.ledger.size(); ++e) {
     const std::size_t ways = leaving.size();

@@ -53,8 +53,8 @@ void store_reduced(const VolumeBlock& b, const Lanes& lanes, int stage) {
     store_state<L>(b, row<L>(b, b.hidden_row + h), b.hidden[h], lanes, b.stages[stage]);
 }
 
-/// What the elimination at the start of the step is made of. Eight bytes a factor and voxel would be
-/// read back in every stage; to make them again is as fast.
+/// What the elimination at the start of the step is made of. Eight bytes a factor and voxel would
+/// be read back in every stage; to make them again is as fast.
 template <int L>
 void eliminate(const VolumeBlock& b, const Lanes& lanes) {
   load_fields<L>(b, lanes);
@@ -70,8 +70,7 @@ template <int L>
 void expand(const VolumeBlock& b, const Lanes& lanes, int stage) {
   eliminate<L>(b, lanes);
   for (int j = 0; j < b.num_mobile; ++j)
-    load_state<L>(b, b.stages[stage], b.mobile[j], lanes,
-                  row<L>(b, b.stage_rows[0] + b.mobile[j]));
+    load_state<L>(b, b.stages[stage], b.mobile[j], lanes, row<L>(b, b.stage_rows[0] + b.mobile[j]));
   for (int h = 0; h < b.num_hidden; ++h)
     load_state<L>(b, b.stages[stage], b.hidden[h], lanes, row<L>(b, b.hidden_row + h));
   b.expand[0]->run(b.file);

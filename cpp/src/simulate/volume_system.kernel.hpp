@@ -123,8 +123,8 @@ void assemble_right(const VolumeBlock& b, const VolumePiece& p) {
   }
 }
 
-/// Calls `visit(value, is_first)` with functions of (half, place) whose sum is a row of the solution
-/// for mobile state j, times `factor`. Two parts at a time: rarely are there more.
+/// Calls `visit(value, is_first)` with functions of (half, place) whose sum is a row of the
+/// solution for mobile state j, times `factor`. Two parts at a time: rarely are there more.
 template <class Visit>
 KROGH_INLINE void each_part(const VolumeBlock& b, const RowHalves& c, int j, double factor,
                             const Visit& visit) {

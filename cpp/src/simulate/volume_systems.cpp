@@ -128,9 +128,9 @@ void VolumeEngine::place_systems(std::array<bool, 3> periodic) {
 }
 
 /// Solves the linear systems one after the other for the right-hand sides of `systems`.
-/// @param recipes  how the step's stages are solved, found by the first: with one linear operator in
-/// place of the inverse in all of them the step is that of a W-method, whose errors cancel as if the
-/// systems had been solved exactly. Stages that took different numbers of cycles would make the
+/// @param recipes  how the step's stages are solved, found by the first: with one linear operator
+/// in place of the inverse in all of them the step is that of a W-method, whose errors cancel as if
+/// the systems had been solved exactly. Stages that took different numbers of cycles would make the
 /// error estimate see what the cycles leave. Null: to the tolerance, for itself.
 bool VolumeEngine::solve_linear(Member& self, const std::vector<VolumeSystem>& systems,
                                 std::vector<linalg::KrylovRecipe>* recipes, Attempt& failure) {

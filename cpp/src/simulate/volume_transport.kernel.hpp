@@ -70,8 +70,8 @@ void transport(const VolumeBlock& b, const VolumePiece& p) {
       };
       KROGH_SIMD
       for (long i = 1; i < nx - 1; ++i)
-        to[i] = fma_(wide(gx[i + 1]), x[i + 1] - x[i],
-                     fma_(wide(gx[i]), x[i - 1] - x[i], across(i)));
+        to[i] =
+            fma_(wide(gx[i + 1]), x[i + 1] - x[i], fma_(wide(gx[i]), x[i - 1] - x[i], across(i)));
       to[0] = across(0);
       if (nx > 1) {
         to[0] = fma_(wide(gx[1]), x[1] - x[0], to[0]);
