@@ -39,14 +39,14 @@ struct VolumeBlock {
     const std::int64_t group = piece * piece_groups + within / width;
     return state_offset[i] + group * state_step[i] + within % width;
   }
-  /// Calls `visit(k, place)` for the voxels first .. end - 1, of which the first begins a piece.
+  /// Calls `visit(k, place)` for the voxels from `begin`, which begins a piece, to before `end`.
   template <class Visit>
-  void each_place(std::int64_t i, std::int64_t first, std::int64_t end, const Visit& visit) const {
-    for (std::int64_t start = first; start < end; start += piece_voxels) {
+  void each_place(std::int64_t i, std::int64_t begin, std::int64_t end, const Visit& visit) const {
+    for (std::int64_t start = begin; start < end; start += piece_voxels) {
       const std::int64_t until = start + piece_voxels < end ? start + piece_voxels : end;
-      std::int64_t at = place(i, start);
-      for (std::int64_t k = start; k < until; k += width, at += state_step[i])
-        for (std::int64_t l = 0; l < width && k + l < until; ++l) visit(k + l, at + l);
+      std::int64_t from = place(i, start);
+      for (std::int64_t k = start; k < until; k += width, from += state_step[i])
+        for (std::int64_t l = 0; l < width && k + l < until; ++l) visit(k + l, from + l);
     }
   }
   int shape[3] = {};

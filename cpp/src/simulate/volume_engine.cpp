@@ -237,8 +237,8 @@ void VolumeEngine::record(Member& self) {
              double* to =
                  output_.values.data() + ((output_.one_record ? 0 : at) * recorded + r) * n;
              b.each_place(state, piece.first_row * b.shape[0], piece.end_row * b.shape[0],
-                          [&](std::int64_t k, std::int64_t at) {
-                            if (inside_[idx(k)] != 0) to[k] = b.y[at];
+                          [&](std::int64_t k, std::int64_t place) {
+                            if (inside_[idx(k)] != 0) to[k] = b.y[place];
                           });
            }
          });
