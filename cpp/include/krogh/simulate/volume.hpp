@@ -153,7 +153,9 @@ enum class VolumeLinear : std::uint8_t { automatic, multigrid, adi };
 struct VolumeOptions {
   double rtol = 1e-3;
   std::vector<double> atol;   ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
-  double linear_rtol = 1e-2;  ///< residual at which a linear system counts as solved
+  /// Residual at which a linear system counts as solved; the later stages of a step are solved by the
+  /// linear operator that the first one found.
+  double linear_rtol = 1e-2;
   double max_step = 0.0;      ///< 0: no limit
   double first_step = 0.0;    ///< 0: from the size of the derivatives
   double fixed_step = 0.0;    ///< > 0: no error control (order tests)
