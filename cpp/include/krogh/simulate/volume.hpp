@@ -152,13 +152,13 @@ enum class VolumeLinear : std::uint8_t { automatic, multigrid, adi };
 
 struct VolumeOptions {
   double rtol = 1e-3;
-  std::vector<double> atol;   ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
-  /// Residual at which a linear system counts as solved; the later stages of a step are solved by the
-  /// linear operator that the first one found.
+  std::vector<double> atol;  ///< per state, in its unit, shape (num_states,); empty: rtol 0.1
+  /// Residual at which a linear system counts as solved; the later stages of a step are solved by
+  /// the linear operator that the first one found.
   double linear_rtol = 1e-2;
-  double max_step = 0.0;      ///< 0: no limit
-  double first_step = 0.0;    ///< 0: from the size of the derivatives
-  double fixed_step = 0.0;    ///< > 0: no error control (order tests)
+  double max_step = 0.0;    ///< 0: no limit
+  double first_step = 0.0;  ///< 0: from the size of the derivatives
+  double fixed_step = 0.0;  ///< > 0: no error control (order tests)
   std::int64_t max_steps = 1'000'000;
   std::vector<std::int32_t> signed_states;  ///< states that may be negative; the others are held
   std::vector<std::int32_t> recorded;       ///< states whose voxels are recorded
