@@ -44,6 +44,12 @@ def progress(done, total, seconds):
 
 told = []
 model, blood = tissue(), body()
+# What is imported on first use comes now: a Ctrl-C that strikes callbacks of the interpreter while
+# it imports is reported and forgotten by it.
+kg.simulate_volume(
+    model, Grid((4, 4, 4), "10 um"), "0.07 mg", systemic=blood, exchange="0.004 1/um",
+    tumour_volume="0.2 mL", times="1 h", record=["total"],
+)
 threading.Thread(target=tick, daemon=True).start()
 print("ready", flush=True)
 began = time.perf_counter()
