@@ -382,6 +382,15 @@ KROGH_INLINE double dot(const float* a, const float* b, long count) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
+/// Component j of A z at a point, from the rows of its local blocks and of its components in z.
+template <int M>
+KROGH_INLINE float product_at(const Stencil& s, const float* local, const float* all, long size,
+                              int j, long i) {
+  float total = local[i] * all[i];
+  for (int l = 1; l < M; ++l) total = fmaf_(local[l * size + i], all[l * size + i], total);
+  return add_differences(s, i, all[j * size + i], 1.0F, total);
+}
+
 template <int M>
 void product(const Level& level, int color, int colors, const float* z, const float* r,
              const float* const* p, int count, float* q, double* sums, long first_row,
@@ -398,11 +407,7 @@ void product(const Level& level, int color, int colors, const float* z, const fl
       const float* local =
           level.local + start_of(level, place.row, color, static_cast<long>(j) * M, M * M);
       KROGH_SIMD
-      for (long i = 0; i < place.count; ++i) {
-        float total = local[i] * all[i];
-        for (int l = 1; l < M; ++l) total = fmaf_(local[l * size + i], all[l * size + i], total);
-        target[i] = add_differences(s, i, all[j * size + i], 1.0F, total);
-      }
+      for (long i = 0; i < place.count; ++i) target[i] = product_at<M>(s, local, all, size, j, i);
       sums[0] += dot(target, target, place.count);
       sums[1] += dot(target, residual, place.count);
       for (int k = 0; k < count; ++k) sums[2 + k] += dot(target, p[k] + own, place.count);
@@ -431,21 +436,16 @@ void advance(const Level& level, int color, int colors, const float* z, const do
         KROGH_SIMD
         for (long i = 0; i < place.count; ++i) residual[i] = fmaf_(-factor, of[i], residual[i]);
       }
-      const auto product_at = [&](long i) {
-        float total = local[i] * all[i];
-        for (int l = 1; l < M; ++l) total = fmaf_(local[l * size + i], all[l * size + i], total);
-        return add_differences(s, i, all[j * size + i], 1.0F, total);
-      };
       if (product == nullptr) {
         KROGH_SIMD
         for (long i = 0; i < place.count; ++i)
-          residual[i] = fmaf_(-own_factor, product_at(i), residual[i]);
+          residual[i] = fmaf_(-own_factor, product_at<M>(s, local, all, size, j, i), residual[i]);
         continue;
       }
       float* target = product + own;
       KROGH_SIMD
       for (long i = 0; i < place.count; ++i) {
-        target[i] = product_at(i);
+        target[i] = product_at<M>(s, local, all, size, j, i);
         residual[i] = fmaf_(-own_factor, target[i], residual[i]);
       }
     }
